@@ -1,0 +1,16 @@
+import { createDefaultEsmPreset, type JestConfigWithTsJest } from "ts-jest";
+
+const config: JestConfigWithTsJest = {
+  ...createDefaultEsmPreset({ tsconfig: "<rootDir>/tsconfig.base.json" }),
+  testEnvironment: "node",
+  testEnvironmentOptions: {
+    customExportConditions: ["@lambdallm/source", "node", "node-addons"],
+  },
+  testMatch: ["<rootDir>/{packages,examples}/*/test/**/*.test.ts"],
+  modulePathIgnorePatterns: ["<rootDir>/packages/[^/]+/dist/"],
+  collectCoverageFrom: ["packages/*/src/**/*.ts"],
+  coverageProvider: "v8",
+  coverageThreshold: { global: { lines: 100, branches: 100 } },
+};
+
+export default config;

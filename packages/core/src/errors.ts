@@ -1,0 +1,183 @@
+import type { ProviderResponse } from "./model-call.ts";
+
+const MARKER = Symbol.for("@lambdallm/core.error");
+
+interface ErrorDetails {
+  readonly code: string;
+  readonly statusCode: number;
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/**
+ * What every error of the suite is. Its message is safe to show to a caller: it names models, options and
+ * variables, never prompts, answers or credentials.
+ */
+export class LambdaLLMError extends Error {
+  /** Stable name of the failure for programs. */
+  readonly code: string;
+  /** For `@middy/http-error-handler`. */
+  readonly statusCode: number;
+  /** For `@middy/http-error-handler`: the message may be shown. */
+  readonly expose: boolean = true;
+  /** Whether the same request may succeed when it is sent again. */
+  readonly retryable: boolean;
+
+  constructor(message: string, details: ErrorDetails) {
+    super(
+      message,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
+    this.code = details.code;
+    this.statusCode = details.statusCode;
+    this.retryable = details.retryable ?? false;
+    hide(this, "name", new.target.errorName);
+    hide(this, MARKER, true);
+  }
+
+  protected static readonly errorName: string = "LambdaLLMError";
+
+  /** Like `instanceof`, but true across two copies of this package as well. */
+  static isInstance<T extends typeof LambdaLLMError>(
+    this: T,
+    error: unknown,
+  ): error is InstanceType<T> {
+    return (
+      typeof error === "object" &&
+      error !== null &&
+      MARKER in error &&
+      // biome-ignore lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
+      (this.errorName === "LambdaLLMError" ||
+        // biome-ignore lint/complexity/noThisInStatic: as above
+        (error as Error).name === this.errorName)
+    );
+  }
+}
+
+/** Prompts, answers and bodies sit in fields that `console.error` and `JSON.stringify` do not print. */
+function hide(target: object, key: PropertyKey, value: unknown): void {
+  Object.defineProperty(target, key, {
+    value,
+    enumerable: false,
+    configurable: true,
+    writable: true,
+  });
+}
+
+/** The code that uses the suite is wrong: an option, a variable, a model id, the order of the middlewares. */
+export class ConfigurationError extends LambdaLLMError {
+  protected static override readonly errorName = "ConfigurationError";
+
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "CONFIGURATION", statusCode: 500 });
+  }
+}
+
+/** Why a model call failed. An open set: compare the ones you handle and treat the rest as failures. */
+export type FailureReason =
+  /** Rate quota of the account or the model. */
+  | "throttled"
+  /** A quota that will not recover within minutes. */
+  | "quota"
+  /** The service is overloaded or failed on its side. */
+  | "unavailable"
+  /** The model itself failed or took too long. */
+  | "model-failed"
+  /** The answer broke off before its end. */
+  | "interrupted"
+  /** The connection could not be made or was lost. */
+  | "connection"
+  /** The request is not valid for the service. */
+  | "invalid-request"
+  /** The model cannot do what the request asks for: tools, system prompt, schema, sampling. */
+  | "capability"
+  /** The prompt does not fit into the model's context. */
+  | "context-overflow"
+  | "access-denied"
+  /** Missing, expired or wrong credentials. */
+  | "credentials"
+  | "model-not-found"
+  /** The model reached its end of life. */
+  | "model-retired"
+  /** The caller's signal or the end of the invocation. */
+  | "aborted"
+  | (string & {});
+
+export interface ModelFailure {
+  readonly reason: FailureReason;
+  readonly model: string;
+  readonly retryable?: boolean;
+  /** What a failed attempt costs: nothing, something, or nobody knows. */
+  readonly billed?: "none" | "partial" | "unknown";
+  readonly retryAfterMs?: number;
+  /** The service's own name of the error, such as `ThrottlingException`. */
+  readonly serviceError?: string;
+  readonly httpStatusCode?: number;
+  readonly requestId?: string;
+  /** What had arrived before the failure; usage is estimated. */
+  readonly partial?: ProviderResponse;
+  readonly cause?: unknown;
+}
+
+/** A model call failed. */
+export class ModelInvocationError extends LambdaLLMError {
+  protected static override readonly errorName: string = "ModelInvocationError";
+
+  readonly reason: FailureReason;
+  readonly model: string;
+  readonly billed: "none" | "partial" | "unknown";
+  declare readonly retryAfterMs?: number;
+  declare readonly serviceError?: string;
+  declare readonly httpStatusCode?: number;
+  declare readonly requestId?: string;
+  /** What had arrived before the failure. Not enumerable: it holds the model's text. */
+  declare readonly partial?: ProviderResponse;
+
+  constructor(message: string, failure: ModelFailure) {
+    const { reason, model, retryable, billed, partial, cause, ...facts } =
+      failure;
+    super(message, {
+      code: "MODEL_INVOCATION",
+      statusCode: reason === "throttled" || reason === "quota" ? 503 : 502,
+      retryable: retryable ?? false,
+      cause,
+    });
+    this.reason = reason;
+    this.model = model;
+    this.billed = billed ?? "none";
+    Object.assign(this, facts);
+    if (partial !== undefined) hide(this, "partial", partial);
+  }
+}
+
+/** The time was over before the model had answered. */
+export class InvocationTimeoutError extends LambdaLLMError {
+  protected static override readonly errorName = "InvocationTimeoutError";
+
+  readonly model: string;
+  /** What had arrived. Not enumerable: it holds the model's text. */
+  declare readonly partial: ProviderResponse;
+
+  constructor(message: string, partial: ProviderResponse) {
+    super(message, { code: "INVOCATION_TIMEOUT", statusCode: 504 });
+    this.model = partial.model;
+    hide(this, "partial", partial);
+  }
+}
+
+/** A guardrail or content filter replaced the answer. */
+export class GuardrailError extends LambdaLLMError {
+  protected static override readonly errorName = "GuardrailError";
+
+  readonly model: string;
+  readonly stopReason: string;
+  /** The answer with the guardrail's own text and trace. Not enumerable. */
+  declare readonly response: ProviderResponse;
+
+  constructor(message: string, response: ProviderResponse) {
+    super(message, { code: "GUARDRAIL_INTERVENED", statusCode: 422 });
+    this.model = response.model;
+    this.stopReason = response.stopReason;
+    hide(this, "response", response);
+  }
+}

@@ -1,0 +1,158 @@
+import type {
+  JsonValue,
+  Message,
+  SystemBlock,
+  Tool,
+  ToolChoice,
+} from "./content.ts";
+
+/** A piece of an answer while it is being written. */
+export type Delta =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "reasoning"; readonly text: string }
+  | {
+      readonly kind: "tool";
+      readonly toolUseId: string;
+      readonly name: string;
+      /** A piece of the arguments' JSON text; empty when the tool call begins. */
+      readonly input: string;
+    };
+
+export type DeltaKind = Delta["kind"];
+
+/** Settings of Amazon Bedrock that have no counterpart elsewhere; sent as they are. */
+export interface BedrockSettings {
+  readonly guardrailConfig?: {
+    readonly guardrailIdentifier?: string;
+    readonly guardrailVersion?: string;
+    readonly trace?: "enabled" | "disabled" | "enabled_full";
+    /** Streams only. */
+    readonly streamProcessingMode?: "sync" | "async";
+  };
+  readonly serviceTier?: {
+    readonly type: "default" | "priority" | "flex" | "reserved" | (string & {});
+  };
+  readonly performanceConfig?: { readonly latency?: "standard" | "optimized" };
+  readonly requestMetadata?: Readonly<Record<string, string>>;
+  readonly promptVariables?: Readonly<
+    Record<string, { readonly text: string }>
+  >;
+  readonly additionalModelRequestFields?: JsonValue;
+  readonly additionalModelResponseFieldPaths?: readonly string[];
+  readonly outputConfig?: JsonValue;
+}
+
+/** What the caller wants from a model: intent, which the provider compiles for the model at hand. */
+export interface ModelRequest {
+  /** A model id, an inference profile id, or an ARN. */
+  readonly model: string;
+  readonly messages: readonly Message[];
+  readonly system?: readonly SystemBlock[];
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly stopSequences?: readonly string[];
+  readonly tools?: readonly Tool[];
+  readonly toolChoice?: ToolChoice;
+  readonly bedrock?: BedrockSettings;
+  /** Names the call in events, logs and the service's invocation logs. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /**
+   * Epoch milliseconds. At this moment the provider stops and resolves with what it has and
+   * `stopReason: "timeout"`. Interceptors may only tighten it.
+   */
+  readonly deadline?: number;
+  /** Aborts the call, which then rejects. */
+  readonly signal?: AbortSignal;
+  /** Sees the answer grow. Synchronous and never awaited; what it throws ends the call and reaches the caller as it is. */
+  readonly onDelta?: (delta: Delta) => void;
+  /** The kinds `onDelta` is called for; once the caller has seen one, the call is not retried. @default all */
+  readonly deltas?: readonly DeltaKind[];
+}
+
+/** Tokens of one or more attempts. `inputTokens` excludes cache reads and writes, as Bedrock reports them. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly totalTokens: number;
+  readonly cacheReadInputTokens: number;
+  readonly cacheWriteInputTokens: number;
+  /** Cache writes by time to live, when the service tells. */
+  readonly cacheDetails?: readonly {
+    readonly ttl: string;
+    readonly inputTokens: number;
+  }[];
+  /** True when the service did not report the usage and it was estimated from the text. */
+  readonly estimated?: true;
+}
+
+export type StopReason =
+  | "end_turn"
+  | "tool_use"
+  | "max_tokens"
+  | "stop_sequence"
+  | "guardrail_intervened"
+  | "content_filtered"
+  | "malformed_model_output"
+  | "malformed_tool_use"
+  | "model_context_window_exceeded"
+  /** The deadline came first: `message` holds what had arrived. */
+  | "timeout"
+  | (string & {});
+
+/** What a provider answers; the invocation adds the cost and the number of attempts. */
+export interface ProviderResponse {
+  readonly message: Message;
+  /** The text blocks of `message`, joined. */
+  readonly text: string;
+  readonly stopReason: StopReason;
+  readonly usage: Usage;
+  /** The id the request was sent to, profile prefix included. */
+  readonly model: string;
+  readonly region?: string;
+  /** From sending the request to its end, as seen by the caller. */
+  readonly latencyMs: number;
+  /** Streams only: from sending the request to the first delta. */
+  readonly timeToFirstTokenMs?: number;
+  readonly requestId?: string;
+  readonly serviceTier?: string;
+  /** What else the service said: trace, metrics, additional response fields. */
+  readonly bedrock?: Readonly<Record<string, unknown>>;
+}
+
+export interface ModelResponse extends ProviderResponse {
+  /** Cost of the attempt that answered, in USD; undefined when the model's price is unknown. */
+  readonly costUsd: number | undefined;
+  /** How many attempts the call took. */
+  readonly attempts: number;
+}
+
+export type CallModel = (request: ModelRequest) => Promise<ModelResponse>;
+
+/** A function around a model call. Returns new objects; never mutates. */
+export type Interceptor = (
+  request: ModelRequest,
+  next: CallModel,
+) => Promise<ModelResponse>;
+
+/**
+ * Where an interceptor sits: around the call, around its retries (one interceptor only), or around each attempt.
+ * Within a stage the first one added is the outermost.
+ */
+export type Stage = "call" | "retry" | "attempt";
+
+/** What talks to a model service. */
+export interface Provider {
+  readonly name: string;
+  call(request: ModelRequest): Promise<ProviderResponse>;
+  /** The client in use, for calls that this suite does not cover. */
+  rawClient?(service?: string): unknown;
+}
+
+export const ZERO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  totalTokens: 0,
+  cacheReadInputTokens: 0,
+  cacheWriteInputTokens: 0,
+};
