@@ -35,24 +35,25 @@ export class LambdaLLMError extends Error {
     hide(this, MARKER, true);
   }
 
-  protected static readonly errorName: string = "LambdaLLMError";
+  /** @internal */
+  static readonly errorName: string = "LambdaLLMError";
 
   /** Like `instanceof`, but true across two copies of this package as well. */
-  static isInstance<T extends typeof LambdaLLMError>(
-    this: T,
-    error: unknown,
-  ): error is InstanceType<T> {
+  static isInstance<T>(this: ErrorClass<T>, error: unknown): error is T {
+    if (typeof error !== "object" || error === null || !(MARKER in error))
+      return false;
+    // biome-ignore-start lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
     return (
-      typeof error === "object" &&
-      error !== null &&
-      MARKER in error &&
-      // biome-ignore lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
-      (this.errorName === "LambdaLLMError" ||
-        // biome-ignore lint/complexity/noThisInStatic: as above
-        (error as Error).name === this.errorName)
+      this.errorName === "LambdaLLMError" ||
+      Reflect.get(error, "name") === this.errorName
     );
+    // biome-ignore-end lint/complexity/noThisInStatic: see above
   }
 }
+
+type ErrorClass<T> = (abstract new (
+  ...args: never[]
+) => T) & { readonly errorName: string };
 
 /** Prompts, answers and bodies sit in fields that `console.error` and `JSON.stringify` do not print. */
 function hide(target: object, key: PropertyKey, value: unknown): void {
@@ -66,7 +67,7 @@ function hide(target: object, key: PropertyKey, value: unknown): void {
 
 /** The code that uses the suite is wrong: an option, a variable, a model id, the order of the middlewares. */
 export class ConfigurationError extends LambdaLLMError {
-  protected static override readonly errorName = "ConfigurationError";
+  static override readonly errorName = "ConfigurationError";
 
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, { ...options, code: "CONFIGURATION", statusCode: 500 });
@@ -121,7 +122,7 @@ export interface ModelFailure {
 
 /** A model call failed. */
 export class ModelInvocationError extends LambdaLLMError {
-  protected static override readonly errorName: string = "ModelInvocationError";
+  static override readonly errorName: string = "ModelInvocationError";
 
   readonly reason: FailureReason;
   readonly model: string;
@@ -152,22 +153,20 @@ export class ModelInvocationError extends LambdaLLMError {
 
 /** The time was over before the model had answered. */
 export class InvocationTimeoutError extends LambdaLLMError {
-  protected static override readonly errorName = "InvocationTimeoutError";
+  static override readonly errorName = "InvocationTimeoutError";
 
-  readonly model: string;
   /** What had arrived. Not enumerable: it holds the model's text. */
-  declare readonly partial: ProviderResponse;
+  declare readonly partial?: ProviderResponse;
 
-  constructor(message: string, partial: ProviderResponse) {
+  constructor(message: string, partial?: ProviderResponse) {
     super(message, { code: "INVOCATION_TIMEOUT", statusCode: 504 });
-    this.model = partial.model;
-    hide(this, "partial", partial);
+    if (partial !== undefined) hide(this, "partial", partial);
   }
 }
 
 /** A guardrail or content filter replaced the answer. */
 export class GuardrailError extends LambdaLLMError {
-  protected static override readonly errorName = "GuardrailError";
+  static override readonly errorName = "GuardrailError";
 
   readonly model: string;
   readonly stopReason: string;

@@ -1,0 +1,279 @@
+import type { Message, SystemBlock } from "./content.ts";
+import {
+  ConfigurationError,
+  GuardrailError,
+  InvocationTimeoutError,
+} from "./errors.ts";
+import type { Invocation } from "./invocation.ts";
+import type { ModelRequest, ModelResponse, Usage } from "./model-call.ts";
+import { check, type OptionCheck, validateOptions } from "./options.ts";
+import {
+  formatTemplate,
+  type VariableNames,
+  type Variables,
+} from "./template.ts";
+import { TextStream } from "./text-stream.ts";
+import type { InvocationMetrics } from "./totals.ts";
+
+/** Settings of one model call. What is left out comes from the provider middleware's options. */
+export interface CallOptions
+  extends Partial<
+    Pick<
+      ModelRequest,
+      | "model"
+      | "maxTokens"
+      | "temperature"
+      | "topP"
+      | "stopSequences"
+      | "signal"
+      | "tags"
+      | "bedrock"
+    >
+  > {
+  /** The system prompt. */
+  readonly system?: string | readonly SystemBlock[];
+}
+
+/** A model call in full: messages, tools, images, documents. */
+export interface ConverseRequest
+  extends CallOptions,
+    Partial<
+      Pick<
+        ModelRequest,
+        "tools" | "toolChoice" | "deadline" | "onDelta" | "deltas"
+      >
+    > {
+  readonly messages: readonly Message[];
+}
+
+/** No variables: an options object in their place does not compile. */
+interface NoVariables {
+  readonly [name: string]: never;
+}
+
+/** The arguments after a prompt: the variables that its template needs, then the options. */
+export type PromptArguments<Template extends string> = string extends Template
+  ? [variables?: Variables<string> | undefined, options?: CallOptions]
+  : [VariableNames<Template>] extends [never]
+    ? [variables?: NoVariables | undefined, options?: CallOptions]
+    : [variables: Variables<Template>, options?: CallOptions];
+
+/** What the provider middleware adds to the Lambda context; the same object is at `context.llm`. */
+export interface LLMContext {
+  /**
+   * Calls the model and returns its text.
+   *
+   * @param prompt A template: `{name}` is a variable, `{{` a brace, any other text in braces stays as it is. Values are
+   * inserted once and literally.
+   * @throws {ConfigurationError} A variable is missing, an option is wrong, the prompt is empty.
+   * @throws {ModelInvocationError} The call failed; `reason` and `retryable` say how.
+   * @throws {InvocationTimeoutError} The Lambda deadline came first.
+   * @throws {GuardrailError} A guardrail or a content filter replaced the answer.
+   * @example
+   * const answer = await context.invoke("Summarize in {words} words:\n\n{text}", { words: 50, text });
+   */
+  invoke<Template extends string>(
+    prompt: Template,
+    ...rest: PromptArguments<Template>
+  ): Promise<string>;
+  /** Like `invoke`, but the text arrives while it is written. The call starts at once. */
+  stream<Template extends string>(
+    prompt: Template,
+    ...rest: PromptArguments<Template>
+  ): TextStream;
+  /**
+   * Sends messages, tools, images and documents, and returns the whole response whatever its `stopReason`.
+   *
+   * @throws {ConfigurationError | ModelInvocationError} as `invoke`.
+   */
+  converse(request: ConverseRequest): Promise<ModelResponse>;
+  /** Milliseconds until Lambda's timeout; `Infinity` outside of Lambda. */
+  readonly remainingTimeMs: number;
+  /** Whether it is time to save the work: less than 5 s are left, or the timeout guard's `bufferMs`. */
+  readonly shouldCheckpoint: boolean;
+  /** USD spent on model calls so far; undefined once a call was made whose price is unknown. */
+  readonly totalCostUsd: number | undefined;
+  /** Alias of `totalCostUsd`. */
+  readonly totalCost: number | undefined;
+  /** Tokens used so far. */
+  readonly usage: Usage;
+  readonly metrics: InvocationMetrics;
+  /** The AWS client in use. */
+  getRawClient(service?: string): unknown;
+}
+
+const textOrBlocks = check.textOrBlocks;
+
+/** Settings that a provider's options and a single call share. */
+export const callOptionChecks = {
+  model: check.text,
+  system: textOrBlocks,
+  maxTokens: check.positiveInteger,
+  temperature: check.atLeastZero,
+  topP: check.zeroToOne,
+  stopSequences: check.texts,
+  tags: check.textRecord,
+  bedrock: check.object,
+} as const satisfies Record<string, OptionCheck>;
+
+const invokeChecks = { ...callOptionChecks, signal: check.object };
+
+const converseChecks = {
+  ...invokeChecks,
+  messages: check.array,
+  tools: check.array,
+  toolChoice: check.object,
+  deadline: check.atLeastZero,
+  onDelta: check.function,
+  deltas: check.texts,
+};
+
+/** A system prompt in its short or its long form. */
+export function systemBlocks(
+  system: string | readonly SystemBlock[],
+): readonly SystemBlock[] {
+  return typeof system === "string" ? [{ text: system }] : system;
+}
+
+export function createContext(invocation: Invocation): LLMContext {
+  const toRequest = ({
+    system,
+    ...settings
+  }: ConverseRequest): ModelRequest => {
+    const request = { ...invocation.defaults } as Record<string, unknown>;
+    for (const [name, value] of Object.entries(settings))
+      if (value !== undefined) request[name] = value;
+    if (system !== undefined) request["system"] = systemBlocks(system);
+    // Checked by validateOptions: every field has its type, and model comes from the defaults at the latest.
+    return request as unknown as ModelRequest;
+  };
+
+  const promptRequest = (
+    method: string,
+    prompt: string,
+    variables: object | undefined,
+    options: CallOptions,
+  ): ModelRequest => {
+    if (typeof prompt !== "string")
+      throw new ConfigurationError(`${method}: the prompt must be a string.`);
+    validateOptions(method, invokeChecks, options);
+    const text = formatTemplate(prompt, variables);
+    if (text.trim() === "")
+      throw new ConfigurationError(
+        `${method}: the prompt is empty once its variables are filled in.`,
+      );
+    return toRequest({
+      ...options,
+      messages: [{ role: "user", content: [{ text }] }],
+    });
+  };
+
+  const answer = (response: ModelResponse): ModelResponse => {
+    const { stopReason } = response;
+    if (stopReason === "timeout")
+      throw new InvocationTimeoutError(
+        "The time was over before the model had answered.",
+        response,
+      );
+    if (
+      stopReason === "guardrail_intervened" ||
+      stopReason === "content_filtered"
+    )
+      throw new GuardrailError(
+        "A guardrail or content filter replaced the model's answer.",
+        response,
+      );
+    return response;
+  };
+
+  const totalCostUsd = () =>
+    invocation.totals.unpricedAttempts > 0
+      ? undefined
+      : invocation.totals.knownCostUsd;
+
+  return {
+    invoke(prompt: string, variables?: object, options: CallOptions = {}) {
+      return invocation.track(async () => {
+        const request = promptRequest("invoke", prompt, variables, options);
+        return answer(await invocation.callModel(request)).text;
+      });
+    },
+
+    stream(prompt: string, variables?: object, options: CallOptions = {}) {
+      return new TextStream(async (onText, signal) => {
+        const request = promptRequest("stream", prompt, variables, options);
+        const signals = options.signal ? [options.signal, signal] : [signal];
+        return answer(
+          await invocation.callModel({
+            ...request,
+            signal: AbortSignal.any(signals),
+            deltas: ["text"],
+            onDelta: (delta) => {
+              if (delta.kind === "text") onText(delta.text);
+            },
+          }),
+        );
+      });
+    },
+
+    converse(request: ConverseRequest) {
+      return invocation.track(async () => {
+        validateOptions("converse", converseChecks, request);
+        checkMessages(request.messages);
+        return invocation.callModel(toRequest(request));
+      });
+    },
+
+    get remainingTimeMs() {
+      return invocation.remainingTimeMs;
+    },
+    get shouldCheckpoint() {
+      return invocation.remainingTimeMs <= invocation.bufferMs;
+    },
+    get totalCostUsd() {
+      return totalCostUsd();
+    },
+    get totalCost() {
+      return totalCostUsd();
+    },
+    get usage() {
+      return invocation.totals.usage;
+    },
+    get metrics() {
+      return invocation.totals.toMetrics();
+    },
+    getRawClient(service?: string) {
+      const { provider } = invocation;
+      if (provider.rawClient === undefined)
+        throw new ConfigurationError(
+          `The provider "${provider.name}" has no client to hand out.`,
+        );
+      return provider.rawClient(service);
+    },
+  };
+}
+
+/** What every model refuses is refused here, with the place named. */
+function checkMessages(messages: readonly Message[]): void {
+  if (messages.length === 0)
+    throw new ConfigurationError("converse: `messages` is empty.");
+  for (const [index, message] of messages.entries()) {
+    const content: unknown = message?.content;
+    if (!Array.isArray(content) || content.length === 0)
+      throw new ConfigurationError(
+        `converse: messages[${index}].content must be an array with at least one block.`,
+      );
+    for (const [position, block] of content.entries()) {
+      const where = `messages[${index}].content[${position}]`;
+      if (typeof block !== "object" || block === null)
+        throw new ConfigurationError(`converse: ${where} must be an object.`);
+      if (
+        "text" in block &&
+        (typeof block.text !== "string" || block.text.trim() === "")
+      )
+        throw new ConfigurationError(
+          `converse: ${where}.text must be a text that is not blank.`,
+        );
+    }
+  }
+}

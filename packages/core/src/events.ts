@@ -1,0 +1,90 @@
+import type { ModelRequest, ModelResponse } from "./model-call.ts";
+
+interface CallEvent {
+  /** Counts the calls of the invocation from 1. */
+  readonly callId: number;
+  readonly request: ModelRequest;
+}
+
+interface AttemptEvent extends CallEvent {
+  /** Counts the attempts of the call from 1. */
+  readonly attempt: number;
+}
+
+/**
+ * What observers can listen to. Features add events of their own by declaration merging:
+ *
+ * @example
+ * declare module "@lambdallm/core" {
+ *   interface InvocationEvents { "budget-alert": { usedUsd: number } }
+ * }
+ */
+export interface InvocationEvents {
+  "call-start": CallEvent;
+  "call-end": CallEvent & {
+    readonly response: ModelResponse;
+    readonly durationMs: number;
+  };
+  "call-error": CallEvent & {
+    readonly error: unknown;
+    readonly durationMs: number;
+  };
+  "attempt-start": AttemptEvent;
+  "attempt-end": AttemptEvent & { readonly response: ModelResponse };
+  "attempt-error": AttemptEvent & { readonly error: unknown };
+  /** A streamed response body failed after its first byte; the client saw an error record. */
+  "body-error": { readonly error: unknown };
+}
+
+type EventName = keyof InvocationEvents;
+type Listener = (event: never) => void;
+
+/** Tells observers what happens. What a listener throws becomes a process warning: it cannot change or break a call. */
+export class Events {
+  readonly #listeners = new Map<EventName, Set<Listener>>();
+  readonly #parent: Events | undefined;
+
+  constructor(parent?: Events) {
+    this.#parent = parent;
+  }
+
+  /** Returns a function that ends the subscription. */
+  on<Name extends EventName>(
+    name: Name,
+    listener: (event: InvocationEvents[Name]) => void,
+  ): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+
+  /** Returns whether anybody listened. */
+  emit<Name extends EventName>(
+    name: Name,
+    event: InvocationEvents[Name],
+  ): boolean {
+    const listeners = this.#listeners.get(name) ?? [];
+    let heard = false;
+    for (const listener of listeners) {
+      heard = true;
+      try {
+        // The map holds listeners of this name only; `on` is the one way in.
+        (listener as (event: InvocationEvents[Name]) => void)(event);
+      } catch (error) {
+        warn(`A listener of "${name}" failed`, error);
+      }
+    }
+    // Observers of an outer provider see the calls of a nested one too.
+    return this.#parent?.emit(name, event) || heard;
+  }
+}
+
+/** For failures that must not change what the handler answers. */
+export function warn(what: string, error: unknown): void {
+  process.emitWarning(
+    `${what}: ${error instanceof Error ? error.message : String(error)}`,
+    "LambdaLLMWarning",
+  );
+}

@@ -1,0 +1,86 @@
+export {
+  findModel,
+  listModels,
+  type ModelInfo,
+  type ModelPrices,
+  registerModel,
+  type TokenPrices,
+} from "./catalog.ts";
+export {
+  type AudioBlock,
+  type CachePoint,
+  type CitationsContentBlock,
+  type ContentBlock,
+  type DocumentBlock,
+  type GuardContentBlock,
+  type ImageBlock,
+  type JsonValue,
+  type MediaSource,
+  type Message,
+  type ReasoningBlock,
+  type S3Location,
+  type SearchResultBlock,
+  type SystemBlock,
+  type Tool,
+  type ToolChangeBlock,
+  type ToolChoice,
+  type ToolResultBlock,
+  type ToolResultContent,
+  type ToolUseBlock,
+  textOf,
+  type UnknownBlock,
+  type VideoBlock,
+} from "./content.ts";
+export {
+  type CallOptions,
+  type ConverseRequest,
+  callOptionChecks,
+  type LLMContext,
+  type PromptArguments,
+  systemBlocks,
+} from "./context.ts";
+export { costOf } from "./cost.ts";
+export {
+  ConfigurationError,
+  type FailureReason,
+  GuardrailError,
+  InvocationTimeoutError,
+  LambdaLLMError,
+  type ModelFailure,
+  ModelInvocationError,
+} from "./errors.ts";
+export { estimateTokens } from "./estimate-tokens.ts";
+export type { InvocationEvents } from "./events.ts";
+export type { Invocation, RequestDefaults } from "./invocation.ts";
+export { Middleware } from "./middleware.ts";
+export type { ModelId } from "./model.ts";
+export * as Model from "./model.ts";
+export type {
+  BedrockSettings,
+  CallModel,
+  Delta,
+  DeltaKind,
+  Interceptor,
+  ModelRequest,
+  ModelResponse,
+  Provider,
+  ProviderResponse,
+  Stage,
+  StopReason,
+  Usage,
+} from "./model-call.ts";
+export { check, type OptionCheck, validateOptions } from "./options.ts";
+export {
+  type MiddyMiddleware,
+  type MiddyRequest,
+  providerMiddleware,
+} from "./provider-middleware.ts";
+export { invocationOf, type WithLLM, withProvider } from "./registry.ts";
+export {
+  formatTemplate,
+  type PromptValue,
+  type VariableNames,
+  type Variables,
+} from "./template.ts";
+export type { TextStream } from "./text-stream.ts";
+export type { InvocationMetrics } from "./totals.ts";

@@ -1,0 +1,298 @@
+import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
+import { ConfigurationError, ModelInvocationError } from "./errors.ts";
+import { Events, warn } from "./events.ts";
+import type {
+  CallModel,
+  Interceptor,
+  ModelRequest,
+  ModelResponse,
+  Provider,
+  ProviderResponse,
+  Stage,
+} from "./model-call.ts";
+import { Totals } from "./totals.ts";
+
+/** What requests inherit from the provider middleware's options. */
+export type RequestDefaults = Pick<ModelRequest, "model"> &
+  Partial<Omit<ModelRequest, "messages" | "signal" | "onDelta" | "deadline">>;
+
+export interface InvocationOptions {
+  readonly provider: Provider;
+  readonly defaults: RequestDefaults;
+  /** Milliseconds left, as Lambda tells it; left out where nothing limits the time. */
+  readonly remainingTimeMs?: () => number;
+  /** The invocation of an outer provider middleware in the same Lambda invocation. */
+  readonly parent?: Invocation | undefined;
+}
+
+interface NamedInterceptor {
+  readonly name: string;
+  readonly intercept: Interceptor;
+}
+
+/** What the invocation keeps to itself before Lambda's kill, so that an error can still be answered. */
+const ANSWER_RESERVE_MS = 500;
+
+/** From here on `shouldCheckpoint` says yes, unless a timeout guard sets its own buffer. */
+const DEFAULT_BUFFER_MS = 5_000;
+
+/**
+ * One run of the Lambda handler: the interceptors in their stages, the deadline, the totals, the events and the
+ * finalizers. Features meet here and nowhere else.
+ */
+export class Invocation {
+  readonly provider: Provider;
+  readonly defaults: RequestDefaults;
+  readonly events: Events;
+  readonly totals: Totals;
+  readonly parent: Invocation | undefined;
+  /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
+  bufferMs = DEFAULT_BUFFER_MS;
+
+  readonly #remainingTimeMs: () => number;
+  #deadline: number;
+  readonly #stages: Record<Stage, NamedInterceptor[]> = {
+    call: [],
+    retry: [],
+    attempt: [],
+  };
+  readonly #inFlight = new Map<AbortController, Promise<unknown>>();
+  readonly #given = new Set<Promise<unknown>>();
+  readonly #finalizers: (() => unknown)[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: InvocationOptions) {
+    const { provider, defaults, parent } = options;
+    this.provider = provider;
+    this.defaults = defaults;
+    this.parent = parent;
+    this.events = new Events(parent?.events);
+    this.totals = new Totals(parent?.totals);
+    this.#remainingTimeMs =
+      options.remainingTimeMs ?? (() => Number.POSITIVE_INFINITY);
+    this.#deadline = Math.min(
+      Date.now() + this.#remainingTimeMs() - ANSWER_RESERVE_MS,
+      parent?.deadline ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** When model calls stop, in epoch milliseconds; `Infinity` without a Lambda deadline. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** Moves the deadline forward; a later one than the present is ignored. */
+  tightenDeadline(deadline: number): void {
+    this.#deadline = Math.min(this.#deadline, deadline);
+  }
+
+  /** Milliseconds until Lambda's timeout. Can be negative. */
+  get remainingTimeMs(): number {
+    return this.#remainingTimeMs();
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Adds an interceptor to its stage, for the rest of the invocation.
+   *
+   * @throws {ConfigurationError} for a second one in the stage `retry`: two retry layers multiply their attempts.
+   */
+  intercept(stage: Stage, name: string, intercept: Interceptor): void {
+    const interceptors = this.#stages[stage];
+    const present = interceptors[0];
+    if (stage === "retry" && present !== undefined)
+      throw new ConfigurationError(
+        `"${name}" cannot be added: "${present.name}" already retries, and two layers would multiply their attempts. Use one of them.`,
+      );
+    interceptors.push({ name, intercept });
+  }
+
+  /** Adds a flush that is awaited after the response, or after a streamed body's last byte; the last added runs first. */
+  addFinalizer(finalizer: () => unknown): void {
+    this.#finalizers.push(finalizer);
+  }
+
+  /** Sends a request through all stages. Every way to reach a model ends here. */
+  callModel(request: ModelRequest): Promise<ModelResponse> {
+    if (this.closed)
+      return Promise.reject(
+        new ConfigurationError(
+          "The invocation has ended: await every model call before the handler returns.",
+        ),
+      );
+    const controller = new AbortController();
+    const call = this.#run(request, controller).finally(() => {
+      this.#inFlight.delete(controller);
+    });
+    this.#inFlight.set(controller, call);
+    return call;
+  }
+
+  /**
+   * Runs what the handler's code is given a promise of. When the invocation ends before it settles, nobody may be
+   * waiting for it any more, and its rejection must not end the process.
+   */
+  track<T>(run: () => Promise<T>): Promise<T> {
+    const promise = run().finally(() => {
+      this.#given.delete(promise);
+    });
+    this.#given.add(promise);
+    return promise;
+  }
+
+  async #run(
+    given: ModelRequest,
+    controller: AbortController,
+  ): Promise<ModelResponse> {
+    const callId = this.totals.calls + 1;
+    this.totals.countCall();
+    const signal = given.signal;
+    const abort = () => controller.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    const deadline = Math.min(
+      given.deadline ?? Number.POSITIVE_INFINITY,
+      this.#deadline,
+    );
+    const request: ModelRequest = {
+      ...given,
+      signal: controller.signal,
+      ...(Number.isFinite(deadline) ? { deadline } : undefined),
+    };
+    const start = performance.now();
+    const attempts = { count: 0 };
+    this.events.emit("call-start", { callId, request });
+    try {
+      const answered = await this.#pipeline((attempt) =>
+        this.#attempt(attempt, callId, attempts),
+      )(request);
+      const response = { ...answered, attempts: attempts.count };
+      const durationMs = performance.now() - start;
+      this.events.emit("call-end", { callId, request, response, durationMs });
+      return response;
+    } catch (error) {
+      const durationMs = performance.now() - start;
+      this.events.emit("call-error", { callId, request, error, durationMs });
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  #pipeline(attempt: CallModel): CallModel {
+    let next = attempt;
+    for (const stage of ["attempt", "retry", "call"] as const)
+      for (const { intercept } of this.#interceptors(stage).reverse()) {
+        const inner = next;
+        next = (request) => intercept(request, inner);
+      }
+    return next;
+  }
+
+  /** A nested provider's calls pass the outer provider's interceptors first: a budget there covers them too. */
+  #interceptors(stage: Stage): NamedInterceptor[] {
+    const own = this.#stages[stage];
+    if (this.parent === undefined) return [...own];
+    const outer = this.parent.#interceptors(stage);
+    return stage === "retry" && own.length > 0 ? [...own] : [...outer, ...own];
+  }
+
+  async #attempt(
+    request: ModelRequest,
+    callId: number,
+    attempts: { count: number },
+  ): Promise<ModelResponse> {
+    attempts.count += 1;
+    const attempt = attempts.count;
+    this.totals.countAttempt();
+    this.events.emit("attempt-start", { callId, attempt, request });
+    const observer = observe(request);
+    try {
+      request.signal?.throwIfAborted();
+      const answered = await this.provider.call(observer.request);
+      const response = {
+        ...answered,
+        costUsd: this.#count(answered),
+        attempts: attempt,
+      };
+      this.events.emit("attempt-end", { callId, attempt, request, response });
+      return response;
+    } catch (thrown) {
+      const error = observer.failed
+        ? observer.error
+        : asFailure(thrown, request);
+      this.totals.countFailure();
+      const partial = ModelInvocationError.isInstance(error) && error.partial;
+      if (partial) this.#count(partial);
+      this.events.emit("attempt-error", { callId, attempt, request, error });
+      throw error;
+    }
+  }
+
+  #count(answered: ProviderResponse): number | undefined {
+    const picoUsd = costInPicoUsd(answered);
+    this.totals.countUsage(answered.usage, answered.latencyMs, picoUsd);
+    return picoUsd === undefined ? undefined : picoUsd / PICO_USD_PER_USD;
+  }
+
+  /**
+   * Aborts what is in flight, waits for it, and runs the finalizers, last added first. Runs once; what a finalizer
+   * throws becomes a process warning.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const reason = new DOMException("The invocation has ended.", "AbortError");
+    for (const promise of this.#given) promise.catch(() => {});
+    for (const controller of this.#inFlight.keys()) controller.abort(reason);
+    await Promise.allSettled(this.#inFlight.values());
+    for (const finalizer of this.#finalizers.reverse())
+      try {
+        await finalizer();
+      } catch (error) {
+        warn("A finalizer failed", error);
+      }
+  }
+}
+
+/** Calls the observer for the kinds it asked for, and remembers what it threw: that is the caller's, not the model's. */
+function observe(request: ModelRequest): {
+  request: ModelRequest;
+  failed: boolean;
+  error: unknown;
+} {
+  const { onDelta, deltas } = request;
+  const observer = { request, failed: false, error: undefined as unknown };
+  if (onDelta !== undefined)
+    observer.request = {
+      ...request,
+      onDelta: (delta) => {
+        if (deltas !== undefined && !deltas.includes(delta.kind)) return;
+        try {
+          onDelta(delta);
+        } catch (error) {
+          observer.failed = true;
+          observer.error = error;
+          throw error;
+        }
+      },
+    };
+  return observer;
+}
+
+/** A provider that lets the signal's own reason through still fails as one error type. */
+function asFailure(error: unknown, request: ModelRequest): unknown {
+  const { signal, model } = request;
+  if (!signal?.aborted || error !== signal.reason) return error;
+  return new ModelInvocationError("The model call was aborted.", {
+    reason: "aborted",
+    model,
+    cause: error,
+  });
+}
