@@ -87,6 +87,12 @@ export interface LLMContext {
    * @throws {ConfigurationError | ModelInvocationError} as `invoke`.
    */
   converse(request: ConverseRequest): Promise<ModelResponse>;
+  /**
+   * The number of input tokens of a request as the service counts them: free of charge, nothing is generated.
+   *
+   * @throws {ModelInvocationError} The model does not offer it.
+   */
+  countTokens(request: ConverseRequest): Promise<number>;
   /** Milliseconds until Lambda's timeout; `Infinity` outside of Lambda. */
   readonly remainingTimeMs: number;
   /** Whether it is time to save the work: less than 5 s are left, or the timeout guard's `bufferMs`. */
@@ -186,6 +192,18 @@ export function createContext(invocation: Invocation): LLMContext {
     return response;
   };
 
+  const converseRequest = (method: string, given: ConverseRequest) => {
+    validateOptions(method, converseChecks, given);
+    checkMessages(method, given.messages);
+    return toRequest(given);
+  };
+
+  /** For what a provider need not have. */
+  const cannot = (what: string) =>
+    new ConfigurationError(
+      `The provider "${invocation.provider.name}" cannot ${what}.`,
+    );
+
   const totalCostUsd = () =>
     invocation.totals.unpricedAttempts > 0
       ? undefined
@@ -218,9 +236,15 @@ export function createContext(invocation: Invocation): LLMContext {
 
     converse(request: ConverseRequest) {
       return invocation.track(async () => {
-        validateOptions("converse", converseChecks, request);
-        checkMessages(request.messages);
-        return invocation.callModel(toRequest(request));
+        return invocation.callModel(converseRequest("converse", request));
+      });
+    },
+
+    countTokens(request: ConverseRequest) {
+      return invocation.track(async () => {
+        const { provider } = invocation;
+        if (provider.countTokens === undefined) throw cannot("count tokens");
+        return provider.countTokens(converseRequest("countTokens", request));
       });
     },
 
@@ -244,35 +268,32 @@ export function createContext(invocation: Invocation): LLMContext {
     },
     getRawClient(service?: string) {
       const { provider } = invocation;
-      if (provider.rawClient === undefined)
-        throw new ConfigurationError(
-          `The provider "${provider.name}" has no client to hand out.`,
-        );
+      if (provider.rawClient === undefined) throw cannot("hand out a client");
       return provider.rawClient(service);
     },
   };
 }
 
 /** What every model refuses is refused here, with the place named. */
-function checkMessages(messages: readonly Message[]): void {
+function checkMessages(method: string, messages: readonly Message[]): void {
   if (messages.length === 0)
-    throw new ConfigurationError("converse: `messages` is empty.");
+    throw new ConfigurationError(`${method}: messages is empty.`);
   for (const [index, message] of messages.entries()) {
     const content: unknown = message?.content;
     if (!Array.isArray(content) || content.length === 0)
       throw new ConfigurationError(
-        `converse: messages[${index}].content must be an array with at least one block.`,
+        `${method}: messages[${index}].content must be an array with at least one block.`,
       );
     for (const [position, block] of content.entries()) {
       const where = `messages[${index}].content[${position}]`;
       if (typeof block !== "object" || block === null)
-        throw new ConfigurationError(`converse: ${where} must be an object.`);
+        throw new ConfigurationError(`${method}: ${where} must be an object.`);
       if (
         "text" in block &&
         (typeof block.text !== "string" || block.text.trim() === "")
       )
         throw new ConfigurationError(
-          `converse: ${where}.text must be a text that is not blank.`,
+          `${method}: ${where}.text must be a text that is not blank.`,
         );
     }
   }

@@ -49,12 +49,11 @@ export {
   type ModelFailure,
   ModelInvocationError,
 } from "./errors.ts";
-export { estimateTokens } from "./estimate-tokens.ts";
+export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
 export type { InvocationEvents } from "./events.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
 export { Middleware } from "./middleware.ts";
-export type { ModelId } from "./model.ts";
-export * as Model from "./model.ts";
+export { Model, type ModelId } from "./model.ts";
 export type {
   BedrockSettings,
   CallModel,

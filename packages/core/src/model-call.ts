@@ -145,6 +145,8 @@ export type Stage = "call" | "retry" | "attempt";
 export interface Provider {
   readonly name: string;
   call(request: ModelRequest): Promise<ProviderResponse>;
+  /** The exact number of input tokens, as the service counts them. */
+  countTokens?(request: ModelRequest): Promise<number>;
   /** The client in use, for calls that this suite does not cover. */
   rawClient?(service?: string): unknown;
 }

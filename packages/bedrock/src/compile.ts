@@ -1,0 +1,191 @@
+import type {
+  ConverseCommandInput,
+  ConverseStreamCommandInput,
+} from "@aws-sdk/client-bedrock-runtime";
+import {
+  ConfigurationError,
+  type ContentBlock,
+  type Message,
+  type ModelInfo,
+  type ModelRequest,
+  type SystemBlock,
+  type Tool,
+} from "@lambdallm/core";
+
+type ConverseInput = ConverseCommandInput & ConverseStreamCommandInput;
+
+/** The union members that the AWS SDK serialises; it drops any other in silence, unless it is marked as `$unknown`. */
+const KNOWN_BLOCKS = new Set([
+  "$unknown",
+  "text",
+  "image",
+  "document",
+  "video",
+  "audio",
+  "toolUse",
+  "toolResult",
+  "reasoningContent",
+  "cachePoint",
+  "guardContent",
+  "citationsContent",
+  "searchResult",
+  "toolAddition",
+  "toolRemoval",
+]);
+
+/** They refuse `temperature` and `top_p` together: "cannot both be specified for this model". */
+const ONE_SAMPLING_FIELD = /claude-(haiku|sonnet|opus)-4-[156]\b/;
+
+/**
+ * Compiles a request for the model at hand, last of all: what the model is known not to take is left out or said in
+ * another way, so that a fallback from one family to another works.
+ */
+export function compile(
+  request: ModelRequest,
+  modelId: string,
+  info: ModelInfo | undefined,
+): ConverseInput {
+  const { bedrock = {}, tags } = request;
+  const requestMetadata = metadataOf(tags, bedrock.requestMetadata);
+  const shared = {
+    ...bedrock,
+    ...(requestMetadata && { requestMetadata }),
+    modelId,
+  };
+  const compiled = modelId.includes(":prompt/")
+    ? // A managed prompt brings these itself, and the service refuses them in the request.
+      { ...shared, messages: request.messages.map(compileMessage) }
+    : {
+        ...shared,
+        ...compileConversation(request, info),
+        inferenceConfig: inferenceConfig(request, modelId, info),
+        toolConfig: toolConfig(request),
+      };
+  // The core's content blocks are Converse's own shapes; the SDK's types differ in `readonly` and `| undefined` only.
+  return compiled as unknown as ConverseInput;
+}
+
+function compileConversation(
+  { system = [], messages }: ModelRequest,
+  info: ModelInfo | undefined,
+) {
+  const caching = info?.promptCaching !== false;
+  const usable = <T extends object>(blocks: readonly T[]) =>
+    caching ? blocks : blocks.filter((block) => !("cachePoint" in block));
+  const compiled = messages.map((message) =>
+    compileMessage({ ...message, content: usable(message.content) }),
+  );
+  const systemBlocks = usable(system).map(wellFormed);
+  if (systemBlocks.length === 0) return { messages: compiled };
+  if (info?.systemPrompt !== false)
+    return { messages: compiled, system: systemBlocks };
+  return { messages: prependSystem(systemBlocks, compiled) };
+}
+
+/** For models without a system prompt: its text comes before the first message. */
+function prependSystem(
+  system: readonly SystemBlock[],
+  [first, ...rest]: readonly Message[],
+): Message[] {
+  const text = system
+    .flatMap((block) => ("text" in block ? [block.text] : []))
+    .join("\n\n");
+  if (first?.role !== "user")
+    return [
+      { role: "user", content: [{ text }] },
+      ...(first ? [first] : []),
+      ...rest,
+    ];
+  const [opening, ...others] = first.content;
+  const content: ContentBlock[] =
+    opening !== undefined && "text" in opening
+      ? [{ text: `${text}\n\n${opening.text}` }, ...others]
+      : [{ text }, ...first.content];
+  return [{ role: "user", content }, ...rest];
+}
+
+function compileMessage(message: Message): Message {
+  return { ...message, content: message.content.map(wellFormed) };
+}
+
+/** A lone surrogate has no UTF-8 form, and the service refuses it; an unknown member has to be marked for the SDK. */
+function wellFormed<T extends object>(block: T): T {
+  if ("text" in block && typeof block.text === "string")
+    return block.text.isWellFormed()
+      ? block
+      : { ...block, text: block.text.toWellFormed() };
+  const [key] = Object.keys(block);
+  if (key === undefined || KNOWN_BLOCKS.has(key)) return block;
+  return { $unknown: [key, Reflect.get(block, key)] } as unknown as T;
+}
+
+function inferenceConfig(
+  request: ModelRequest,
+  modelId: string,
+  info: ModelInfo | undefined,
+) {
+  const { maxTokens, temperature, topP, stopSequences } = request;
+  const sampling = info?.samplingParameters !== false;
+  const both =
+    temperature !== undefined &&
+    topP !== undefined &&
+    !ONE_SAMPLING_FIELD.test(modelId);
+  const config = {
+    ...(maxTokens !== undefined && {
+      maxTokens: Math.min(maxTokens, info?.maxOutputTokens ?? maxTokens),
+    }),
+    ...(sampling && temperature !== undefined && { temperature }),
+    ...(sampling &&
+      topP !== undefined &&
+      (both || temperature === undefined) && { topP }),
+    ...(stopSequences !== undefined &&
+      stopSequences.length > 0 && { stopSequences }),
+  };
+  return Object.keys(config).length > 0 ? config : undefined;
+}
+
+function toolConfig({ tools = [], toolChoice, messages }: ModelRequest) {
+  if (tools.length > 0) return { tools, ...(toolChoice && { toolChoice }) };
+  if (toolChoice !== undefined)
+    throw new ConfigurationError(
+      "`toolChoice` was given without `tools`: give the tools, or leave it out.",
+    );
+  // The service wants the tools of a history declared, even when the model is not to use any.
+  const used = new Set<string>();
+  for (const { content } of messages)
+    for (const block of content)
+      if ("toolUse" in block) used.add(block.toolUse.name);
+      else if ("toolResult" in block) used.add("");
+  if (used.size === 0) return undefined;
+  if (used.size > 1) used.delete("");
+  return { tools: Array.from(used, placeholderTool) };
+}
+
+function placeholderTool(name: string): Tool {
+  return {
+    toolSpec: {
+      // A result whose call was trimmed away still needs some tool to be declared.
+      name: name || "unavailable",
+      description: "Not available any more.",
+      inputSchema: { json: { type: "object" } },
+    },
+  };
+}
+
+/**
+ * At most 16 entries of 256 of these characters, says the service; they only label its logs, so a tag is made to fit
+ * rather than refused.
+ *
+ * @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+ */
+function metadataOf(
+  tags: ModelRequest["tags"] = {},
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> | undefined {
+  const label = (text: string) =>
+    text.replace(/[^a-zA-Z0-9\s:_@$#=/+,.-]/g, "_").slice(0, 256);
+  const entries = Object.entries({ ...tags, ...own })
+    .slice(0, 16)
+    .map(([name, value]) => [label(name), label(value)]);
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}

@@ -1,0 +1,111 @@
+import type {
+  BedrockRuntimeClient,
+  BedrockRuntimeClientConfig,
+} from "@aws-sdk/client-bedrock-runtime";
+import {
+  type CallOptions,
+  ConfigurationError,
+  callOptionChecks,
+  check,
+  type MiddyMiddleware,
+  Model,
+  providerMiddleware,
+  systemBlocks,
+  validateOptions,
+  type WithLLM,
+} from "@lambdallm/core";
+import type { Context as LambdaContext } from "aws-lambda";
+import { BedrockProvider } from "./provider.ts";
+import { createClient, sdkTransport } from "./sdk-transport.ts";
+import { type InferenceProfile, REGION } from "./target.ts";
+
+export type { InferenceProfile } from "./target.ts";
+
+/** Options of the middleware: what every call inherits, and how the service is reached. */
+export interface BedrockOptions<Durable extends boolean = boolean>
+  extends Omit<CallOptions, "signal"> {
+  /** A model id, an inference profile id or an ARN. @default Model.CLAUDE_HAIKU_4_5 */
+  readonly model?: string;
+  /** AWS Region of the service. @default the client's, else `AWS_REGION` */
+  readonly region?: string;
+  /**
+   * Where a bare model id is sent: to the inference profile of the Region's geography, to the global one (any
+   * commercial Region, cheaper for newer models), or as it is. Ids with a prefix and ARNs are never changed.
+   * @default "geographic"
+   */
+  readonly inferenceProfile?: InferenceProfile;
+  /** A client of your own. Bring a keep-alive handler and `maxAttempts: 1`: the default ones are neither. */
+  readonly client?: BedrockRuntimeClient;
+  /** Settings for the client that is made here, such as `endpoint` or `credentials`. */
+  readonly clientConfig?: Omit<
+    BedrockRuntimeClientConfig,
+    "region" | "maxAttempts"
+  >;
+  /** Connections at the same time; further calls wait for one. @default 50 */
+  readonly maxSockets?: number;
+  /** For durable functions: sets `context.llm` only, because a DurableContext has an `invoke` of its own. @default false */
+  readonly durable?: Durable;
+}
+
+const DEFAULT_MAX_SOCKETS = 50;
+
+const checks = {
+  ...callOptionChecks,
+  region: check.matching(REGION, "an AWS Region such as eu-west-1"),
+  inferenceProfile: check.oneOf("geographic", "global", "none"),
+  client: check.object,
+  clientConfig: check.object,
+  maxSockets: check.positiveInteger,
+  durable: check.boolean,
+};
+
+/** @throws {ConfigurationError} naming the option that does not exist or has a wrong value. */
+export function bedrockValidateOptions(options: unknown): void {
+  validateOptions("bedrock", checks, options);
+}
+
+/**
+ * Gives the handler's context model functions over Amazon Bedrock's Converse and ConverseStream.
+ *
+ * @throws {ConfigurationError} once, at cold start, for options that are wrong.
+ * @example
+ * export const handler = middy()
+ *   .use(bedrock({ model: Model.CLAUDE_HAIKU_4_5 }))
+ *   .handler(async (event, context) => context.invoke("Summarize:\n\n{text}", { text: event.text }));
+ */
+export function bedrock<const Durable extends boolean = false>(
+  options: BedrockOptions<Durable> = {},
+): Required<MiddyMiddleware<LambdaContext & WithLLM<Durable>>> {
+  bedrockValidateOptions(options);
+  const { client, clientConfig, region, inferenceProfile, ...rest } = options;
+  const { maxSockets = DEFAULT_MAX_SOCKETS, durable, ...call } = rest;
+  if (client && (clientConfig ?? region ?? rest.maxSockets) !== undefined)
+    throw new ConfigurationError(
+      'bedrock: the option "client" brings its own settings: set region, clientConfig and maxSockets on it instead.',
+    );
+  const { system, model = Model.CLAUDE_HAIKU_4_5, ...settings } = call;
+  return providerMiddleware<Durable>({
+    durable,
+    defaults: {
+      ...settings,
+      model,
+      ...(system !== undefined && { system: systemBlocks(system) }),
+    },
+    provider: new BedrockProvider({
+      region,
+      inferenceProfile: inferenceProfile ?? "geographic",
+      ownClient: client !== undefined,
+      createTransport: (transportRegion) =>
+        sdkTransport(
+          client ??
+            createClient({
+              region: transportRegion,
+              maxSockets,
+              config: clientConfig,
+            }),
+        ),
+    }),
+  });
+}
+
+export default bedrock;

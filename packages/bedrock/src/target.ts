@@ -1,0 +1,91 @@
+import { ConfigurationError, findModel } from "@lambdallm/core";
+
+/** Which inference profile a bare model id is sent to. */
+export type InferenceProfile = "geographic" | "global" | "none";
+
+export interface Target {
+  readonly modelId: string;
+  /** Undefined when the AWS configuration decides. */
+  readonly region: string | undefined;
+}
+
+export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html: at most 2048 characters.
+const MODEL_ID = /^[\w.:/-]{1,2048}$/;
+const ARN = /^arn:aws[a-z-]*:[a-z]+:([a-z0-9-]*):/;
+
+/** The Region from the environment, as Lambda sets it. */
+export function environmentRegion(): string | undefined {
+  for (const name of ["AWS_REGION", "AWS_DEFAULT_REGION"]) {
+    const region = process.env[name];
+    if (region === undefined || region === "") continue;
+    if (!REGION.test(region))
+      throw new ConfigurationError(
+        `The environment variable ${name} is not an AWS Region: "${region.slice(0, 80)}". Expected a form such as eu-west-1.`,
+      );
+    return region;
+  }
+  return undefined;
+}
+
+/**
+ * Where a model is reached: an ARN names its Region, and a bare id of a model that has inference profiles becomes the
+ * profile of the Region's geography, because most models refuse the bare id.
+ *
+ * @throws {ConfigurationError} The id cannot be a model id.
+ * @see https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
+ */
+export function resolveTarget(
+  model: string,
+  defaultRegion: string | undefined,
+  inferenceProfile: InferenceProfile,
+): Target {
+  if (!MODEL_ID.test(model))
+    throw new ConfigurationError(
+      `The model must be a model id, an inference profile id or an ARN, not "${model.slice(0, 80)}".`,
+    );
+  const arnRegion = ARN.exec(model)?.[1];
+  if (arnRegion !== undefined)
+    return { modelId: model, region: arnRegion || defaultRegion };
+  const info = findModel(model);
+  const prefix =
+    info?.id === model
+      ? profilePrefix(info.profiles ?? [], defaultRegion, inferenceProfile)
+      : undefined;
+  return {
+    modelId: prefix === undefined ? model : `${prefix}.${model}`,
+    region: defaultRegion,
+  };
+}
+
+function profilePrefix(
+  profiles: readonly string[],
+  region: string | undefined,
+  inferenceProfile: InferenceProfile,
+): string | undefined {
+  if (inferenceProfile === "none" || region === undefined) return undefined;
+  const wanted =
+    inferenceProfile === "global" ? ["global"] : geographyPrefixes(region);
+  return wanted.find((prefix) => profiles.includes(prefix));
+}
+
+/** The prefixes of the profiles that keep a request of this Region in its geography, the narrower first. */
+function geographyPrefixes(region: string): string[] {
+  if (region.startsWith("us-gov-")) return ["us-gov"];
+  switch (region) {
+    case "ap-northeast-1":
+    case "ap-northeast-3":
+      return ["jp", "apac"];
+    case "ap-southeast-2":
+    case "ap-southeast-4":
+      return ["au", "apac"];
+    case "ap-south-1":
+    case "ap-south-2":
+      return ["in", "apac"];
+    default: {
+      const [continent = ""] = region.split("-");
+      return [continent === "ap" ? "apac" : continent];
+    }
+  }
+}

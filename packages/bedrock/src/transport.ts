@@ -1,0 +1,37 @@
+import type {
+  ConverseCommandInput,
+  ConverseCommandOutput,
+  ConverseStreamCommandInput,
+  ConverseStreamOutput,
+  CountTokensCommandInput,
+} from "@aws-sdk/client-bedrock-runtime";
+
+/** What a request became on the wire, as far as the service told. */
+export interface ResponseFacts {
+  readonly requestId?: string | undefined;
+}
+
+/**
+ * The one seam to the service, in its own JSON shapes. Everything above it works with any implementation; errors carry
+ * the service's `name` and, where there was a response, `$metadata` and `$response`.
+ */
+export interface Transport {
+  converse(
+    input: ConverseCommandInput,
+    signal: AbortSignal,
+  ): Promise<Omit<ConverseCommandOutput, "$metadata"> & ResponseFacts>;
+  /** Resolves when the service has accepted the request; the events follow. */
+  converseStream(
+    input: ConverseStreamCommandInput,
+    signal: AbortSignal,
+  ): Promise<
+    {
+      readonly events: AsyncIterable<ConverseStreamOutput> | readonly never[];
+    } & ResponseFacts
+  >;
+  countTokens(input: CountTokensCommandInput): Promise<number>;
+  /** The Region that requests go to. */
+  region(): Promise<string>;
+  /** The client itself, for whoever asks for it. */
+  readonly client: unknown;
+}
