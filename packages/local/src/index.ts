@@ -1,0 +1,26 @@
+export type { Fault, Faults } from "./bedrock/fault.ts";
+export {
+  SERVICE_ERRORS,
+  ServiceError,
+  type ServiceErrorExtra,
+  type ServiceErrorName,
+  type ServiceErrorOptions,
+} from "./bedrock/service-error.ts";
+export { startBedrock } from "./bedrock/start-bedrock.ts";
+export type {
+  BedrockRequest,
+  InferenceConfig,
+  LocalBedrock,
+  Operation,
+  OutputConfig,
+  RecordedRequest,
+  Reply,
+  ReplyObject,
+  ReplyUsage,
+  RequestEnd,
+  Responder,
+  StartBedrockOptions,
+  StreamEvent,
+  ToolConfig,
+} from "./bedrock/types.ts";
+export { defaultResponder } from "./responder/responder.ts";
