@@ -7,6 +7,8 @@ const config: JestConfigWithTsJest = {
     customExportConditions: ["@lambdallm/source", "node", "node-addons"],
   },
   testMatch: ["<rootDir>/{packages,examples}/*/test/**/*.test.ts"],
+  // The compiler rewrites `./file.ts` to what it will be in dist.
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   modulePathIgnorePatterns: ["<rootDir>/packages/[^/]+/dist/"],
   collectCoverageFrom: ["packages/*/src/**/*.ts"],
   coverageProvider: "v8",

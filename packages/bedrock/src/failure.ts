@@ -238,7 +238,8 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ...verdict,
       ...(partial && { partial, billed: "partial" }),
       model,
-      serviceError: error.name,
+      serviceError:
+        error.name === "Error" ? (error.code ?? error.name) : error.name,
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),

@@ -17,16 +17,22 @@ function contentTypeOf(response: object): string {
   return "text/plain";
 }
 
-/** The last record of a stream that failed, in the format of its content type. */
-function errorRecord(error: unknown, contentType: string): string {
+/** The last record of a stream that failed, in the format of its content type, on lines of its own. */
+function errorRecord(
+  error: unknown,
+  contentType: string,
+  last: Chunk | undefined,
+): string {
   const record = LambdaLLMError.isInstance(error)
     ? { code: error.code, message: error.message }
     : { code: "INTERNAL", message: "Internal Server Error" };
+  const tail = Buffer.from(last?.slice(-2) ?? "\n\n").toString("latin1");
+  const newLine = tail.endsWith("\n") ? "" : "\n";
   if (contentType.startsWith("text/event-stream"))
-    return `event: error\ndata: ${JSON.stringify(record)}\n\n`;
+    return `${tail === "\n\n" ? "" : "\n\n"}event: error\ndata: ${JSON.stringify(record)}\n\n`;
   if (/^application\/(x-)?(ndjson|jsonl|json-lines)/.test(contentType))
-    return `${JSON.stringify({ error: record })}\n`;
-  return `\n\n[${record.code}] ${record.message}\n`;
+    return `${newLine}${JSON.stringify({ error: record })}\n`;
+  return `${newLine}\n[${record.code}] ${record.message}\n`;
 }
 
 /**
@@ -58,6 +64,7 @@ function guard(
     await iterator.return?.();
   };
   let ended = false;
+  let last: Chunk | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   const end = async (body: Readable, error?: unknown) => {
@@ -67,7 +74,7 @@ function guard(
     if (error !== undefined) {
       if (!invocation.events.emit("body-error", { error }))
         console.error("A streamed response failed:", error);
-      body.push(errorRecord(error, contentType));
+      body.push(errorRecord(error, contentType, last));
     }
     await invocation.close();
     body.push(null);
@@ -79,8 +86,12 @@ function guard(
       iterator.next().then(
         ({ done, value }) => {
           if (ended) return;
-          if (done) end(body);
-          else body.push(value);
+          if (done) {
+            end(body);
+            return;
+          }
+          last = value;
+          body.push(value);
         },
         (error: unknown) => end(body, error),
       );

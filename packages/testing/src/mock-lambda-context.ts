@@ -1,0 +1,52 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "aws-lambda";
+
+export interface MockLambdaContextOptions {
+  /** The function's timeout, in milliseconds. @default 30_000 */
+  readonly timeoutMs?: number;
+  /** The clock that the remaining time runs on, in epoch milliseconds. @default Date.now */
+  readonly now?: () => number;
+  /** @default "test-function" */
+  readonly functionName?: string;
+  /** @default "$LATEST" */
+  readonly functionVersion?: string;
+  /** @default "256" */
+  readonly memoryLimitInMB?: string;
+  /** @default a new UUID */
+  readonly awsRequestId?: string;
+}
+
+/**
+ * A Lambda context whose remaining time runs out, with the fields that Lambda's Node.js runtime sets and no others.
+ *
+ * @example
+ * await handler(event, new MockLambdaContext({ timeoutMs: 3_000 }));
+ */
+export class MockLambdaContext implements Context {
+  readonly functionName: string;
+  readonly functionVersion: string;
+  readonly memoryLimitInMB: string;
+  readonly awsRequestId: string;
+  readonly invokedFunctionArn: string;
+  readonly logGroupName: string;
+  readonly logStreamName: string;
+  readonly getRemainingTimeInMillis: () => number;
+  // The types still ask for these; the runtime has not set them since Node.js 24.
+  declare callbackWaitsForEmptyEventLoop: boolean;
+  declare done: Context["done"];
+  declare fail: Context["fail"];
+  declare succeed: Context["succeed"];
+
+  constructor(options: MockLambdaContextOptions = {}) {
+    const { timeoutMs = 30_000, now = Date.now } = options;
+    this.functionName = options.functionName ?? "test-function";
+    this.functionVersion = options.functionVersion ?? "$LATEST";
+    this.memoryLimitInMB = options.memoryLimitInMB ?? "256";
+    this.awsRequestId = options.awsRequestId ?? randomUUID();
+    this.invokedFunctionArn = `arn:aws:lambda:us-east-1:123456789012:function:${this.functionName}`;
+    this.logGroupName = `/aws/lambda/${this.functionName}`;
+    this.logStreamName = `test/[${this.functionVersion}]${this.awsRequestId}`;
+    const deadline = now() + timeoutMs;
+    this.getRemainingTimeInMillis = () => deadline - now();
+  }
+}

@@ -1,0 +1,219 @@
+import {
+  ConfigurationError,
+  type ContentBlock,
+  estimateRequestTokens,
+  estimateTokens,
+  type MiddyMiddleware,
+  Model,
+  type ModelRequest,
+  type Provider,
+  type ProviderResponse,
+  providerMiddleware,
+  type StopReason,
+  textOf,
+  type Usage,
+  type WithLLM,
+} from "@lambdallm/core";
+import type { Context as LambdaContext } from "aws-lambda";
+
+/** An answer in detail; a string stands for `{ text }`. */
+export interface MockAnswer {
+  readonly text?: string;
+  /** Blocks instead of `text`: tool calls, reasoning, images. */
+  readonly content?: readonly ContentBlock[];
+  /** @default "tool_use" with a tool call in `content`, else "end_turn" */
+  readonly stopReason?: StopReason;
+  /** @default estimated from the texts */
+  readonly usage?: Partial<Usage>;
+  /** How the text arrives when it is streamed. @default word by word */
+  readonly pieces?: readonly string[];
+  /** Time before the answer begins, in milliseconds. @default 0 */
+  readonly delayMs?: number;
+  /** Time between two pieces, in milliseconds. @default 0 */
+  readonly pieceDelayMs?: number;
+  /** Fails with this once all pieces have been streamed. */
+  readonly error?: Error;
+}
+
+export type MockResponse =
+  | string
+  | MockAnswer
+  | Error
+  | ((request: ModelRequest) => MockResponse | Promise<MockResponse>);
+
+export interface MockProviderOptions {
+  /** One a call, in this order; the last one answers every further call. */
+  readonly responses?: readonly MockResponse[];
+}
+
+/** What the model was asked. */
+export interface MockCall {
+  readonly request: ModelRequest;
+  /** The text of the last message. */
+  readonly prompt: string;
+}
+
+/**
+ * A model that answers what it was told to and remembers what it was asked.
+ *
+ * @example
+ * const model = new MockProvider({ responses: ["Bonjour"] });
+ * const handler = middy(translate).use(model.middleware());
+ */
+export class MockProvider implements Provider {
+  readonly name = "mock";
+  /** In the order in which they came. */
+  readonly calls: MockCall[] = [];
+  readonly #responses: readonly MockResponse[];
+
+  /** @throws {ConfigurationError} when `responses` is empty. */
+  constructor({ responses = ["Mock response"] }: MockProviderOptions = {}) {
+    if (responses.length === 0)
+      throw new ConfigurationError(
+        "MockProvider: `responses` is empty; give at least one, or leave it out.",
+      );
+    this.#responses = responses;
+  }
+
+  get totalCalls(): number {
+    return this.calls.length;
+  }
+
+  get lastPrompt(): string | undefined {
+    return this.calls.at(-1)?.prompt;
+  }
+
+  /** A Middy middleware with this provider, for code that does not use a real one. */
+  middleware(): Required<MiddyMiddleware<LambdaContext & WithLLM>> {
+    return providerMiddleware({
+      provider: this,
+      defaults: { model: Model.CLAUDE_HAIKU_4_5 },
+    });
+  }
+
+  async call(request: ModelRequest): Promise<ProviderResponse> {
+    const prompt = textOf(request.messages.at(-1)?.content ?? []);
+    const index = this.calls.push({ request, prompt }) - 1;
+    const given = this.#responses[Math.min(index, this.#responses.length - 1)];
+    return new MockAttempt(request).answer(await resolve(given, request));
+  }
+
+  async countTokens(request: ModelRequest): Promise<number> {
+    return estimateRequestTokens(request);
+  }
+}
+
+async function resolve(
+  response: MockResponse | undefined,
+  request: ModelRequest,
+): Promise<MockAnswer> {
+  if (typeof response === "function")
+    return resolve(await response(request), request);
+  if (response instanceof Error) throw response;
+  return typeof response === "string" ? { text: response } : (response ?? {});
+}
+
+class MockAttempt {
+  readonly #request: ModelRequest;
+  readonly #start = performance.now();
+
+  constructor(request: ModelRequest) {
+    this.#request = request;
+  }
+
+  async answer(answer: MockAnswer): Promise<ProviderResponse> {
+    const { delayMs = 0, pieceDelayMs = 0, usage, error } = answer;
+    const text = answer.text ?? answer.pieces?.join("") ?? "";
+    const content = answer.content ?? (text === "" ? [] : [{ text }]);
+    if (!(await this.#wait(delayMs))) return this.#respond([], "timeout");
+    if (this.#request.onDelta) {
+      let received = "";
+      for (const piece of answer.pieces ?? words(content)) {
+        if (!(await this.#wait(pieceDelayMs)))
+          return this.#respond([{ text: received }], "timeout");
+        received += piece;
+        this.#request.onDelta({ kind: "text", text: piece });
+      }
+      for (const block of content) this.#showBlock(block);
+    }
+    if (error !== undefined) throw error;
+    const stopReason =
+      answer.stopReason ??
+      (content.some((block) => "toolUse" in block) ? "tool_use" : "end_turn");
+    return this.#respond(content, stopReason, usage);
+  }
+
+  #showBlock(block: ContentBlock): void {
+    const { onDelta } = this.#request;
+    if ("toolUse" in block) {
+      const { toolUseId, name, input } = block.toolUse;
+      onDelta?.({ kind: "tool", toolUseId, name, input: "" });
+      onDelta?.({
+        kind: "tool",
+        toolUseId,
+        name,
+        input: JSON.stringify(input),
+      });
+    } else if (
+      "reasoningContent" in block &&
+      "reasoningText" in block.reasoningContent
+    ) {
+      const { text } = block.reasoningContent.reasoningText;
+      onDelta?.({ kind: "reasoning", text });
+    }
+  }
+
+  /** False when the deadline came first. */
+  async #wait(ms: number): Promise<boolean> {
+    const { signal, deadline = Number.POSITIVE_INFINITY } = this.#request;
+    const leftMs = deadline - Date.now();
+    if (leftMs <= 0) return false;
+    if (ms > 0)
+      await new Promise<void>((done, fail) => {
+        const abort = () => {
+          clearTimeout(timer);
+          fail(signal?.reason);
+        };
+        const timer = setTimeout(
+          () => {
+            signal?.removeEventListener("abort", abort);
+            done();
+          },
+          Math.min(ms, leftMs),
+        );
+        signal?.addEventListener("abort", abort, { once: true });
+      });
+    signal?.throwIfAborted();
+    return ms < leftMs;
+  }
+
+  #respond(
+    content: readonly ContentBlock[],
+    stopReason: StopReason,
+    usage: Partial<Usage> = {},
+  ): ProviderResponse {
+    const text = textOf(content);
+    const inputTokens =
+      usage.inputTokens ?? estimateRequestTokens(this.#request);
+    const outputTokens = usage.outputTokens ?? estimateTokens(text);
+    return {
+      message: { role: "assistant", content },
+      text,
+      stopReason,
+      usage: {
+        cacheReadInputTokens: 0,
+        cacheWriteInputTokens: 0,
+        totalTokens: inputTokens + outputTokens,
+        ...usage,
+        inputTokens,
+        outputTokens,
+      },
+      model: this.#request.model,
+      latencyMs: performance.now() - this.#start,
+    };
+  }
+}
+
+function words(content: readonly ContentBlock[]): readonly string[] {
+  return textOf(content).match(/\S+\s*|\s+/g) ?? [];
+}
