@@ -143,15 +143,29 @@ function classify(error: ServiceError, status: number | undefined): Verdict {
   return verdict;
 }
 
+/**
+ * The code of a network error. The SDK wraps errors of another realm, such as Node's own under Jest, and keeps their
+ * text only.
+ */
+function networkCode(error: ServiceError): string | undefined {
+  const cause = error.cause as ServiceError | undefined;
+  const code =
+    error.code ??
+    cause?.code ??
+    /\b(E[A-Z_]{3,}|socket hang up|aborted)\b/.exec(error.message)?.[0];
+  if (code === "socket hang up" || code === "aborted") return "ECONNRESET";
+  return code !== undefined && NETWORK.has(code) ? code : undefined;
+}
+
 function classifyUnnamed(
   error: ServiceError,
   status: number | undefined,
 ): Verdict {
-  const cause = error.cause as ServiceError | undefined;
-  const code = error.code ?? cause?.code;
-  // After the headers of an answer, a lost connection means a broken body: the tokens were generated.
-  if (code !== undefined && NETWORK.has(code)) {
-    if (status !== undefined) return interrupted;
+  const code = networkCode(error);
+  if (code !== undefined) {
+    // Node says "aborted" when it is the body that broke off: by then the tokens were generated.
+    if (status !== undefined || /\baborted\b/.test(error.message))
+      return interrupted;
     return NOT_SENT.has(code)
       ? connection
       : { ...connection, billed: "unknown" };
@@ -239,7 +253,9 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ...(partial && { partial, billed: "partial" }),
       model,
       serviceError:
-        error.name === "Error" ? (error.code ?? error.name) : error.name,
+        error.name === "Error"
+          ? (networkCode(error) ?? error.name)
+          : error.name,
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),
