@@ -23,4 +23,17 @@ export type {
   StreamEvent,
   ToolConfig,
 } from "./bedrock/types.ts";
+export {
+  type Awslambda,
+  installAwslambda,
+  type LambdaResponseStream,
+  type ResponsePrelude,
+} from "./function-url/awslambda.ts";
+export type { LambdaHandler } from "./function-url/invocation.ts";
+export {
+  type LocalFunctionUrl,
+  type ServedRequest,
+  type StartFunctionUrlOptions,
+  startFunctionUrl,
+} from "./function-url/start-function-url.ts";
 export { defaultResponder } from "./responder/responder.ts";

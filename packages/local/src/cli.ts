@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/* v8 ignore file -- the process around main(); the end-to-end tests of the command run it as one */
+import { main } from "./command/main.ts";
+
+const ending = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => ending.abort());
+
+process.exitCode = await main(process.argv.slice(2), {
+  env: process.env,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  signal: ending.signal,
+});

@@ -1,0 +1,12 @@
+/** What the function's process tells the command that started it. */
+export type FunctionMessage =
+  | { readonly kind: "file"; readonly path: string }
+  | {
+      readonly kind: "ready";
+      readonly port: number;
+      /** The handler could not be loaded; every request is answered with 502. */
+      readonly failed: boolean;
+    };
+
+/** Exit code of a process that ended itself at its deadline, after it had said so. */
+export const TIMED_OUT = 124;

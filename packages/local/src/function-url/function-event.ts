@@ -1,0 +1,89 @@
+import type { IncomingMessage } from "node:http";
+
+/** An event of payload 2.0; `APIGatewayProxyEventV2` in `@types/aws-lambda`. */
+export type FunctionEvent = ReturnType<typeof functionEvent>;
+
+/** Content types whose bodies come as text; every other one comes as base64. */
+const TEXT = /^(?:text\/[^;]+|application\/(?:json|xml|javascript))\s*(?:;|$)/i;
+
+/** A request as a Function URL hands it to its function: payload 2.0. */
+export function functionEvent(
+  request: IncomingMessage,
+  body: Buffer,
+  facts: { readonly requestId: string; readonly now: number },
+) {
+  const { method = "GET", url = "/", httpVersion } = request;
+  const mark = url.indexOf("?");
+  const rawPath = mark === -1 ? url : url.slice(0, mark);
+  const rawQueryString = mark === -1 ? "" : url.slice(mark + 1);
+  const { cookie, ...headers } = headersOf(request);
+  const isText = TEXT.test(headers["content-type"] ?? "");
+  const domainName = headers["host"] ?? "localhost";
+  return {
+    version: "2.0",
+    routeKey: "$default",
+    rawPath,
+    rawQueryString,
+    ...(cookie !== undefined && { cookies: cookie.split(/;\s*/) }),
+    headers,
+    ...(rawQueryString !== "" && {
+      queryStringParameters: parametersOf(rawQueryString),
+    }),
+    requestContext: {
+      accountId: "anonymous",
+      apiId: "local",
+      domainName,
+      domainPrefix: "local",
+      http: {
+        method,
+        path: rawPath,
+        protocol: `HTTP/${httpVersion}`,
+        sourceIp: request.socket.remoteAddress ?? "127.0.0.1",
+        userAgent: headers["user-agent"] ?? "",
+      },
+      requestId: facts.requestId,
+      routeKey: "$default",
+      stage: "$default",
+      time: timeOf(facts.now),
+      timeEpoch: facts.now,
+    },
+    ...(body.length > 0 && {
+      body: body.toString(isText ? "utf8" : "base64"),
+    }),
+    isBase64Encoded: body.length > 0 && !isText,
+  };
+}
+
+/** Lower-case names, repeated headers joined by commas. Node's own `headers` drops the repetition of some. */
+function headersOf(request: IncomingMessage): Record<string, string> {
+  const headers = new Map<string, string>();
+  const { rawHeaders } = request;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index]).toLowerCase();
+    const value = String(rawHeaders[index + 1]);
+    const before = headers.get(name);
+    const separator = name === "cookie" ? "; " : ",";
+    headers.set(
+      name,
+      before === undefined ? value : `${before}${separator}${value}`,
+    );
+  }
+  // Own members of any name: a header called `__proto__` is a header and nothing else.
+  return Object.fromEntries(headers);
+}
+
+function parametersOf(query: string): Record<string, string> {
+  const parameters = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    const before = parameters.get(name);
+    parameters.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(parameters);
+}
+
+/** Such as `12/Mar/2026:19:03:58 +0000`. */
+function timeOf(now: number): string {
+  const [, day, month, year, time] =
+    /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(new Date(now).toUTCString()) ?? [];
+  return `${day}/${month}/${year}:${time} +0000`;
+}

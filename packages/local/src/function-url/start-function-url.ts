@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { isStreaming } from "./awslambda.ts";
+import { invoke, type LambdaHandler } from "./invocation.ts";
+
+/** One line of an access log. */
+export interface ServedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly statusCode: number;
+  readonly durationMs: number;
+  readonly requestId: string;
+}
+
+export interface StartFunctionUrlOptions {
+  /** 0 takes a free one. @default 0 */
+  readonly port?: number;
+  /** @default "127.0.0.1" */
+  readonly host?: string;
+  /** The function's timeout; Lambda's own default is 3,000, its maximum 900,000. @default 30_000 */
+  readonly timeoutMs?: number;
+  /** @default AWS_LAMBDA_FUNCTION_NAME, else "local" */
+  readonly functionName?: string;
+  /** @default 128 */
+  readonly memoryLimitInMB?: number;
+  /**
+   * Called after the answer to an invocation that ran out of time. Lambda kills the process then; a process cannot
+   * kill one of its own functions, so this is the place to exit it.
+   */
+  readonly onTimeout?: () => void;
+  /** Called when an answer is complete or was cut. */
+  readonly onRequest?: (request: ServedRequest) => void;
+  /** Takes the lines that Lambda would write to the function's log. @default stderr */
+  readonly log?: (line: string) => void;
+}
+
+/** A running Function URL. */
+export interface LocalFunctionUrl extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Destroys every connection and stops listening; handlers that still run are left alone. */
+  close(): Promise<void>;
+}
+
+const LONGEST_TIMEOUT_MS = 900_000;
+
+/**
+ * Puts a Function URL (payload 2.0) in front of a handler: exact events, Lambda's context with a real deadline,
+ * results, errors, timeouts and response streams as on Lambda. Requests run side by side in one process.
+ *
+ * @example
+ * ```ts
+ * import { startFunctionUrl } from "@lambdallm/local";
+ * import { handler } from "./handler.ts";
+ *
+ * await using front = await startFunctionUrl(handler, { port: 3000 });
+ * const response = await fetch(front.url, { method: "POST", body: "{}" });
+ * ```
+ */
+export async function startFunctionUrl(
+  handler: LambdaHandler,
+  options: StartFunctionUrlOptions = {},
+): Promise<LocalFunctionUrl> {
+  const timeoutMs = options.timeoutMs ?? 30_000;
+  validate(handler, timeoutMs);
+  const closing = new AbortController();
+  const facts = {
+    handler,
+    timeoutMs,
+    functionName:
+      options.functionName ??
+      process.env["AWS_LAMBDA_FUNCTION_NAME"] ??
+      "local",
+    memoryLimitInMB: options.memoryLimitInMB ?? 128,
+    log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
+    onTimeout: options.onTimeout,
+  };
+  const server = http.createServer((request, response) => {
+    const requestId = randomUUID();
+    const startedAt = Date.now();
+    response.once("close", () => {
+      options.onRequest?.({
+        method: request.method ?? "",
+        path: request.url ?? "",
+        statusCode: response.statusCode,
+        durationMs: Date.now() - startedAt,
+        requestId,
+      });
+    });
+    response.setHeader("x-amzn-requestid", requestId);
+    invoke(request, response, requestId, facts, closing.signal).catch(() => {
+      // The client hung up in the middle of its request: nobody is left to answer.
+    });
+  });
+  server.keepAliveTimeout = 0;
+  const host = options.host ?? "127.0.0.1";
+  const port = await listen(server, options.port ?? 0, host);
+  const close = async () => {
+    closing.abort();
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    server.closeAllConnections();
+    await closed;
+  };
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}/`,
+    port,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function validate(handler: LambdaHandler, timeoutMs: number): void {
+  if (typeof handler !== "function")
+    throw new TypeError(`handler must be a function, not ${typeof handler}`);
+  if (!(timeoutMs >= 1 && timeoutMs <= LONGEST_TIMEOUT_MS))
+    throw new RangeError(
+      `timeoutMs must be a number from 1 to ${LONGEST_TIMEOUT_MS}, not ${timeoutMs}`,
+    );
+  if (handler.length >= 3 && !isStreaming(handler)) {
+    const error = new Error(
+      "The handler declares a callback (three parameters), which Lambda refuses from Node.js 24 on. Make it async and return the result.",
+    );
+    error.name = "Runtime.CallbackHandlerDeprecated";
+    throw error;
+  }
+}
+
+function listen(
+  server: http.Server,
+  port: number,
+  host: string,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      // A server that listens on a port has an address with a port.
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
