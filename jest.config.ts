@@ -6,6 +6,8 @@ const config: JestConfigWithTsJest = {
   testEnvironmentOptions: {
     customExportConditions: ["@lambdallm/source", "node", "node-addons"],
   },
+  // Only a bound for a hung test: none may depend on the speed of the machine.
+  testTimeout: 120_000,
   testMatch: ["<rootDir>/{packages,examples}/*/test/**/*.test.ts"],
   // The compiler rewrites `./file.ts` to what it will be in dist.
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },

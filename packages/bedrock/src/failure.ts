@@ -220,7 +220,7 @@ function retryAfterMs(
 
 export interface CallFacts {
   readonly model: string;
-  readonly region: string | undefined;
+  readonly region: string;
   readonly aborted?: boolean;
   readonly requestId?: string | undefined;
   /** What had arrived when it failed, when something had. */
@@ -247,7 +247,7 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ? findModel(model)?.replacement
       : undefined;
   return new ModelInvocationError(
-    `The model ${shown(model)}${region ? ` in ${region}` : ""} ${HINTS[verdict.reason] ?? "failed for an unknown reason"}${replacement ? `; use ${replacement}` : ""}.`,
+    `The model ${shown(model)} in ${region} ${HINTS[verdict.reason] ?? "failed for an unknown reason"}${replacement ? `; use ${replacement}` : ""}.`,
     {
       ...verdict,
       ...(partial && { partial, billed: "partial" }),

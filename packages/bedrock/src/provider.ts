@@ -90,12 +90,8 @@ export class BedrockProvider implements Provider {
 
   async #target(model: string): Promise<Target> {
     const { inferenceProfile } = this.#options;
-    const target = resolveTarget(
-      model,
-      this.#configuredRegion() ?? (await this.#clientRegion()),
-      inferenceProfile,
-    );
-    return target;
+    const region = this.#configuredRegion() ?? (await this.#clientRegion());
+    return resolveTarget(model, region, inferenceProfile);
   }
 
   /** A client of the caller's own, or a profile of the AWS configuration, knows its Region itself. */
@@ -177,11 +173,7 @@ class Attempt {
 
   #input() {
     const { modelId, region } = this.#target;
-    return compile(
-      this.#request,
-      modelId,
-      findModel(modelId, { ...(region !== undefined && { region }) }),
-    );
+    return compile(this.#request, modelId, findModel(modelId, { region }));
   }
 
   /** Ends the request at the deadline, at an abort and on every failure, and tells these apart. */
@@ -248,7 +240,7 @@ class Attempt {
       usage: usage ? usageOf(usage) : this.#estimate(text),
       // A prompt router says which model it chose, and that one is billed.
       model: trace?.promptRouter?.invokedModelId ?? modelId,
-      ...(region !== undefined && { region }),
+      region,
       latencyMs: performance.now() - this.#start,
       ...(this.#timeToFirstTokenMs !== undefined && {
         timeToFirstTokenMs: this.#timeToFirstTokenMs,

@@ -54,7 +54,9 @@ export function sdkTransport(client: BedrockRuntimeClient): Transport {
         new ConverseStreamCommand(input),
         { abortSignal },
       );
-      return { events: stream ?? [], requestId: $metadata.requestId };
+      // The type allows for none, but the deserializer always makes one.
+      const events = stream as NonNullable<typeof stream>;
+      return { events, requestId: $metadata.requestId };
     },
     async countTokens(input) {
       const { inputTokens } = await client.send(new CountTokensCommand(input));

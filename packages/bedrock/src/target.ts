@@ -5,8 +5,7 @@ export type InferenceProfile = "geographic" | "global" | "none";
 
 export interface Target {
   readonly modelId: string;
-  /** Undefined when the AWS configuration decides. */
-  readonly region: string | undefined;
+  readonly region: string;
 }
 
 export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
@@ -38,7 +37,7 @@ export function environmentRegion(): string | undefined {
  */
 export function resolveTarget(
   model: string,
-  defaultRegion: string | undefined,
+  defaultRegion: string,
   inferenceProfile: InferenceProfile,
 ): Target {
   if (!MODEL_ID.test(model))
@@ -61,10 +60,10 @@ export function resolveTarget(
 
 function profilePrefix(
   profiles: readonly string[],
-  region: string | undefined,
+  region: string,
   inferenceProfile: InferenceProfile,
 ): string | undefined {
-  if (inferenceProfile === "none" || region === undefined) return undefined;
+  if (inferenceProfile === "none") return undefined;
   const wanted =
     inferenceProfile === "global" ? ["global"] : geographyPrefixes(region);
   return wanted.find((prefix) => profiles.includes(prefix));

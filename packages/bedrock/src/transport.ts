@@ -25,9 +25,7 @@ export interface Transport {
     input: ConverseStreamCommandInput,
     signal: AbortSignal,
   ): Promise<
-    {
-      readonly events: AsyncIterable<ConverseStreamOutput> | readonly never[];
-    } & ResponseFacts
+    { readonly events: AsyncIterable<ConverseStreamOutput> } & ResponseFacts
   >;
   countTokens(input: CountTokensCommandInput): Promise<number>;
   /** The Region that requests go to. */
