@@ -122,7 +122,7 @@ export const callOptionChecks = {
   bedrock: check.object,
 } as const satisfies Record<string, OptionCheck>;
 
-const invokeChecks = { ...callOptionChecks, signal: check.object };
+const invokeChecks = { ...callOptionChecks, signal: check.signal };
 
 const converseChecks = {
   ...invokeChecks,

@@ -225,8 +225,12 @@ export class Invocation {
         ? observer.error
         : asFailure(thrown, request);
       this.totals.countFailure();
-      const partial = ModelInvocationError.isInstance(error) && error.partial;
-      if (partial) this.#count(partial);
+      if (
+        !observer.failed &&
+        ModelInvocationError.isInstance(error) &&
+        error.partial
+      )
+        this.#count(error.partial);
       this.events.emit("attempt-error", { callId, attempt, request, error });
       throw error;
     }

@@ -16,6 +16,7 @@ export const check = {
   boolean: expecting("true or false", (value) => typeof value === "boolean"),
   function: expecting("a function", (value) => typeof value === "function"),
   object: expecting("an object", isObject),
+  signal: expecting("an AbortSignal", (value) => value instanceof AbortSignal),
   text: expecting(
     "a non-empty string",
     (value) => typeof value === "string" && value.trim() !== "",

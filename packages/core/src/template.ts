@@ -140,6 +140,9 @@ export function formatTemplate(
   template: string,
   variables: object = {},
 ): string {
+  // Values from an event have whatever type they have.
+  if (typeof variables !== "object" || variables === null)
+    throw new ConfigurationError("The variables must be an object.");
   const parts = parse(template);
   let text = "";
   for (const part of parts) {
