@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { WithLLM } from "@lambdallm/core";
 import type { Context } from "aws-lambda";
 
 export interface MockLambdaContextOptions {
@@ -16,13 +17,7 @@ export interface MockLambdaContextOptions {
   readonly awsRequestId?: string;
 }
 
-/**
- * A Lambda context whose remaining time runs out, with the fields that Lambda's Node.js runtime sets and no others.
- *
- * @example
- * await handler(event, new MockLambdaContext({ timeoutMs: 3_000 }));
- */
-export class MockLambdaContext implements Context {
+class RunningContext implements Context {
   readonly functionName: string;
   readonly functionVersion: string;
   readonly memoryLimitInMB: string;
@@ -50,3 +45,16 @@ export class MockLambdaContext implements Context {
     this.getRemainingTimeInMillis = () => deadline - now();
   }
 }
+
+/**
+ * A Lambda context whose remaining time runs out, with the fields that Lambda's Node.js runtime sets and no others.
+ *
+ * @example
+ * await handler(event, new MockLambdaContext({ timeoutMs: 3_000 }));
+ */
+export type MockLambdaContext = RunningContext & WithLLM;
+
+// Middy types a handler's context with everything that its middlewares will add to it, so a caller's has to claim as much.
+export const MockLambdaContext = RunningContext as new (
+  options?: MockLambdaContextOptions,
+) => MockLambdaContext;
