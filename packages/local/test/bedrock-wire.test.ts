@@ -16,6 +16,7 @@ import {
   type StartBedrockOptions,
   startBedrock,
 } from "../src/index.ts";
+import { originOf } from "../src/origin.ts";
 import {
   ask,
   clientOf,
@@ -373,9 +374,8 @@ describe("connections", () => {
     });
   });
 
-  test("an IPv6 host stands in brackets", async () => {
-    await start({ host: "::1" });
-    expect(bedrock.url).toBe(`http://[::1]:${bedrock.port}`);
+  test("an IPv6 host stands in brackets", () => {
+    expect(originOf("http", "::1", 80)).toBe("http://[::1]:80");
   });
 });
 

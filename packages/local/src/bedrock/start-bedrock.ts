@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parseJson } from "../json.ts";
+import { originOf } from "../origin.ts";
 import { defaultResponder } from "../responder/responder.ts";
 import { upstreamBackend } from "../upstream/upstream-backend.ts";
 import { type Backend, responderBackend } from "./backend.ts";
@@ -74,8 +75,7 @@ class BedrockServer implements LocalBedrock {
 
   get url(): string {
     const scheme = this.#options.tls === undefined ? "http" : "https";
-    const host = this.#options.host ?? "127.0.0.1";
-    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${this.port}`;
+    return originOf(scheme, this.#options.host ?? "127.0.0.1", this.port);
   }
 
   get connections(): number {

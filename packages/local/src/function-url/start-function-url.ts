@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { originOf } from "../origin.ts";
 import { isStreaming } from "./awslambda.ts";
 import { invoke, type LambdaHandler } from "./invocation.ts";
 
@@ -105,7 +106,7 @@ export async function startFunctionUrl(
     await closed;
   };
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}/`,
+    url: `${originOf("http", host, port)}/`,
     port,
     close,
     [Symbol.asyncDispose]: close,
