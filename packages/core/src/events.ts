@@ -1,7 +1,7 @@
 import type { ModelRequest, ModelResponse } from "./model-call.ts";
 
 interface CallEvent {
-  /** Counts the calls of the invocation from 1. */
+  /** Counts the calls of the invocation from 1, those of nested providers included. */
   readonly callId: number;
   readonly request: ModelRequest;
 }

@@ -23,6 +23,8 @@ export interface InvocationOptions {
   readonly remainingTimeMs?: () => number;
   /** The invocation of an outer provider middleware in the same Lambda invocation. */
   readonly parent?: Invocation | undefined;
+  /** Runs at once when the invocation ends, before anything is awaited: the outer chain goes on meanwhile. */
+  readonly onClose?: () => void;
 }
 
 interface NamedInterceptor {
@@ -50,6 +52,7 @@ export class Invocation {
   bufferMs = DEFAULT_BUFFER_MS;
 
   readonly #remainingTimeMs: () => number;
+  readonly #onClose: (() => void) | undefined;
   #deadline: number;
   readonly #stages: Record<Stage, NamedInterceptor[]> = {
     call: [],
@@ -66,6 +69,7 @@ export class Invocation {
     this.provider = provider;
     this.defaults = defaults;
     this.parent = parent;
+    this.#onClose = options.onClose;
     this.events = new Events(parent?.events);
     this.totals = new Totals(parent?.totals);
     this.#remainingTimeMs =
@@ -147,8 +151,7 @@ export class Invocation {
     given: ModelRequest,
     controller: AbortController,
   ): Promise<ModelResponse> {
-    const callId = this.totals.calls + 1;
-    this.totals.countCall();
+    const callId = this.totals.countCall();
     const signal = given.signal;
     const abort = () => controller.abort(signal?.reason);
     if (signal?.aborted) abort();
@@ -252,6 +255,7 @@ export class Invocation {
   }
 
   async #close(): Promise<void> {
+    this.#onClose?.();
     const reason = new DOMException("The invocation has ended.", "AbortError");
     for (const promise of this.#given) promise.catch(() => {});
     for (const controller of this.#inFlight.keys()) controller.abort(reason);

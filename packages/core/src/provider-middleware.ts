@@ -28,7 +28,7 @@ export function providerMiddleware<Durable extends boolean = false>(
   const providerBefore = async (request: MiddyRequest): Promise<void> => {
     const invocation = openInvocation(request.context, options);
     invocations.set(request, invocation);
-    closeOnEarlyReturn(request, invocation);
+    closeOnShortcuts(request, invocation);
   };
 
   const providerAfter = async (request: MiddyRequest): Promise<void> => {
@@ -51,24 +51,53 @@ export function providerMiddleware<Durable extends boolean = false>(
 }
 
 /**
- * A middleware that returns early skips every `after` and `onError`. Middy 6 and 7 both set `earlyResponse` and then
- * assign `response`, and this assignment is the only sign of it.
+ * A middleware that answers early skips every `after` and `onError`, one that throws in `onError` the `onError`s that are
+ * left. What Middy 6 and 7 then assign to the request is the only sign of it.
  */
-function closeOnEarlyReturn(
-  request: MiddyRequest,
+function closeOnShortcuts(
+  request: MiddyRequest & { earlyResponse?: unknown },
   invocation: Invocation,
 ): void {
-  let response = request.response;
-  Object.defineProperty(request, "response", {
-    configurable: true,
-    enumerable: true,
-    get: () => response,
-    set: (value: unknown) => {
+  // Another provider of this chain watches already, and closes this invocation with its own.
+  if (Object.getOwnPropertyDescriptor(request, "response")?.set) return;
+  let { response, error } = request;
+
+  const answerEarly = (value: unknown): unknown => {
+    const guarded = guardStreamBody(value, invocation);
+    if (guarded !== undefined) return guarded;
+    const closed = invocation.close();
+    // Middy throws the error when an `onError` leaves the response undefined.
+    if (error !== undefined && value === undefined) return value;
+    // All that Middy does now is to return this from an async function: so the answer waits for the finalizers.
+    return closed.then(() => {
       response = value;
-      if (!("earlyResponse" in request) || invocation.closed) return;
-      const guarded = guardStreamBody(value, invocation);
-      if (guarded === undefined) void invocation.close();
-      else response = guarded;
+      return value;
+    });
+  };
+
+  Object.defineProperties(request, {
+    response: {
+      configurable: true,
+      enumerable: true,
+      get: () => response,
+      set: (value: unknown) => {
+        const early =
+          "earlyResponse" in request && value === request.earlyResponse;
+        response = early && !invocation.closed ? answerEarly(value) : value;
+      },
+    },
+    error: {
+      configurable: true,
+      enumerable: true,
+      get: () => error,
+      set: (value: unknown) => {
+        // Middy marks what an `onError` throws with the error that it was given.
+        const thrown =
+          value === error ||
+          Reflect.get(Object(value), "originalError") === error;
+        if (error !== undefined && thrown) void invocation.close();
+        error = value;
+      },
     },
   });
 }

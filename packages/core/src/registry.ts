@@ -42,7 +42,7 @@ export function withProvider<T>(provider: Provider, fn: () => T): T {
 }
 
 export interface OpenOptions
-  extends Omit<InvocationOptions, "parent" | "remainingTimeMs"> {
+  extends Omit<InvocationOptions, "parent" | "remainingTimeMs" | "onClose"> {
   /** Sets `context.llm` only, because a durable context has an `invoke` of its own. */
   readonly durable?: boolean | undefined;
 }
@@ -64,33 +64,34 @@ export function openInvocation(
     context;
   const remainingTimeMs =
     getRemainingTimeInMillis ?? lambdaContext?.getRemainingTimeInMillis;
+  const outer = new Map<string, PropertyDescriptor | undefined>();
   const invocation = new Invocation({
     ...options,
     provider: providerOverride.getStore() ?? options.provider,
     parent,
     ...(remainingTimeMs && { remainingTimeMs }),
+    ...(parent && {
+      onClose: () => {
+        for (const [name, descriptor] of outer)
+          if (descriptor === undefined) Reflect.deleteProperty(context, name);
+          else Object.defineProperty(context, name, descriptor);
+        invocations.set(context, parent);
+      },
+    }),
   });
   const llm = createContext(invocation);
   const added: PropertyDescriptorMap = {
     ...(durable ? undefined : Object.getOwnPropertyDescriptors(llm)),
     llm: { value: llm },
   };
-  const outer: PropertyDescriptorMap = {};
   for (const name of Object.keys(added)) {
-    const descriptor = Object.getOwnPropertyDescriptor(context, name);
-    if (descriptor !== undefined) outer[name] = descriptor;
+    outer.set(name, Object.getOwnPropertyDescriptor(context, name));
     // Not enumerable: a handler that logs its context logs what Lambda put there.
     Object.assign(added[name] ?? {}, { enumerable: false, configurable: true });
   }
   Object.defineProperties(context, added);
   invocations.set(context, invocation);
-  if (parent !== undefined) {
-    parent.addFinalizer(() => invocation.close());
-    invocation.addFinalizer(() => {
-      Object.defineProperties(context, outer);
-      invocations.set(context, parent);
-    });
-  }
+  parent?.addFinalizer(() => invocation.close());
   return invocation;
 }
 

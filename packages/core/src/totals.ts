@@ -43,9 +43,10 @@ export class Totals {
     this.#parent = parent;
   }
 
-  countCall(): void {
+  /** Returns the number of the call, which is the outermost invocation's: its listeners hear the calls of all. */
+  countCall(): number {
     this.calls += 1;
-    this.#parent?.countCall();
+    return this.#parent?.countCall() ?? this.calls;
   }
 
   countAttempt(): void {

@@ -1,0 +1,298 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import {
+  invocationOf,
+  type MiddyMiddleware,
+  ModelInvocationError,
+} from "@lambdallm/core";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { middyMajors } from "../../../test-support/middy.ts";
+import {
+  before,
+  type HandlerContext,
+  hangingProvider,
+  rejection,
+  run,
+  settled,
+} from "./support.ts";
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+type Middleware = MiddyMiddleware<HandlerContext>;
+
+const fail = async (): Promise<never> => {
+  throw new Error("failed");
+};
+
+/** A phase that returns something, which ends the chain: Middy's way of answering early. */
+const early = (value: unknown) =>
+  (async () => value) as unknown as NonNullable<Middleware["before"]>;
+
+describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
+  test("runs the finalizers one after the other, the last one added first, and once", async () => {
+    const trace: string[] = [];
+    const finalizer = (name: string) => async () => {
+      trace.push(`${name} begins`);
+      await settled();
+      trace.push(`${name} ends`);
+    };
+    const context = new MockLambdaContext();
+    const closing = await run(
+      middy,
+      [new MockProvider().middleware()],
+      async (given) => {
+        const invocation = invocationOf(given);
+        invocation.addFinalizer(finalizer("first"));
+        invocation.addFinalizer(finalizer("second"));
+        return () => invocation.close();
+      },
+      context,
+    );
+    const expected = [
+      "second begins",
+      "second ends",
+      "first begins",
+      "first ends",
+    ];
+    expect(trace).toEqual(expected);
+    await closing();
+    expect(trace).toEqual(expected);
+  });
+
+  test("turns the failure of a finalizer into a process warning and runs the others", async () => {
+    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
+    const trace: string[] = [];
+    const answer = await run(
+      middy,
+      [new MockProvider().middleware()],
+      async (context) => {
+        const invocation = invocationOf(context);
+        invocation.addFinalizer(() => trace.push("runs"));
+        invocation.addFinalizer(() => {
+          throw new Error("flush");
+        });
+        invocation.addFinalizer(async () => {
+          throw new Error("async flush");
+        });
+        return "answer";
+      },
+    );
+    expect(answer).toBe("answer");
+    expect(trace).toEqual(["runs"]);
+    expect(warnings.mock.calls).toEqual([
+      ["A finalizer failed: async flush", "LambdaLLMWarning"],
+      ["A finalizer failed: flush", "LambdaLLMWarning"],
+    ]);
+  });
+
+  test("waits until what was in flight is over, and only then flushes", async () => {
+    const trace: string[] = [];
+    const { middleware } = hangingProvider();
+    await run(
+      middy,
+      [
+        middleware,
+        before(async ({ context }) => {
+          const invocation = invocationOf(context);
+          invocation.addFinalizer(() => trace.push("flushed"));
+          invocation.intercept("call", "settle", async (request, next) => {
+            try {
+              return await next(request);
+            } finally {
+              await settled();
+              trace.push("settled");
+            }
+          });
+        }),
+      ],
+      async ({ invoke }) => {
+        void invoke("Hi");
+      },
+    );
+    expect(trace).toEqual(["settled", "flushed"]);
+  });
+
+  // Each leaves two calls running that nobody waits for.
+  const ways: readonly (readonly [
+    string,
+    readonly Middleware[],
+    (() => Promise<unknown>)?,
+  ])[] = [
+    ["the handler returns", []],
+    ["the handler throws", [], fail],
+    ["a later before throws", [{ before: fail }]],
+    ["a later after throws", [{ after: fail }]],
+    ["a later onError throws", [{ onError: fail }], fail],
+    [
+      "a later onError throws what it was given",
+      [
+        {
+          onError: async ({ error }) => {
+            throw error;
+          },
+        },
+      ],
+      fail,
+    ],
+    [
+      "a later onError recovers",
+      [
+        {
+          onError: async (request) => {
+            request.response = "recovered";
+          },
+        },
+      ],
+      fail,
+    ],
+    ["a later before answers early", [{ before: early("early") }]],
+    ["a later before answers null", [{ before: early(null) }]],
+    [
+      "a later before answers undefined",
+      [
+        {
+          before: async (request) => {
+            Object.assign(request, { earlyResponse: undefined });
+          },
+        },
+      ],
+    ],
+    ["a later after answers early", [{ after: early("early") }]],
+    ["a later onError answers early", [{ onError: early("early") }], fail],
+    [
+      "a later before means to answer early and throws",
+      [
+        {
+          before: async (request) => {
+            Object.assign(request, { earlyResponse: "early" });
+            throw new Error("failed");
+          },
+        },
+      ],
+    ],
+  ];
+
+  test.each(ways)(
+    "leaves no call running, no rejection unhandled and nothing to flush when %s",
+    async (_what, more, handler = async () => "answer") => {
+      const { middleware, calls, reasons } = hangingProvider();
+      let flushed = 0;
+      const start = before(async ({ context }) => {
+        void context.invoke("One");
+        void context.stream("Two");
+        invocationOf(context).addFinalizer(async () => {
+          await settled();
+          flushed += 1;
+        });
+      });
+      await run(middy, [middleware, start, ...more], handler).catch(() => {});
+      await settled();
+      await settled();
+      expect(calls).toHaveLength(2);
+      expect(reasons).toEqual([
+        expect.objectContaining({ name: "AbortError" }),
+        expect.objectContaining({ name: "AbortError" }),
+      ]);
+      expect(flushed).toBe(1);
+    },
+  );
+
+  test.each([
+    ["a value", early("early"), "early"],
+    ["null", early(null), null],
+    [
+      "undefined",
+      (async (request) => {
+        Object.assign(request, { earlyResponse: undefined });
+      }) satisfies Middleware["before"],
+      undefined,
+    ],
+  ])(
+    "flushes before an early answer of %s arrives, and does not change it",
+    async (_what, phase, expected) => {
+      let flushed = false;
+      const start = before(async ({ context }) => {
+        invocationOf(context).addFinalizer(async () => {
+          await settled();
+          flushed = true;
+        });
+      });
+      const middlewares = [
+        new MockProvider().middleware(),
+        start,
+        { before: phase },
+      ];
+      expect(await run(middy, middlewares, async () => "answer")).toBe(
+        expected,
+      );
+      expect(flushed).toBe(true);
+    },
+  );
+
+  test("shows the early answer itself to whoever looks at the request afterwards", async () => {
+    const seen: unknown[] = [];
+    const chain = middy({ requestEnd: ({ response }) => seen.push(response) });
+    chain.use(new MockProvider().middleware()).before(early("early"));
+    await chain({}, new MockLambdaContext());
+    expect(seen).toEqual(["early"]);
+  });
+
+  test("keeps the error when an onError answers early with undefined", async () => {
+    const error = await rejection(
+      run(
+        middy,
+        [
+          new MockProvider().middleware(),
+          {
+            onError: async (request) => {
+              Object.assign(request, { earlyResponse: undefined });
+            },
+          },
+        ],
+        fail,
+      ),
+    );
+    expect(error).toHaveProperty("message", "failed");
+  });
+
+  test("lets an onError that replaces the error still call the model", async () => {
+    const model = new MockProvider({ responses: ["Sorry."] });
+    const answer = await run(
+      middy,
+      [
+        model.middleware(),
+        {
+          onError: async (request) => {
+            request.response = await request.context.invoke("Apologize.");
+          },
+        },
+        {
+          onError: async (request) => {
+            request.error = new Error("better");
+          },
+        },
+      ],
+      fail,
+    );
+    expect(answer).toBe("Sorry.");
+  });
+
+  test("comes with Middy's early timeout while a call is in flight", async () => {
+    const { middleware, reasons } = hangingProvider();
+    const chain = middy({ timeoutEarlyInMillis: 900 });
+    let call: Promise<string> | undefined;
+    chain.use(middleware).handler(async (_event, context) => {
+      call = (context as HandlerContext).invoke("Hi");
+      return call;
+    });
+    const error = await rejection(
+      chain({}, new MockLambdaContext({ timeoutMs: 910 })),
+    );
+    expect(error).toHaveProperty("name", "TimeoutError");
+    expect(reasons).toHaveLength(1);
+    expect(await rejection(Promise.resolve(call))).toBeInstanceOf(
+      ModelInvocationError,
+    );
+  });
+});
