@@ -1,14 +1,15 @@
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
 import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
-import type {
-  CallModel,
-  Interceptor,
-  ModelRequest,
-  ModelResponse,
-  Provider,
-  ProviderResponse,
-  Stage,
+import {
+  type CallModel,
+  type Interceptor,
+  type ModelRequest,
+  type ModelResponse,
+  type Provider,
+  type ProviderResponse,
+  type Stage,
+  ZERO_USAGE,
 } from "./model-call.ts";
 import { Totals } from "./totals.ts";
 
@@ -237,6 +238,13 @@ export class Invocation {
       this.events.emit("attempt-error", { callId, attempt, request, error });
       throw error;
     }
+  }
+
+  #countFailure({ partial, billed }: ModelInvocationError): void {
+    if (partial !== undefined) this.#count(partial);
+    else if (billed !== "none")
+      // Something may have been billed, and nobody knows what: the totals are estimates from here on.
+      this.totals.countUsage({ ...ZERO_USAGE, estimated: true }, 0, 0);
   }
 
   #count(answered: ProviderResponse): number | undefined {
