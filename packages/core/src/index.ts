@@ -1,8 +1,10 @@
 export {
+  baseModelId,
   findModel,
   listModels,
   type ModelInfo,
   type ModelPrices,
+  type ModelRegistration,
   registerModel,
   type TokenPrices,
 } from "./catalog.ts";
@@ -39,7 +41,7 @@ export {
   type PromptArguments,
   systemBlocks,
 } from "./context.ts";
-export { costOf } from "./cost.ts";
+export { type BillableCall, costOf } from "./cost.ts";
 export {
   ConfigurationError,
   type FailureReason,
@@ -53,7 +55,7 @@ export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
 export type { InvocationEvents } from "./events.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
 export { Middleware } from "./middleware.ts";
-export { Model, type ModelId } from "./model.ts";
+export { Model, type ModelConstants, type ModelId } from "./model.ts";
 export type {
   BedrockSettings,
   CallModel,
