@@ -8,7 +8,10 @@ const config: JestConfigWithTsJest = {
   },
   // Only a bound for a hung test: none may depend on the speed of the machine.
   testTimeout: 120_000,
-  testMatch: ["<rootDir>/{packages,examples}/*/test/**/*.test.ts"],
+  testMatch: [
+    "<rootDir>/{packages,examples}/*/test/**/*.test.ts",
+    "<rootDir>/test-support/*.test.ts",
+  ],
   // The compiler rewrites `./file.ts` to what it will be in dist.
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   modulePathIgnorePatterns: ["<rootDir>/packages/[^/]+/dist/"],
