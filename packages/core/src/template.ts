@@ -166,7 +166,9 @@ function missing(path: string, parts: Part[], variables: object): string {
   const used = new Set(
     parts.flatMap((part) => (typeof part === "string" ? [] : [part.path])),
   );
-  const given = Object.keys(variables);
+  const given = Object.entries(variables).flatMap(([name, value]) =>
+    value === undefined || value === null ? [] : [name],
+  );
   return `The variable "${path}" is missing. The prompt uses ${quoted([...used])}; given: ${given.length > 0 ? quoted(given) : "none"}. Write {{ for a brace that is text.`;
 }
 
