@@ -24,6 +24,7 @@ export class TextStream implements AsyncIterable<string, void, undefined> {
   #changed = Promise.withResolvers<void>();
   #ended = false;
   #read = false;
+  #left = false;
 
   /** @internal */
   constructor(
@@ -35,7 +36,7 @@ export class TextStream implements AsyncIterable<string, void, undefined> {
     const started = Promise.withResolvers<void>();
     this.started = started.promise;
     this.response = call((text) => {
-      this.#queue.push(text);
+      if (!this.#left) this.#queue.push(text);
       started.resolve();
       this.#notify();
     }, this.#controller.signal);
@@ -74,11 +75,12 @@ export class TextStream implements AsyncIterable<string, void, undefined> {
       await this.#changed.promise;
     const value = this.#queue.shift();
     if (value !== undefined) return { done: false, value };
-    await this.response;
+    if (!this.#left) await this.response;
     return { done: true, value: undefined };
   }
 
   async #leave(): Promise<void> {
+    this.#left = true;
     this.#queue.length = 0;
     if (this.#ended) return;
     this.#controller.abort(

@@ -1,12 +1,11 @@
 import {
-  type LLMContext,
   type MiddyMiddleware,
   Model,
   type ModelRequest,
-  type ModelResponse,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
+  type TextStream,
   type WithLLM,
 } from "@lambdallm/core";
 import { MockLambdaContext } from "@lambdallm/testing";
@@ -88,6 +87,35 @@ export function hangingProvider() {
   return { middleware, calls, reasons };
 }
 
+/** A model that writes what `write` is told to, when it is told to. */
+export function writingProvider() {
+  const begun = Promise.withResolvers<ModelRequest>();
+  const end = Promise.withResolvers<ProviderResponse>();
+  const middleware = providerOf(async (request) => {
+    request.signal?.addEventListener("abort", () => {
+      end.reject(request.signal?.reason);
+    });
+    begun.resolve(request);
+    return end.promise;
+  });
+  const write = async (text: string) => {
+    const { onDelta } = await begun.promise;
+    onDelta?.({ kind: "text", text });
+  };
+  return { middleware, write, end, request: begun.promise };
+}
+
+/** What a stream brings, up to its end or its failure. */
+export async function readText(stream: TextStream): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  try {
+    for await (const text of stream) seen.push(text);
+  } catch (error) {
+    seen.push(error);
+  }
+  return seen;
+}
+
 /** What a promise was rejected with; the test fails when it was not. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   const nothing = Symbol("not rejected");
@@ -103,5 +131,3 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
 export const before = (
   phase: NonNullable<MiddyMiddleware<HandlerContext>["before"]>,
 ): MiddyMiddleware<HandlerContext> => ({ before: phase });
-
-export type { LLMContext, ModelResponse };
