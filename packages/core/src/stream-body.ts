@@ -1,10 +1,14 @@
 import { Readable } from "node:stream";
+import { isUint8Array } from "node:util/types";
 import { InvocationTimeoutError, LambdaLLMError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 
 type Chunk = string | Uint8Array;
 
-function isStream(body: unknown): body is AsyncIterable<Chunk> {
+/** A longer time fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function isStream(body: unknown): body is AsyncIterable<unknown> {
   return (
     typeof body === "object" && body !== null && Symbol.asyncIterator in body
   );
@@ -13,7 +17,8 @@ function isStream(body: unknown): body is AsyncIterable<Chunk> {
 function contentTypeOf(response: object): string {
   const headers: unknown = Reflect.get(response, "headers");
   for (const [name, value] of Object.entries(headers ?? {}))
-    if (name.toLowerCase() === "content-type") return String(value);
+    if (name.toLowerCase() === "content-type")
+      return String(value).toLowerCase();
   return "text/plain";
 }
 
@@ -55,29 +60,48 @@ export function guardStreamBody(
 }
 
 function guard(
-  source: AsyncIterable<Chunk>,
+  source: AsyncIterable<unknown>,
   contentType: string,
   invocation: Invocation,
 ): Readable {
   const iterator = source[Symbol.asyncIterator]();
-  const leave = async () => {
-    await iterator.return?.();
+  // The iterator reports what fails, but not before its first step.
+  if (isNodeStream(source)) source.on("error", () => {});
+  let leaving: Promise<unknown> | undefined;
+  const leave = () => {
+    // An iterator that nobody has started, and one that waits for a chunk, do not end the stream behind them.
+    if (isNodeStream(source)) source.destroy();
+    leaving ??= Promise.resolve(iterator.return?.()).catch(() => {});
+    return leaving;
   };
   let ended = false;
   let last: Chunk | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const end = async (body: Readable, error?: unknown) => {
+  const end = async (failure?: { readonly error: unknown }) => {
     if (ended) return;
     ended = true;
     clearTimeout(timer);
-    if (error !== undefined) {
-      if (!invocation.events.emit("body-error", { error }))
-        console.error("A streamed response failed:", error);
-      body.push(errorRecord(error, contentType, last));
+    if (failure !== undefined) {
+      void leave();
+      if (!invocation.events.emit("body-error", failure))
+        console.error("A streamed response failed:", failure.error);
+      body.push(errorRecord(failure.error, contentType, last));
     }
     await invocation.close();
     body.push(null);
+  };
+
+  const write = (chunk: unknown) => {
+    if (typeof chunk === "string" || isUint8Array(chunk)) {
+      last = chunk;
+      body.push(chunk);
+    } else
+      end({
+        error: new TypeError(
+          `A streamed body must be made of string or bytes, not of ${typeof chunk}.`,
+        ),
+      });
   };
 
   // Not a generator: the `finally` of one that nobody starts does not run.
@@ -86,36 +110,38 @@ function guard(
       iterator.next().then(
         ({ done, value }) => {
           if (ended) return;
-          if (done) {
-            end(body);
-            return;
-          }
-          last = value;
-          body.push(value);
+          if (done) end();
+          else write(value ?? "");
         },
-        (error: unknown) => end(body, error),
+        (error: unknown) => end({ error }),
       );
     },
     destroy(_error, callback) {
       ended = true;
       clearTimeout(timer);
       // The error is dropped: whoever destroyed the body knows it, and an 'error' event would end the process.
-      Promise.allSettled([leave(), invocation.close()]).then(() => callback());
+      Promise.all([leave(), invocation.close()]).then(() => callback());
     },
+  });
+  // A middleware that fails after this point drops the body unread.
+  invocation.addFinalizer(() => {
+    if (!ended) body.destroy();
   });
 
   if (Number.isFinite(invocation.deadline)) {
-    const expire = () => {
-      end(
-        body,
-        new InvocationTimeoutError(
+    const expire = () =>
+      end({
+        error: new InvocationTimeoutError(
           "The time was over before the response was complete.",
         ),
-      );
-      leave().catch(() => {});
-    };
-    timer = setTimeout(expire, Math.max(0, invocation.deadline - Date.now()));
+      });
+    const leftMs = invocation.deadline - Date.now();
+    timer = setTimeout(expire, Math.min(Math.max(0, leftMs), MAX_TIMER_MS));
     timer.unref();
   }
   return body;
+}
+
+function isNodeStream(source: object): source is Readable {
+  return "destroy" in source && "on" in source;
 }

@@ -105,6 +105,30 @@ export function writingProvider() {
   return { middleware, write, end, request: begun.promise };
 }
 
+/** Writes its chunks and then nothing more; knows whether it was left. */
+export function hangingSource(...chunks: readonly string[]) {
+  const source = {
+    left: 0,
+    body: {
+      [Symbol.asyncIterator]() {
+        const rest = [...chunks];
+        return {
+          async next(): Promise<IteratorResult<string>> {
+            const value = rest.shift();
+            if (value !== undefined) return { done: false, value };
+            return new Promise(() => {});
+          },
+          async return(): Promise<IteratorResult<string>> {
+            source.left += 1;
+            return { done: true, value: undefined };
+          },
+        };
+      },
+    },
+  };
+  return source;
+}
+
 /** What a stream brings, up to its end or its failure. */
 export async function readText(stream: TextStream): Promise<unknown[]> {
   const seen: unknown[] = [];
