@@ -32,7 +32,7 @@ export class LambdaLLMError extends Error {
     this.statusCode = details.statusCode;
     this.retryable = details.retryable ?? false;
     hide(this, "name", new.target.errorName);
-    hide(this, MARKER, true);
+    hide(this, MARKER, lineage(new.target));
   }
 
   /** @internal */
@@ -40,20 +40,28 @@ export class LambdaLLMError extends Error {
 
   /** Like `instanceof`, but true across two copies of this package as well. */
   static isInstance<T>(this: ErrorClass<T>, error: unknown): error is T {
-    if (typeof error !== "object" || error === null || !(MARKER in error))
-      return false;
-    // biome-ignore-start lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
-    return (
-      this.errorName === "LambdaLLMError" ||
-      Reflect.get(error, "name") === this.errorName
-    );
-    // biome-ignore-end lint/complexity/noThisInStatic: see above
+    if (typeof error !== "object" || error === null) return false;
+    const names: unknown = Reflect.get(error, MARKER);
+    // biome-ignore lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
+    return Array.isArray(names) && names.includes(this.errorName);
   }
 }
 
 type ErrorClass<T> = (abstract new (
   ...args: never[]
 ) => T) & { readonly errorName: string };
+
+/** The names of an error's class and of those it extends: classes of another copy of this package are other objects. */
+function lineage(errorClass: typeof LambdaLLMError): readonly string[] {
+  const names: string[] = [];
+  for (
+    let current: object | null = errorClass;
+    current !== null && "errorName" in current;
+    current = Object.getPrototypeOf(current)
+  )
+    names.push(String(current.errorName));
+  return names;
+}
 
 /** Prompts, answers and bodies sit in fields that `console.error` and `JSON.stringify` do not print. */
 function hide(target: object, key: PropertyKey, value: unknown): void {

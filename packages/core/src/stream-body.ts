@@ -71,7 +71,7 @@ function guard(
   const leave = () => {
     // An iterator that nobody has started, and one that waits for a chunk, do not end the stream behind them.
     if (isNodeStream(source)) source.destroy();
-    leaving ??= Promise.resolve(iterator.return?.()).catch(() => {});
+    leaving ??= (async () => iterator.return?.())().catch(() => {});
     return leaving;
   };
   let ended = false;
