@@ -325,7 +325,7 @@ describe("with tools, it", () => {
           ],
         }),
       ),
-    ).toBe("temperature now is 21, sky is clear; blue, wind is.");
+    ).toBe("temperature now is 21, sky is clear; blue, wind is none.");
     expect(
       results(result({ status: "error", content: [{ text: "no such city" }] })),
     ).toBe("The tool get_weather failed: no such city.");

@@ -1,9 +1,12 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 
-/** Where requests are passed on to. */
+/** The process that requests are passed on to. */
 export interface Target {
   port(): Promise<number>;
+  /** Ends it, because its time is over. */
   kill(): void;
+  /** It does not answer any more; whatever is left of it is ended. */
+  abandon(): void;
 }
 
 export interface FrontOptions {
@@ -12,31 +15,25 @@ export interface FrontOptions {
   readonly log: (line: string) => void;
 }
 
-/** A function that does not even notice its deadline, because it never yields, is ended this much later. */
-const GRACE_MS = 1_000;
+/** What is answered in the last moment still has to travel from the function's process to this one. */
+const TRAVEL_MS = 50;
 
 /**
- * The port that callers see: it stays while the function's process comes and goes, and turns a process that dies under
- * a request into the 502 that a Function URL answers with.
+ * The port that callers see: it stays while the function's process comes and goes, ends that process at the deadline,
+ * and turns one that dies under a request into the 502 that a Function URL answers with.
  */
 export function createFront(
   target: Target,
-  { timeoutMs, log }: FrontOptions,
+  options: FrontOptions,
 ): http.Server {
   const server = http.createServer((request, response) => {
     const startedAt = Date.now();
     response.once("close", () => {
-      log(
+      options.log(
         `${request.method} ${request.url} ${response.statusCode} ${Date.now() - startedAt} ms`,
       );
     });
-    const watchdog = setTimeout(() => {
-      log(`Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`);
-      target.kill();
-    }, timeoutMs + GRACE_MS);
-    pass(request, response, target)
-      .catch(() => fail(response))
-      .finally(() => clearTimeout(watchdog));
+    pass(request, response, target, options).catch(() => fail(response));
   });
   server.keepAliveTimeout = 0;
   return server;
@@ -46,21 +43,48 @@ async function pass(
   request: IncomingMessage,
   response: ServerResponse,
   target: Target,
+  { timeoutMs, log }: FrontOptions,
 ): Promise<void> {
   const outgoing = await connected(request, target);
-  request.pipe(outgoing);
-  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
-    outgoing.once("error", reject);
+  // Counted from here: a cold start is not part of the function's time.
+  const deadline = setTimeout(() => {
+    log(`Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`);
+    target.kill();
+  }, timeoutMs + TRAVEL_MS);
+  try {
+    const incoming = await answerTo(request, outgoing, target);
+    response.writeHead(incoming.statusCode ?? 502, incoming.rawHeaders);
+    response.flushHeaders();
+    incoming.pipe(response);
+    // A caller who hangs up does not stop the function: what it still writes is read and thrown away.
+    response.once("close", () => incoming.resume());
+    await new Promise<void>((resolve, reject) => {
+      incoming.once("end", resolve);
+      incoming.once("error", reject);
+    });
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+function answerTo(
+  request: IncomingMessage,
+  outgoing: http.ClientRequest,
+  target: Target,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // Half a request is nothing to invoke a function with.
+    const dropHalf = () => {
+      if (!request.complete) outgoing.destroy();
+    };
+    request.once("close", dropHalf);
+    if (request.destroyed) dropHalf();
     outgoing.once("response", resolve);
-  });
-  response.writeHead(incoming.statusCode ?? 502, incoming.rawHeaders);
-  response.flushHeaders();
-  // A caller who hangs up does not stop the function: what it still writes is read and thrown away.
-  response.once("close", () => incoming.resume());
-  incoming.pipe(response);
-  await new Promise<void>((resolve, reject) => {
-    incoming.once("end", resolve);
-    incoming.once("error", reject);
+    outgoing.once("error", (error) => {
+      if (request.complete) target.abandon();
+      reject(error);
+    });
+    request.pipe(outgoing);
   });
 }
 
@@ -72,7 +96,7 @@ async function connected(
   try {
     return await connect(request, await target.port());
   } catch {
-    target.kill();
+    target.abandon();
     return connect(request, await target.port());
   }
 }

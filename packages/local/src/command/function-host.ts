@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { FileWatcher } from "./file-watcher.ts";
-import { type FunctionMessage, TIMED_OUT } from "./function-message.ts";
+import type { Target } from "./front.ts";
+import type { FunctionMessage } from "./function-message.ts";
 
 export interface FunctionHostOptions {
   readonly file: string;
@@ -23,9 +24,11 @@ const ENTRY = fileURLToPath(
 );
 
 /** The process that runs the function: starts with the first request, ends with a change, a timeout or a crash. */
-export class FunctionHost {
+export class FunctionHost implements Target {
   readonly #options: FunctionHostOptions;
   readonly #watcher: FileWatcher;
+  /** Those whose end is no surprise. */
+  readonly #killed = new WeakSet<ChildProcess>();
   #child: ChildProcess | undefined;
   #port: Promise<number> | undefined;
 
@@ -47,6 +50,12 @@ export class FunctionHost {
 
   /** Ends the process at once, as Lambda does. */
   kill(): void {
+    if (this.#child !== undefined) this.#killed.add(this.#child);
+    this.abandon();
+  }
+
+  /** The process does not answer: the next request starts another one. */
+  abandon(): void {
     this.#child?.kill("SIGKILL");
     this.#forget(this.#child);
   }
@@ -87,7 +96,7 @@ export class FunctionHost {
       });
       child.once("exit", (code, signal) => {
         const ending = `the function's process ended (${signal ?? `code ${code}`})`;
-        if (this.#child === child && code !== TIMED_OUT)
+        if (!this.#killed.has(child))
           this.#options.stderr(`Runtime.ExitError: ${ending}\n`);
         this.#forget(child);
         reject(new Error(ending));

@@ -7,6 +7,3 @@ export type FunctionMessage =
       /** The handler could not be loaded; every request is answered with 502. */
       readonly failed: boolean;
     };
-
-/** Exit code of a process that ended itself at its deadline, after it had said so. */
-export const TIMED_OUT = 124;

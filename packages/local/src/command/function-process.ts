@@ -5,7 +5,7 @@ import { installAwslambda } from "../function-url/awslambda.ts";
 import type { LambdaHandler } from "../function-url/invocation.ts";
 import { startFunctionUrl } from "../function-url/start-function-url.ts";
 import { isObject, member } from "../json.ts";
-import { type FunctionMessage, TIMED_OUT } from "./function-message.ts";
+import type { FunctionMessage } from "./function-message.ts";
 
 const [file = "", handlerName = "", timeoutMs = ""] = process.argv.slice(2);
 
@@ -64,7 +64,8 @@ const front = await startFunctionUrl(
     }),
   {
     timeoutMs: Number(timeoutMs),
-    onTimeout: () => process.exit(TIMED_OUT),
+    // The command ends this process at the deadline, so that no request can meet it afterwards.
+    graceMs: 60_000,
   },
 );
 tell({ kind: "ready", port: front.port, failed: handler === undefined });

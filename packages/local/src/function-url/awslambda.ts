@@ -67,7 +67,7 @@ const awslambda: Awslambda = {
 
 /**
  * Sets the global `awslambda` as Lambda's runtime does. Call it before the module with a streaming handler is loaded.
- * What is there already is left alone.
+ * Members that are there already are left alone.
  *
  * @example
  * ```ts
@@ -79,8 +79,10 @@ const awslambda: Awslambda = {
  * ```
  */
 export function installAwslambda(): void {
-  const target = globalThis as { awslambda?: Awslambda };
-  target.awslambda ??= awslambda;
+  const target = globalThis as { awslambda?: object };
+  // The AWS SDK makes this object, too, for its invoke store: neither may replace the other's.
+  target.awslambda ??= {};
+  Object.assign(target.awslambda, { ...awslambda, ...target.awslambda });
 }
 
 export function isStreaming(handler: object): boolean {

@@ -29,6 +29,7 @@ const REQUEST_LIMIT_BYTES = 6_291_456;
 export interface InvocationOptions extends FunctionFacts {
   readonly handler: LambdaHandler;
   readonly timeoutMs: number;
+  readonly graceMs: number;
   readonly log: (line: string) => void;
   readonly onTimeout: (() => void) | undefined;
 }
@@ -60,7 +61,7 @@ export async function invoke(
     ? stream(options.handler, event, context, response)
     : buffer(options.handler, event, context, response);
   try {
-    await withDeadline(running, options.timeoutMs, closing);
+    await withDeadline(running, options, closing);
   } catch (error) {
     logFailure(error, requestId, options.log);
     fail(response);
@@ -135,7 +136,7 @@ class TimedOut extends Error {}
 
 async function withDeadline(
   running: Promise<void>,
-  timeoutMs: number,
+  { timeoutMs, graceMs }: InvocationOptions,
   closing: AbortSignal,
 ): Promise<void> {
   const { promise, reject, resolve } = Promise.withResolvers<void>();
@@ -146,7 +147,7 @@ async function withDeadline(
           `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,
         ),
       ),
-    timeoutMs,
+    timeoutMs + graceMs,
   );
   const stop = () => resolve();
   closing.addEventListener("abort", stop);

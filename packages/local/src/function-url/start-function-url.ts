@@ -30,6 +30,12 @@ export interface StartFunctionUrlOptions {
    * kill one of its own functions, so this is the place to exit it.
    */
   readonly onTimeout?: () => void;
+  /**
+   * Time after the deadline in which nothing happens, for processes that somebody else ends.
+   * @default 0
+   * @internal
+   */
+  readonly graceMs?: number;
   /** Called when an answer is complete or was cut. */
   readonly onRequest?: (request: ServedRequest) => void;
   /** Takes the lines that Lambda would write to the function's log. @default stderr */
@@ -69,6 +75,7 @@ export async function startFunctionUrl(
   const facts = {
     handler,
     timeoutMs,
+    graceMs: options.graceMs ?? 0,
     functionName:
       options.functionName ??
       process.env["AWS_LAMBDA_FUNCTION_NAME"] ??

@@ -40,10 +40,16 @@ export function findNumber(schema: unknown, field: Field): number | undefined {
     isWithin(schema, value),
   );
   const found =
-    byName(numbers, field) ??
-    bySign(numbers, field) ??
-    (numbers.length === 1 ? numbers[0] : undefined);
+    byName(numbers, field) ?? bySign(numbers, field) ?? onlyOne(numbers, field);
   return found === undefined ? undefined : withinBounds(schema, found.value);
+}
+
+/** The only number of the text, unless it stands behind the name of something else. */
+function onlyOne(numbers: readonly Found[], field: Field): Found | undefined {
+  const [first, second] = numbers;
+  if (first === undefined || second !== undefined) return undefined;
+  const before = field.text.slice(0, first.index);
+  return /\p{L}\s*[:=]\s*[$€£]?$/u.test(before) ? undefined : first;
 }
 
 /** The nearest value that a schema allows. */

@@ -128,7 +128,8 @@ function ended(text: string): string {
 
 /** JSON in words: "city is Paris, temperature is 21". */
 function described(value: unknown): string {
-  if (value === undefined || value === null) return "";
+  if (value === undefined) return "";
+  if (value === null) return "none";
   if (Array.isArray(value)) return value.map(described).join("; ");
   if (!isObject(value)) return String(value);
   return Object.entries(value)

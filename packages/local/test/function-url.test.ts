@@ -1,0 +1,526 @@
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import middy6 from "middy6";
+import middy7 from "middy7";
+import {
+  type LambdaHandler,
+  type LocalFunctionUrl,
+  type ServedRequest,
+  type StartFunctionUrlOptions,
+  startFunctionUrl,
+} from "../src/index.ts";
+import { until } from "./helpers.ts";
+
+let front: LocalFunctionUrl;
+let logged: string[];
+let served: ServedRequest[];
+
+async function start(
+  handler: LambdaHandler,
+  options: StartFunctionUrlOptions = {},
+): Promise<string> {
+  logged = [];
+  served = [];
+  front = await startFunctionUrl(handler, {
+    log: (line) => logged.push(line),
+    onRequest: (request) => served.push(request),
+    ...options,
+  });
+  return front.url;
+}
+
+afterEach(() => front.close());
+
+// What a test reads from an event is its own business.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Anything = any;
+
+/** The event that a raw request becomes. */
+async function eventOf(
+  lines: string[],
+  body: string | Buffer = "",
+): Promise<Anything> {
+  const url = await start(async (event: unknown) => event);
+  const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
+  socket.write(
+    `${[...lines, "connection: close", `content-length: ${Buffer.byteLength(body)}`].join("\r\n")}\r\n\r\n`,
+  );
+  socket.write(body);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  return JSON.parse(text.slice(text.indexOf("\r\n\r\n") + 4));
+}
+
+describe("the event", () => {
+  test("keeps path and query as they came and joins what is repeated", async () => {
+    const event = await eventOf([
+      "POST /a%20b/%2F?x=1&y=%C3%A4+b&x=2&empty= HTTP/1.1",
+      "Host: example.test:80",
+      "X-Many: 1",
+      "x-many: 2",
+      "User-Agent: tester",
+      "Cookie: a=1; b=2",
+      "cookie: c=3",
+      "__proto__: header",
+    ]);
+    expect(event).toMatchObject({
+      version: "2.0",
+      routeKey: "$default",
+      rawPath: "/a%20b/%2F",
+      rawQueryString: "x=1&y=%C3%A4+b&x=2&empty=",
+      queryStringParameters: { x: "1,2", y: "ä b", empty: "" },
+      cookies: ["a=1", "b=2", "c=3"],
+      requestContext: {
+        domainName: "example.test:80",
+        http: {
+          method: "POST",
+          path: "/a%20b/%2F",
+          protocol: "HTTP/1.1",
+          sourceIp: "127.0.0.1",
+          userAgent: "tester",
+        },
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        stage: "$default",
+        time: expect.stringMatching(
+          /^\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000$/,
+        ),
+        timeEpoch: expect.any(Number),
+      },
+      isBase64Encoded: false,
+    });
+    expect(event.headers["x-many"]).toBe("1,2");
+    expect(event.headers).not.toHaveProperty("cookie");
+    expect(Object.keys(event.headers)).toContain("__proto__");
+    expect(event).not.toHaveProperty("body");
+  });
+
+  test("has no query parameters, cookies or user agent when there are none", async () => {
+    const event = await eventOf(["GET / HTTP/1.0"]);
+    expect(event.rawQueryString).toBe("");
+    expect(event).not.toHaveProperty("queryStringParameters");
+    expect(event).not.toHaveProperty("cookies");
+    expect(event.requestContext.http.userAgent).toBe("");
+    expect(event.requestContext.domainName).toBe("localhost");
+  });
+
+  test.each([
+    ["text/plain", false],
+    ["text/html; charset=utf-8", false],
+    ["application/json", false],
+    ["Application/JSON;charset=UTF-8", false],
+    ["application/xml", false],
+    ["application/javascript", false],
+    ["application/x-www-form-urlencoded", true],
+    ["application/problem+json", true],
+    ["multipart/form-data; boundary=x", true],
+    ["application/octet-stream", true],
+    [undefined, true],
+  ])("has a body of type %s in base64: %s", async (type, isBase64Encoded) => {
+    const event = await eventOf(
+      [
+        "POST / HTTP/1.1",
+        "host: x",
+        ...(type === undefined ? [] : [`content-type: ${type}`]),
+      ],
+      "äb",
+    );
+    expect(event.isBase64Encoded).toBe(isBase64Encoded);
+    expect(event.body).toBe(
+      isBase64Encoded ? Buffer.from("äb").toString("base64") : "äb",
+    );
+  });
+
+  test("with hostile query names has nothing but own members", async () => {
+    const event = await eventOf([
+      "GET /?__proto__=x&constructor=y HTTP/1.1",
+      "host: x",
+    ]);
+    expect(Object.keys(event.queryStringParameters)).toEqual([
+      "__proto__",
+      "constructor",
+    ]);
+  });
+});
+
+describe("the context", () => {
+  test("has exactly the fields of the runtime, and the time that is left", async () => {
+    let context: Anything;
+    const url = await start(
+      async (_event: unknown, given: unknown) => {
+        context = given;
+        return {
+          remaining: (given as Anything).getRemainingTimeInMillis.call(
+            undefined,
+          ),
+        };
+      },
+      { timeoutMs: 3_000, functionName: "mine", memoryLimitInMB: 512 },
+    );
+    const response = await fetch(url);
+    const { remaining } = (await response.json()) as { remaining: number };
+    expect(remaining).toBeLessThanOrEqual(3_000);
+    expect(remaining).toBeGreaterThan(0);
+    expect(Object.keys(context).sort()).toEqual(
+      "awsRequestId clientContext functionName functionVersion getRemainingTimeInMillis identity invokedFunctionArn logGroupName logStreamName memoryLimitInMB tenantId xRayTraceId".split(
+        " ",
+      ),
+    );
+    expect(context).toMatchObject({
+      functionName: "mine",
+      functionVersion: "$LATEST",
+      memoryLimitInMB: "512",
+      invokedFunctionArn: expect.stringMatching(
+        /^arn:aws:lambda:[a-z0-9-]+:000000000000:function:mine$/,
+      ),
+      logGroupName: "/aws/lambda/mine",
+      xRayTraceId: expect.stringMatching(
+        /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/,
+      ),
+    });
+    expect(response.headers.get("x-amzn-requestid")).toBe(context.awsRequestId);
+  });
+
+  test("takes name and Region from the environment", async () => {
+    const before = { ...process.env };
+    try {
+      process.env["AWS_LAMBDA_FUNCTION_NAME"] = "from-env";
+      process.env["AWS_REGION"] = "eu-west-1";
+      const url = await start(
+        async (_event: unknown, context: Anything) =>
+          context.invokedFunctionArn,
+      );
+      expect(await (await fetch(url)).json()).toBe(
+        "arn:aws:lambda:eu-west-1:000000000000:function:from-env",
+      );
+      delete process.env["AWS_REGION"];
+      expect(await (await fetch(url)).json()).toContain(":us-east-1:");
+      await front.close();
+      delete process.env["AWS_LAMBDA_FUNCTION_NAME"];
+      const other = await start(
+        async (_event: unknown, context: Anything) => context.functionName,
+      );
+      expect(await (await fetch(other)).json()).toBe("local");
+    } finally {
+      process.env = before;
+    }
+  });
+});
+
+describe("a result", () => {
+  const resultOf = async (result: unknown) => {
+    const url = await start(async () => result);
+    const response = await fetch(url);
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: await response.text(),
+    };
+  };
+
+  test.each([
+    [{ a: 1 }, '{"a":1}'],
+    ["Hello", '"Hello"'],
+    [undefined, "null"],
+    [null, "null"],
+    [[1], "[1]"],
+    [{ toJSON: () => ({ b: 2 }) }, '{"b":2}'],
+  ])("without a statusCode is JSON: %j", async (result, text) => {
+    const answer = await resultOf(result);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("content-type")).toBe("application/json");
+    expect(answer.text).toBe(text);
+    await front.close();
+  });
+
+  test("with one sets status, headers and cookies", async () => {
+    const answer = await resultOf({
+      statusCode: "201",
+      headers: {
+        "Content-Type": "text/plain",
+        "X-Number": 5,
+        "Set-Cookie": "no=1",
+        Connection: "close",
+        "X-Null": null,
+      },
+      cookies: ["a=1; Path=/", "b=2"],
+      body: "made",
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get("content-type")).toBe("text/plain");
+    expect(answer.headers.get("x-number")).toBe("5");
+    expect(answer.headers.has("x-null")).toBe(false);
+    expect(answer.headers.getSetCookie()).toEqual(["a=1; Path=/", "b=2"]);
+    expect(answer.text).toBe("made");
+  });
+
+  test("may be base64, an object as body, or empty", async () => {
+    expect(
+      (await resultOf({ statusCode: 200, body: "aGk=", isBase64Encoded: true }))
+        .text,
+    ).toBe("hi");
+    await front.close();
+    expect((await resultOf({ statusCode: 200, body: { a: 1 } })).text).toBe(
+      '{"a":1}',
+    );
+    await front.close();
+    const empty = await resultOf({ statusCode: 204 });
+    expect([empty.status, empty.text]).toEqual([204, ""]);
+  });
+
+  test.each([
+    [{ statusCode: 99 }, "Function.InvalidResponse"],
+    [{ statusCode: "abc" }, "Function.InvalidResponse"],
+    [{ statusCode: 200, headers: { "x-bad": "a\nb" } }, "ERR_INVALID_CHAR"],
+    [
+      { statusCode: 200, body: "x".repeat(6_291_556) },
+      "Function.ResponseSizeTooLarge",
+    ],
+    [{ a: 1n }, "BigInt"],
+  ])("that cannot be sent is a 502, case %#", async (result, reason) => {
+    const answer = await resultOf(result);
+    expect([answer.status, answer.text]).toEqual([
+      502,
+      "Internal Server Error",
+    ]);
+    expect(answer.headers.has("x-bad")).toBe(false);
+    expect(logged.join("\n")).toContain(reason);
+  });
+});
+
+describe("an invocation", () => {
+  test.each([
+    [new TypeError("bad"), "TypeError", "bad"],
+    ["text", "string", "text"],
+  ])(
+    "that throws is a 502 and a log line like Lambda's",
+    async (thrown, errorType, errorMessage) => {
+      const url = await start(async () => {
+        throw thrown;
+      });
+      const response = await fetch(url);
+      expect([response.status, await response.text()]).toEqual([
+        502,
+        "Internal Server Error",
+      ]);
+      const [time, requestId, level, title, details] = String(logged[0]).split(
+        "\t",
+      );
+      expect(time).toMatch(/^\d{4}-\d\d-\d\dT/);
+      expect([requestId, level, title]).toEqual([
+        response.headers.get("x-amzn-requestid"),
+        "ERROR",
+        "Invoke Error",
+      ]);
+      expect(JSON.parse(String(details))).toMatchObject({
+        errorType,
+        errorMessage,
+        stack: expect.any(Array),
+      });
+    },
+  );
+
+  test("that throws before it is a promise is the same", async () => {
+    const url = await start(() => {
+      throw new Error("at once");
+    });
+    expect((await fetch(url)).status).toBe(502);
+  });
+
+  test("that runs out of time is a 502, and onTimeout comes after the answer", async () => {
+    const order: string[] = [];
+    const url = await start(() => new Promise(() => {}), {
+      timeoutMs: 50,
+      onTimeout: () => order.push("onTimeout"),
+      onRequest: ({ statusCode }) => order.push(`answered ${statusCode}`),
+    });
+    const response = await fetch(url);
+    expect([response.status, await response.text()]).toEqual([
+      502,
+      "Internal Server Error",
+    ]);
+    await until(() => order.length === 2);
+    expect(order).toEqual(["answered 502", "onTimeout"]);
+    expect(logged[0]).toMatch(/ Task timed out after 0\.05 seconds$/);
+  });
+
+  test("that fails after its time is nobody's unhandled rejection", async () => {
+    const url = await start(
+      () =>
+        new Promise((_resolve, reject) =>
+          setTimeout(reject, 60, new Error("late")),
+        ),
+      { timeoutMs: 30 },
+    );
+    expect((await fetch(url)).status).toBe(502);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(logged).toHaveLength(1);
+  });
+
+  test("whose caller hangs up runs to its end", async () => {
+    let isFinished = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const url = await start(
+      async () => {
+        await promise;
+        isFinished = true;
+        return "done";
+      },
+      { onTimeout: () => {} },
+    );
+    const abort = new AbortController();
+    const asked = fetch(url, { signal: abort.signal }).catch(
+      (error: Error) => error.name,
+    );
+    await new Promise((done) => setTimeout(done, 30));
+    abort.abort();
+    expect(await asked).toBe("AbortError");
+    await until(() => served.length === 1);
+    resolve();
+    await until(() => isFinished);
+    expect(logged).toEqual([]);
+  });
+
+  test("whose caller hung up before the deadline still times out", async () => {
+    let isOver = false;
+    const url = await start(() => new Promise(() => {}), {
+      timeoutMs: 60,
+      onTimeout: () => {
+        isOver = true;
+      },
+    });
+    const abort = new AbortController();
+    const asked = fetch(url, { signal: abort.signal }).catch(() => {});
+    setTimeout(() => abort.abort(), 20);
+    await asked;
+    await until(() => isOver);
+  });
+
+  test("whose request never arrives in full is dropped", async () => {
+    const url = await start(async () => "never");
+    const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
+    socket.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nab");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    socket.destroy();
+    await once(socket, "close");
+    await until(() => served.length === 1);
+    expect((await fetch(url)).status).toBe(200);
+  });
+
+  test("with more than 6 MB is refused, as text and as base64", async () => {
+    const url = await start(async () => "never");
+    for (const [size, type] of [
+      [6_300_000, "text/plain"],
+      [5_000_000, "application/octet-stream"],
+      [14_000_000, "text/plain"],
+    ] as const) {
+      const response = await fetch(url, {
+        method: "POST",
+        body: "x".repeat(size),
+        headers: { "content-type": type },
+      });
+      expect(response.status).toBe(413);
+      expect(await response.json()).toEqual({
+        message: expect.stringContaining("smaller than 6291456 bytes"),
+      });
+    }
+  });
+
+  test("is told when it is served", async () => {
+    const url = await start(async () => "x");
+    await (await fetch(`${url}path?q=1`, { method: "PUT" })).text();
+    await until(() => served.length === 1);
+    expect(served[0]).toEqual({
+      method: "PUT",
+      path: "/path?q=1",
+      statusCode: 200,
+      durationMs: expect.any(Number),
+      requestId: expect.any(String),
+    });
+  });
+});
+
+describe("a front", () => {
+  test.each([
+    ["6", middy6 as unknown as typeof middy7],
+    ["7", middy7],
+  ])("serves a Middy %s handler", async (_major, middy) => {
+    const url = await start(
+      middy().handler(
+        // The majors' types of a handler have nothing in common.
+        (async (event: Anything) => ({
+          statusCode: 200,
+          body: event.rawPath,
+        })) as never,
+      ) as unknown as LambdaHandler,
+    );
+    expect(await (await fetch(`${url}x`)).text()).toBe("/x");
+  });
+
+  test("refuses handlers with callbacks, what is no function, and bad timeouts", async () => {
+    await start(async () => "x");
+    await expect(
+      startFunctionUrl(
+        (_event: unknown, _context: unknown, _callback: unknown) => {},
+      ),
+    ).rejects.toMatchObject({
+      name: "Runtime.CallbackHandlerDeprecated",
+    });
+    await expect(startFunctionUrl({} as never)).rejects.toThrow(
+      "handler must be a function, not object",
+    );
+    for (const timeoutMs of [0, 900_001, Number.NaN])
+      await expect(
+        startFunctionUrl(async () => {}, { timeoutMs }),
+      ).rejects.toThrow(
+        `timeoutMs must be a number from 1 to 900000, not ${timeoutMs}`,
+      );
+  });
+
+  test("rejects when the port is in use", async () => {
+    await start(async () => "x");
+    await expect(
+      startFunctionUrl(async () => {}, { port: front.port }),
+    ).rejects.toMatchObject({ code: "EADDRINUSE" });
+  });
+
+  test("closes with requests under way, and writes its log to stderr by default", async () => {
+    await using other = await startFunctionUrl(() => new Promise(() => {}));
+    const asked = fetch(other.url).catch((error: Error) => error);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await start(async () => "x");
+    await other.close();
+    expect(await asked).toMatchObject({ message: "fetch failed" });
+    const write = process.stderr.write;
+    const lines: string[] = [];
+    process.stderr.write = (line: unknown) => lines.push(String(line)) > 0;
+    try {
+      await using failing = await startFunctionUrl(async () => {
+        throw new Error("to stderr");
+      });
+      await fetch(failing.url);
+    } finally {
+      process.stderr.write = write;
+    }
+    expect(lines.join("")).toContain('"errorMessage":"to stderr"');
+  });
+
+  test("keeps a connection for several requests", async () => {
+    const url = await start(async () => "x");
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<number | undefined>();
+    for (let count = 0; count < 3; count++) {
+      const request = http.get(url, { agent });
+      const [response] = (await once(request, "response")) as [
+        http.IncomingMessage,
+      ];
+      ports.add(response.socket.localPort);
+      response.resume();
+      await once(response, "end");
+    }
+    agent.destroy();
+    expect(ports.size).toBe(1);
+  });
+});
