@@ -229,12 +229,8 @@ export class Invocation {
         ? observer.error
         : asFailure(thrown, request);
       this.totals.countFailure();
-      if (
-        !observer.failed &&
-        ModelInvocationError.isInstance(error) &&
-        error.partial
-      )
-        this.#count(error.partial);
+      if (!observer.failed && ModelInvocationError.isInstance(error))
+        this.#countFailure(error);
       this.events.emit("attempt-error", { callId, attempt, request, error });
       throw error;
     }

@@ -107,6 +107,25 @@ describe.each(middyMajors)("an invocation on %s", (_name, middy) => {
       );
     });
 
+    test.each([
+      ["none", undefined],
+      ["unknown", true],
+      ["partial", true],
+    ] as const)(
+      "a failed attempt billed as %s without its usage: estimated is %s",
+      async (billed, estimated) => {
+        const provider = providerOf(async () => {
+          const details = { reason: "connection", model: PRICED, billed };
+          throw new ModelInvocationError("The connection was lost.", details);
+        });
+        await run(middy, [provider], async (context) => {
+          await rejection(context.invoke("Hi"));
+          expect(context.usage.estimated).toBe(estimated);
+          expect(context.totalCostUsd).toBe(0);
+        });
+      },
+    );
+
     test("sums of many costs without an error of rounding", async () => {
       const provider = providerOf(async () => answerOf("a"));
       const total = await run(middy, [provider], async (context) => {

@@ -110,7 +110,9 @@ describe("a variable that is missing", () => {
     ["undefined", undefined],
     ["null", null],
   ])("may have been given as %s", (_what, value) => {
-    expect(failure("{a}", { a: value }).message).toContain('"a" is missing');
+    const { message } = failure("{a} {b}", { a: value, b: 1 });
+    expect(message).toContain('"a" is missing');
+    expect(message).toContain('given: "b".');
   });
 
   test("may be a step of a path", () => {

@@ -25,6 +25,10 @@ class RunningContext implements Context {
   readonly invokedFunctionArn: string;
   readonly logGroupName: string;
   readonly logStreamName: string;
+  readonly clientContext: Context["clientContext"] = undefined;
+  readonly identity: Context["identity"] = undefined;
+  readonly tenantId: Context["tenantId"] = undefined;
+  readonly xRayTraceId: string | undefined = undefined;
   readonly getRemainingTimeInMillis: () => number;
   // The types still ask for these; the runtime has not set them since Node.js 24.
   declare callbackWaitsForEmptyEventLoop: boolean;

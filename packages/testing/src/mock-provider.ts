@@ -27,7 +27,7 @@ export interface MockAnswer {
   readonly usage?: Partial<Usage>;
   /** How the text arrives when it is streamed. @default word by word */
   readonly pieces?: readonly string[];
-  /** Time before the answer begins, in milliseconds. @default 0 */
+  /** Time before the answer begins, in milliseconds; `Infinity` for a model that hangs. @default 0 */
   readonly delayMs?: number;
   /** Time between two pieces, in milliseconds. @default 0 */
   readonly pieceDelayMs?: number;
@@ -45,6 +45,9 @@ export interface MockProviderOptions {
   /** One a call, in this order; the last one answers every further call. */
   readonly responses?: readonly MockResponse[];
 }
+
+/** A longer time fires at once; a delay may be infinite, for a model that hangs. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What the model was asked. */
 export interface MockCall {
@@ -130,7 +133,10 @@ class MockAttempt {
       let received = "";
       for (const piece of answer.pieces ?? words(content)) {
         if (!(await this.#wait(pieceDelayMs)))
-          return this.#respond([{ text: received }], "timeout");
+          return this.#respond(
+            received === "" ? [] : [{ text: received }],
+            "timeout",
+          );
         received += piece;
         this.#request.onDelta({ kind: "text", text: piece });
       }
@@ -166,6 +172,7 @@ class MockAttempt {
   /** False when the deadline came first. */
   async #wait(ms: number): Promise<boolean> {
     const { signal, deadline = Number.POSITIVE_INFINITY } = this.#request;
+    signal?.throwIfAborted();
     const leftMs = deadline - Date.now();
     if (leftMs <= 0) return false;
     if (ms > 0)
@@ -179,11 +186,10 @@ class MockAttempt {
             signal?.removeEventListener("abort", abort);
             done();
           },
-          Math.min(ms, leftMs),
+          Math.min(ms, leftMs, MAX_TIMER_MS),
         );
         signal?.addEventListener("abort", abort, { once: true });
       });
-    signal?.throwIfAborted();
     return ms < leftMs;
   }
 

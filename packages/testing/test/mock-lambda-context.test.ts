@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { MockLambdaContext } from "@lambdallm/testing";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe("MockLambdaContext", () => {
+  test("has exactly the fields that Lambda's Node.js runtime sets", () => {
+    expect(Object.keys(new MockLambdaContext()).sort()).toEqual([
+      "awsRequestId",
+      "clientContext",
+      "functionName",
+      "functionVersion",
+      "getRemainingTimeInMillis",
+      "identity",
+      "invokedFunctionArn",
+      "logGroupName",
+      "logStreamName",
+      "memoryLimitInMB",
+      "tenantId",
+      "xRayTraceId",
+    ]);
+  });
+
+  test("describes a function by default", () => {
+    expect(new MockLambdaContext()).toMatchObject({
+      functionName: "test-function",
+      functionVersion: "$LATEST",
+      memoryLimitInMB: "256",
+      awsRequestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      invokedFunctionArn:
+        "arn:aws:lambda:us-east-1:123456789012:function:test-function",
+      logGroupName: "/aws/lambda/test-function",
+      logStreamName: expect.stringMatching(/^test\/\[\$LATEST\][0-9a-f-]{36}$/),
+      clientContext: undefined,
+      identity: undefined,
+    });
+  });
+
+  test("describes the function that it is told to", () => {
+    const given = {
+      functionName: "chat",
+      functionVersion: "7",
+      memoryLimitInMB: "1024",
+      awsRequestId: "r-1",
+    };
+    expect(new MockLambdaContext(given)).toMatchObject({
+      ...given,
+      invokedFunctionArn: "arn:aws:lambda:us-east-1:123456789012:function:chat",
+      logGroupName: "/aws/lambda/chat",
+      logStreamName: "test/[7]r-1",
+    });
+  });
+
+  test("has a request id of its own each time", () => {
+    const ids = new Set(
+      Array.from({ length: 10 }, () => new MockLambdaContext().awsRequestId),
+    );
+    expect(ids.size).toBe(10);
+  });
+
+  test("has less and less time left", () => {
+    jest.useFakeTimers();
+    const { getRemainingTimeInMillis } = new MockLambdaContext();
+    expect(getRemainingTimeInMillis()).toBe(30_000);
+    jest.advanceTimersByTime(29_000);
+    expect(getRemainingTimeInMillis()).toBe(1_000);
+    jest.advanceTimersByTime(2_000);
+    expect(getRemainingTimeInMillis()).toBe(-1_000);
+  });
+
+  test("runs on the clock that it is given", () => {
+    let now = 100;
+    const context = new MockLambdaContext({ timeoutMs: 3_000, now: () => now });
+    expect(context.getRemainingTimeInMillis()).toBe(3_000);
+    now = 1_100;
+    expect(context.getRemainingTimeInMillis()).toBe(2_000);
+  });
+});
