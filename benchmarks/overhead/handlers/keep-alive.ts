@@ -1,0 +1,46 @@
+import {
+  BedrockRuntimeClient,
+  ConverseCommand,
+} from "@aws-sdk/client-bedrock-runtime";
+import middy from "@middy/core";
+import httpErrorHandler from "@middy/http-error-handler";
+import httpJsonBodyParser from "@middy/http-json-body-parser";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { SummaryEvent } from "../event.ts";
+
+const client = new BedrockRuntimeClient({
+  requestHandler: new NodeHttpHandler({ connectionTimeout: 3_000 }),
+});
+
+export const handler = middy<SummaryEvent>()
+  .use(httpErrorHandler())
+  .use(httpJsonBodyParser())
+  .handler(async (event) => {
+    const { text, words } = event.body;
+    const { output, usage } = await client.send(
+      new ConverseCommand({
+        modelId: "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        messages: [
+          {
+            role: "user",
+            content: [
+              { text: `Summarize in at most ${words} words:\n\n${text}` },
+            ],
+          },
+        ],
+        inferenceConfig: { maxTokens: 500 },
+      }),
+    );
+    const summary = (output?.message?.content ?? [])
+      .map((block) => block.text ?? "")
+      .join("");
+    return {
+      statusCode: 200,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        summary,
+        inputTokens: usage?.inputTokens,
+        outputTokens: usage?.outputTokens,
+      }),
+    };
+  });
