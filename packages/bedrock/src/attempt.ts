@@ -189,11 +189,9 @@ function usageOf(usage: TokenUsage): Usage {
     totalTokens: usage.totalTokens ?? inputTokens + outputTokens,
     cacheReadInputTokens: usage.cacheReadInputTokens ?? 0,
     cacheWriteInputTokens: usage.cacheWriteInputTokens ?? 0,
+    // Both of its fields are always there; the SDK types every field with `| undefined`.
     ...(cacheDetails && {
-      cacheDetails: cacheDetails.map(({ ttl = "", inputTokens = 0 }) => ({
-        ttl,
-        inputTokens,
-      })),
+      cacheDetails: cacheDetails as NonNullable<Usage["cacheDetails"]>,
     }),
   };
 }

@@ -85,17 +85,14 @@ function compileConversation(
 /** For models without a system prompt: its text comes before the first message. */
 function prependSystem(
   system: readonly SystemBlock[],
-  [first, ...rest]: readonly Message[],
+  messages: readonly Message[],
 ): Message[] {
+  const [first, ...rest] = messages;
   const text = system
     .flatMap((block) => ("text" in block ? [block.text] : []))
     .join("\n\n");
   if (first?.role !== "user")
-    return [
-      { role: "user", content: [{ text }] },
-      ...(first ? [first] : []),
-      ...rest,
-    ];
+    return [{ role: "user", content: [{ text }] }, ...messages];
   const [opening, ...others] = first.content;
   const content: ContentBlock[] =
     opening !== undefined && "text" in opening

@@ -83,7 +83,7 @@ function geographyPrefixes(region: string): string[] {
     case "ap-south-2":
       return ["in", "apac"];
     default: {
-      const [continent = ""] = region.split("-");
+      const continent = region.slice(0, region.indexOf("-"));
       return [continent === "ap" ? "apac" : continent];
     }
   }

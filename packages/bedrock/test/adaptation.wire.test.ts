@@ -32,7 +32,11 @@ describe("A request is compiled for the model at hand", () => {
   test("a system prompt goes in front of the first message where there is no system field", async () => {
     const body = await send({
       model: Model.TITAN_TEXT_EXPRESS,
-      system: [{ text: "Be brief." }, { text: "Be kind." }],
+      system: [
+        { text: "Be brief." },
+        { guardContent: { text: { text: "for guardrails only" } } },
+        { text: "Be kind." },
+      ],
     });
     expect(body).not.toHaveProperty("system");
     expect(body["messages"]).toEqual([

@@ -84,6 +84,14 @@ describe("Odd answers", () => {
     });
   });
 
+  test("of countTokens without a count are 0", async () => {
+    local.setFaults([{ status: 200, body: "{}" }]);
+    const tokens = await invocation(local, (context) =>
+      context.countTokens({ messages: [message] }),
+    );
+    expect(tokens).toBe(0);
+  });
+
   test("echo the service tier, which has no known price unless it is the default", async () => {
     const body = (type: string) =>
       JSON.stringify({

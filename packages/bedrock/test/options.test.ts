@@ -213,6 +213,21 @@ describe("The service is found", () => {
   });
 });
 
+test("A handler works without a Lambda context, as in a script", async () => {
+  const local = await start({ respond: () => "fine" });
+  const handler = middy()
+    .use(bedrock({ region: "us-east-1", clientConfig: clientConfig(local) }))
+    .handler(async (_event, context) => ({
+      answer: await context.invoke("Hello"),
+      remainingTimeMs: context.remainingTimeMs,
+    }));
+  expect(await handler({}, {} as never)).toEqual({
+    answer: "fine",
+    remainingTimeMs: Number.POSITIVE_INFINITY,
+  });
+  await local.close();
+});
+
 describe("A durable handler", () => {
   test("gets context.llm and keeps its own invoke", async () => {
     const local = await start({ respond: () => "fine" });

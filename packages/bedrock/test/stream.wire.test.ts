@@ -293,6 +293,8 @@ describe("The message of a stream is what Converse would have answered", () => {
         ["contentBlockStart", { start: { toolUse: {} } }],
         ["contentBlockDelta", { delta: { toolUse: {} } }],
         ["contentBlockDelta", { delta: { image: {} } }],
+        ["contentBlockDelta", { contentBlockIndex: 9, delta: { toolUse: {} } }],
+        ["contentBlockDelta", { contentBlockIndex: 9, delta: {} }],
         ["messageStop", {}],
         ["metadata", { usage: {} }],
       ),
