@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-/* v8 ignore file -- the process around main(); the end-to-end tests of the command run it as one */
 import { main } from "./command/main.ts";
 
 const ending = new AbortController();

@@ -538,6 +538,11 @@ describe("accepted:", () => {
       },
     ],
     [
+      "a guarded system prompt",
+      HAIKU,
+      { messages: HI, system: [{ guardContent: { text: { text: "x" } } }] },
+    ],
+    [
       "an effort without a format",
       HAIKU,
       { messages: HI, outputConfig: { effort: "low" } },

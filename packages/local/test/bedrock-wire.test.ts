@@ -320,6 +320,15 @@ describe("connections", () => {
     );
   });
 
+  test("a connection without a byte is nothing", async () => {
+    await start({ respond: () => "ok" });
+    const socket = net.connect(bedrock.port, "127.0.0.1");
+    socket.end();
+    socket.resume();
+    await once(socket, "close");
+    expect(bedrock.requests).toEqual([]);
+  });
+
   test("a client that leaves in the middle of its request is forgotten", async () => {
     await start({ respond: () => "ok" });
     const socket = net.connect(bedrock.port, "127.0.0.1");

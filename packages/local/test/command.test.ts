@@ -188,6 +188,51 @@ describe("the command line", () => {
     expect(await usage("-v")).toEqual({ code: 0, text: `${version}\n` });
   });
 
+  test("the file of the command hands over its arguments", async () => {
+    const { argv, exitCode } = process;
+    const write = process.stdout.write;
+    let text = "";
+    process.argv = ["node", "cli.ts", "--version"];
+    process.stdout.write = (part: unknown) => {
+      text += part;
+      return true;
+    };
+    try {
+      await import("../src/cli.ts");
+    } finally {
+      process.argv = argv;
+      process.stdout.write = write;
+      process.exitCode = exitCode;
+      process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM");
+    }
+    expect(text).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test("what nobody foresaw is thrown, not hidden", async () => {
+    const broken = main(["--help"], {
+      env: {},
+      stdout: () => {
+        throw new Error("the pipe is gone");
+      },
+      stderr: () => {},
+      signal: new AbortController().signal,
+    });
+    await expect(broken).rejects.toThrow("the pipe is gone");
+  });
+
+  test("ended before it runs, it ends", async () => {
+    let text = "";
+    const code = await main([file("app.ts"), "--port", "0"], {
+      env: {},
+      stdout: (part) => {
+        text += part;
+      },
+      stderr: () => {},
+      signal: AbortSignal.abort(),
+    });
+    expect([code, text]).toEqual([0, expect.stringContaining("Function URL")]);
+  });
+
   test("has defaults, and takes everything", () => {
     expect(commandOptions([file("app.ts")], {})).toMatchObject({
       file: file("app.ts"),
@@ -233,7 +278,7 @@ describe("the command line", () => {
       const { code, text } = await usage(file("app.ts"), option, String(port));
       expect(code).toBe(1);
       expect(text).toContain(
-        `Port ${port} is in use. Choose another one with ${option}, or 0 for a free one.`,
+        `Port ${port} cannot be opened: listen EADDRINUSE: address already in use 127.0.0.1:${port}. Choose another one with ${option}, or 0 for a free one.`,
       );
     }
     await new Promise((resolve) => server.close(resolve));
@@ -347,6 +392,37 @@ describe("the running command", () => {
       }),
     });
     expect([url !== "", response.status]).toEqual([true, 503]);
+  });
+
+  test("a model call whose caller hangs up is said to have been that", async () => {
+    const silent = net.createServer((socket) => {
+      socket.on("error", () => {}).resume();
+    });
+    await new Promise<void>((resolve) => {
+      silent.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = silent.address() as AddressInfo;
+    await start(file("app.ts"), "--upstream", `http://127.0.0.1:${port}/v1`);
+    const bedrock = /Local Bedrock\s+(\S+)/.exec(
+      command?.output.text ?? "",
+    )?.[1];
+    const abort = new AbortController();
+    const called = fetch(`${bedrock}/model/acme.m/converse`, {
+      method: "POST",
+      body: JSON.stringify({
+        messages: [{ role: "user", content: [{ text: "Hi" }] }],
+      }),
+      signal: abort.signal,
+    }).catch((error: Error) => error.name);
+    await once(silent, "connection");
+    abort.abort();
+    expect(await called).toBe("AbortError");
+    await until(() =>
+      /Converse acme\.m \d+ ms \(the client hung up\)/.test(
+        command?.output.text ?? "",
+      ),
+    );
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   test("a timeout, a crash and an endless loop are a 502 each, and the next request finds a new process", async () => {

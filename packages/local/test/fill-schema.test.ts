@@ -74,6 +74,7 @@ describe("strings:", () => {
     ["a city", STRING, "the city is Paris and it rains", "Paris"],
     ["a city in quotes", STRING, 'city: "New York", please', "New York"],
     ["city", STRING, "I flew from Rome to Oslo", "Rome"],
+    ["city", STRING, "city: ? I was in Rome", "Rome"],
     ["place", STRING, "She likes Lisbon a lot", "Lisbon"],
     ["origin", STRING, "I flew to Oslo from Rome", "Rome"],
     ["destination", STRING, "I flew from Rome to Oslo", "Oslo"],
@@ -241,7 +242,7 @@ describe("lists:", () => {
     [
       "keywords",
       strings,
-      "Cats chase mice. Cats sleep.",
+      "The cats chase mice. Cats sleep.",
       ["cats", "chase", "mice", "sleep"],
     ],
     ["keyPoints", strings, "It rains. It pours.", ["It rains.", "It pours."]],

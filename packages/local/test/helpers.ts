@@ -7,6 +7,9 @@ import {
   type ConverseStreamOutput,
 } from "@aws-sdk/client-bedrock-runtime";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+// Files with nothing but types count as covered once they are loaded.
+import "../src/bedrock/types.ts";
+import "../src/command/function-message.ts";
 import type { LocalBedrock } from "../src/index.ts";
 
 export const HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0";

@@ -246,6 +246,13 @@ describe("with tools, it", () => {
     ).toMatchObject({ input: {} });
   });
 
+  test("calls one whose description alone speaks of the question", () => {
+    const reply = answer("Which value has the arithmetic expression 1+2?", {
+      toolConfig: { tools },
+    });
+    expect(toolCallOf(reply)?.name).toBe("calculator");
+  });
+
   test("calls none when none matches, or when an argument is missing", () => {
     expect(answer("Tell me a joke", { toolConfig: { tools } })).toBe(
       NOTHING_FOUND,
@@ -329,6 +336,15 @@ describe("with tools, it", () => {
     expect(
       results(result({ status: "error", content: [{ text: "no such city" }] })),
     ).toBe("The tool get_weather failed: no such city.");
+    expect(
+      results(
+        result({
+          content: [
+            { image: { format: "png", source: { bytes: new Uint8Array() } } },
+          ],
+        }),
+      ),
+    ).toBe("The tool get_weather returned nothing.");
     expect(results(result({}))).toBe("The tool get_weather returned nothing.");
     expect(results({ toolResult: { toolUseId: "t9", content: [] } })).toBe(
       "The tool t9 returned nothing.",

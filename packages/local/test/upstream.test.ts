@@ -486,6 +486,11 @@ describe("a stream", () => {
       events: [],
       error: undefined,
     });
+    answer = (_request, response) => response.writeHead(204).end();
+    expect(await collect(clientOf(bedrock), ask("Hi"))).toEqual({
+      events: [],
+      error: undefined,
+    });
   });
 
   test("with an error inside ends with an exception", async () => {

@@ -1,5 +1,5 @@
-import type { ContentBlock } from "@lambdallm/core";
-import { defined, isObject, member, stringAt } from "../json.ts";
+import type { ContentBlock, ReasoningBlock } from "@lambdallm/core";
+import { defined } from "../json.ts";
 import type { Answer } from "./answer.ts";
 import { wordsOf } from "./cut.ts";
 import type { StreamEvent } from "./types.ts";
@@ -88,12 +88,11 @@ function deltasOf(
   return [block];
 }
 
-function reasoningDeltas(reasoning: unknown): readonly unknown[] {
-  const whole = member(reasoning, "reasoningText");
-  if (!isObject(whole)) return [{ reasoningContent: reasoning }];
-  const signature = stringAt(whole, "signature");
+function reasoningDeltas(reasoning: ReasoningBlock): readonly unknown[] {
+  if (!("reasoningText" in reasoning)) return [{ reasoningContent: reasoning }];
+  const { text: thought, signature } = reasoning.reasoningText;
   return [
-    ...wordsOf(stringAt(whole, "text") ?? "").map((text) => ({
+    ...wordsOf(thought).map((text) => ({
       reasoningContent: { text },
     })),
     ...(signature === undefined ? [] : [{ reasoningContent: { signature } }]),

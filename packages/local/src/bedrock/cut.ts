@@ -3,7 +3,7 @@ import type { InferenceConfig, ReplyObject } from "./types.ts";
 
 /** The words of a text, each with the white space around it: together they are the text. */
 export function wordsOf(text: string): string[] {
-  return text.match(/\s*\S+\s*$|\s*\S+|\s+/gu) ?? [];
+  return [...text.matchAll(/\s*\S+\s*$|\s*\S+|\s+/gu)].map(([word]) => word);
 }
 
 /** A text as a model with these settings would have written it. */

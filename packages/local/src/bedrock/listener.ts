@@ -66,6 +66,7 @@ export class Listener {
 
   /** The connection a request came over, counted from 1. */
   connectionOf(request: IncomingMessage): number {
+    /* v8 ignore next 3 -- a connection that is gone before its request is looked at has no port any more */
     return (
       (this.#idOfPort.get(request.socket.remotePort ?? 0) ?? 0) - this.#firstId
     );

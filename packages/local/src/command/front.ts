@@ -53,7 +53,7 @@ async function pass(
   }, timeoutMs + TRAVEL_MS);
   try {
     const incoming = await answerTo(request, outgoing, target);
-    response.writeHead(incoming.statusCode ?? 502, incoming.rawHeaders);
+    response.writeHead(Number(incoming.statusCode), incoming.rawHeaders);
     response.flushHeaders();
     incoming.pipe(response);
     // A caller who hangs up does not stop the function: what it still writes is read and thrown away.

@@ -13,14 +13,9 @@ export interface FunctionHostOptions {
   readonly stderr: (text: string) => void;
 }
 
-/** Beside this file, in the sources and in the build alike. */
+/** Beside this file and with its ending, in the sources and in the build alike. */
 const ENTRY = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith(".ts")
-      ? "./function-process.ts"
-      : "./function-process.js",
-    import.meta.url,
-  ),
+  import.meta.url.replace("function-host", "function-process"),
 );
 
 /** The process that runs the function: starts with the first request, ends with a change, a timeout or a crash. */
@@ -75,7 +70,7 @@ export class FunctionHost implements Target {
     this.#port = undefined;
   }
 
-  #start(): Promise<number> {
+  async #start(): Promise<number> {
     const { file, handlerName, timeoutMs, environment } = this.#options;
     const child = spawn(
       process.execPath,

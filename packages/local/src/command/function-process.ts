@@ -1,4 +1,4 @@
-/* v8 ignore file -- runs in a child process only; the end-to-end tests of the command go through it */
+/* v8 ignore start -- runs in a child process only; the end-to-end tests of the command go through it */
 import { registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { installAwslambda } from "../function-url/awslambda.ts";
@@ -69,3 +69,4 @@ const front = await startFunctionUrl(
   },
 );
 tell({ kind: "ready", port: front.port, failed: handler === undefined });
+/* v8 ignore stop */

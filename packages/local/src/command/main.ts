@@ -4,7 +4,7 @@ import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { startBedrock } from "../bedrock/start-bedrock.ts";
 import type { LocalBedrock, RecordedRequest } from "../bedrock/types.ts";
-import { parseJson, stringAt } from "../json.ts";
+import { defined, parseJson, stringAt } from "../json.ts";
 import {
   type CommandOptions,
   commandOptions,
@@ -92,9 +92,7 @@ function bedrockOf(
   return onPort("--bedrock-port", options.bedrockPort, () =>
     startBedrock({
       port: options.bedrockPort,
-      ...(upstream !== undefined && { upstream }),
-      ...(upstreamModel !== undefined && { upstreamModel }),
-      ...(upstreamApiKey !== undefined && { upstreamApiKey }),
+      ...defined({ upstream, upstreamModel, upstreamApiKey }),
       faults: (request) => {
         void logModelCall(request, world);
         return undefined;
@@ -122,16 +120,9 @@ async function onPort<T>(
   try {
     return await start();
   } catch (error) {
-    const code = stringAt(error, "code");
-    if (code === "EADDRINUSE")
-      throw new UsageError(
-        `Port ${port} is in use. Choose another one with ${option}, or 0 for a free one.`,
-      );
-    if (code === "EACCES")
-      throw new UsageError(
-        `Port ${port} is not allowed for you. Choose another one with ${option}.`,
-      );
-    throw error;
+    throw new UsageError(
+      `Port ${port} cannot be opened: ${(error as Error).message}. Choose another one with ${option}, or 0 for a free one.`,
+    );
   }
 }
 

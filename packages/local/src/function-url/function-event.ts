@@ -38,7 +38,7 @@ export function functionEvent(
         method,
         path: rawPath,
         protocol: `HTTP/${httpVersion}`,
-        sourceIp: request.socket.remoteAddress ?? "127.0.0.1",
+        sourceIp: String(request.socket.remoteAddress),
         userAgent: headers["user-agent"] ?? "",
       },
       requestId: facts.requestId,
@@ -83,7 +83,8 @@ function parametersOf(query: string): Record<string, string> {
 
 /** Such as `12/Mar/2026:19:03:58 +0000`. */
 function timeOf(now: number): string {
-  const [, day, month, year, time] =
-    /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(new Date(now).toUTCString()) ?? [];
-  return `${day}/${month}/${year}:${time} +0000`;
+  // "Thu, 12 Mar 2026 19:03:58 GMT"
+  const text = new Date(now).toUTCString();
+  const date = text.slice(5, 16).replaceAll(" ", "/");
+  return `${date}:${text.slice(17, 25)} +0000`;
 }

@@ -24,16 +24,12 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
   readonly #destination: Destination;
   #contentType = "application/octet-stream";
   /** What has arrived of a prelude that is not complete. */
-  #prelude: Buffer | undefined = Buffer.alloc(0);
+  #prelude: Buffer = Buffer.alloc(0);
   #isStarted = false;
 
   constructor(destination: Destination, highWaterMark: number | undefined) {
     super(highWaterMark === undefined ? {} : { highWaterMark });
     this.#destination = destination;
-  }
-
-  get isStarted(): boolean {
-    return this.#isStarted;
   }
 
   setContentType(contentType: string): void {
@@ -88,7 +84,7 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
       this.#start(200, { "content-type": this.#contentType });
       return bytes;
     }
-    const all = Buffer.concat([this.#prelude ?? Buffer.alloc(0), bytes]);
+    const all = Buffer.concat([this.#prelude, bytes]);
     const end = all.indexOf(PRELUDE_END);
     if (end === -1) {
       this.#prelude = all;
@@ -107,6 +103,6 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
   ): void {
     this.#destination.start(statusCode, headers);
     this.#isStarted = true;
-    this.#prelude = undefined;
+    this.#prelude = Buffer.alloc(0);
   }
 }

@@ -89,8 +89,8 @@ export async function startFunctionUrl(
     const startedAt = Date.now();
     response.once("close", () => {
       options.onRequest?.({
-        method: request.method ?? "",
-        path: request.url ?? "",
+        method: String(request.method),
+        path: String(request.url),
         statusCode: response.statusCode,
         durationMs: Date.now() - startedAt,
         requestId,

@@ -165,7 +165,7 @@ const TURNED: ReadonlyMap<string, string> = new Map([
 function turned(sentence: string): string {
   const text = sentence.replace(
     /\b(?:i was|i'm|i've|i|am|myself|mine|my|me)\b/gi,
-    (word) => TURNED.get(word.toLowerCase()) ?? word,
+    (word) => String(TURNED.get(word.toLowerCase())),
   );
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

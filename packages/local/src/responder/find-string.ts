@@ -126,7 +126,9 @@ function assigned({ name, text }: Field): string | undefined {
     "iu",
   ).exec(text)?.[1];
   // A value ends with its sentence, or where the next thing is said.
-  const cut = value?.split(/[.!?](?:\s|$)|\s+(?:and|but|with)\s/)[0]?.trim();
+  const cut = value
+    ?.replace(/(?:[.!?](?:\s|$)|\s+(?:and|but|with)\s).*/s, "")
+    .trim();
   return cut === "" ? undefined : cut;
 }
 

@@ -88,7 +88,7 @@ export function summarize(text: string, length: Length = {}): string {
     chosen.add(next.index);
     words -= wordCount(next.sentence);
     for (const term of new Set(termsOf(next.sentence)))
-      weights.set(term, (weights.get(term) ?? 0) ** 2);
+      weights.set(term, Number(weights.get(term)) ** 2);
   }
   if (chosen.size === 0) return firstWords(sentences, weights, length.words);
   const kept = sentences.filter((_, index) => chosen.has(index));
@@ -99,18 +99,18 @@ export function summarize(text: string, length: Length = {}): string {
 
 /** The terms that a text uses most, the most frequent first. */
 export function topTerms(text: string, count: number): string[] {
-  const spelling = new Map<string, string>();
-  const counts = new Map<string, number>();
-  for (const word of text.match(/\p{L}[\p{L}\p{N}'’-]{2,}/gu) ?? []) {
+  const found = new Map<string, { readonly word: string; count: number }>();
+  for (const [word] of text.matchAll(/\p{L}[\p{L}\p{N}'’-]{2,}/gu)) {
     const [term] = termsOf(word);
     if (term === undefined) continue;
-    if (!spelling.has(term)) spelling.set(term, word.toLowerCase());
-    counts.set(term, (counts.get(term) ?? 0) + 1);
+    const entry = found.get(term) ?? { word: word.toLowerCase(), count: 0 };
+    entry.count++;
+    found.set(term, entry);
   }
-  return [...counts]
-    .sort(([, left], [, right]) => right - left)
+  return [...found.values()]
+    .sort((left, right) => right.count - left.count)
     .slice(0, count)
-    .map(([term]) => spelling.get(term) ?? term);
+    .map(({ word }) => word);
 }
 
 function frequencies(sentences: readonly string[]): Map<string, number> {
@@ -133,7 +133,7 @@ function best(
     if (chosen.has(index) || wordCount(sentence) > maxWords) continue;
     const terms = termsOf(sentence);
     const sum = terms.reduce(
-      (total, term) => total + (weights.get(term) ?? 0),
+      (total, term) => total + Number(weights.get(term)),
       0,
     );
     const score = (sum / Math.max(terms.length, 3)) * (1 + 0.2 / (index + 1));

@@ -38,10 +38,7 @@ export async function postChat(
 
 function reasonOf(error: unknown): string {
   const cause = member(error, "cause");
-  return (
-    stringAt(cause, "code") ??
-    (error instanceof Error ? error.message : String(error))
-  );
+  return stringAt(cause, "code") ?? String(error);
 }
 
 async function refusalOf(
