@@ -129,7 +129,12 @@ export class Invocation {
         ),
       );
     const controller = new AbortController();
-    const call = this.#run(request, controller).finally(() => {
+    const { signal } = request;
+    const abort = () => controller.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    const call = this.#run(request, controller.signal).finally(() => {
+      signal?.removeEventListener("abort", abort);
       this.#inFlight.delete(controller);
     });
     this.#inFlight.set(controller, call);
@@ -148,22 +153,15 @@ export class Invocation {
     return promise;
   }
 
-  async #run(
-    given: ModelRequest,
-    controller: AbortController,
-  ): Promise<ModelResponse> {
+  async #run(given: ModelRequest, signal: AbortSignal): Promise<ModelResponse> {
     const callId = this.totals.countCall();
-    const signal = given.signal;
-    const abort = () => controller.abort(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
     const deadline = Math.min(
       given.deadline ?? Number.POSITIVE_INFINITY,
       this.#deadline,
     );
     const request: ModelRequest = {
       ...given,
-      signal: controller.signal,
+      signal,
       ...(Number.isFinite(deadline) ? { deadline } : undefined),
     };
     const start = performance.now();
@@ -181,8 +179,6 @@ export class Invocation {
       const durationMs = performance.now() - start;
       this.events.emit("call-error", { callId, request, error, durationMs });
       throw error;
-    } finally {
-      signal?.removeEventListener("abort", abort);
     }
   }
 

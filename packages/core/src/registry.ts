@@ -84,10 +84,10 @@ export function openInvocation(
     ...(durable ? undefined : Object.getOwnPropertyDescriptors(llm)),
     llm: { value: llm },
   };
-  for (const name of Object.keys(added)) {
+  for (const [name, descriptor] of Object.entries(added)) {
     outer.set(name, Object.getOwnPropertyDescriptor(context, name));
     // Not enumerable: a handler that logs its context logs what Lambda put there.
-    Object.assign(added[name] ?? {}, { enumerable: false, configurable: true });
+    Object.assign(descriptor, { enumerable: false, configurable: true });
   }
   Object.defineProperties(context, added);
   invocations.set(context, invocation);

@@ -132,18 +132,26 @@ describe.each(middyMajors)(
         expect(await reading).toBe(TIMEOUT);
       });
 
-      test("and what the source writes afterwards is dropped", async () => {
-        const gate = Promise.withResolvers<string>();
-        async function* source() {
-          yield "Once";
-          yield gate.promise;
-        }
-        const { body } = await streamed(source());
-        const reading = text(body);
-        await jest.advanceTimersByTimeAsync(10_000);
-        gate.resolve(" too late");
-        expect(await reading).toBe(`Once\n${TIMEOUT}`);
-      });
+      test.each([
+        ["text", async () => " too late"],
+        ["a failure", async () => Promise.reject(new Error("too late"))],
+      ])(
+        "and %s that the source brings afterwards is dropped",
+        async (_what, bring) => {
+          const gate = Promise.withResolvers<void>();
+          async function* source() {
+            yield "Once";
+            await gate.promise;
+            yield await bring();
+          }
+          const { body } = await streamed(source());
+          const reading = text(body);
+          await jest.advanceTimersByTimeAsync(10_000);
+          gate.resolve();
+          expect(await reading).toBe(`Once\n${TIMEOUT}`);
+          await settled();
+        },
+      );
 
       test("but a body that ended before has no timer left", async () => {
         const { body } = await streamed(Readable.from(["Once"]));

@@ -68,14 +68,17 @@ export class MockProvider implements Provider {
   /** In the order in which they came. */
   readonly calls: MockCall[] = [];
   readonly #responses: readonly MockResponse[];
+  readonly #last: MockResponse;
 
   /** @throws {ConfigurationError} when `responses` is empty. */
   constructor({ responses = ["Mock response"] }: MockProviderOptions = {}) {
-    if (responses.length === 0)
+    const last = responses.at(-1);
+    if (last === undefined)
       throw new ConfigurationError(
         "MockProvider: `responses` is empty; give at least one, or leave it out.",
       );
     this.#responses = responses;
+    this.#last = last;
   }
 
   get totalCalls(): number {
@@ -97,7 +100,7 @@ export class MockProvider implements Provider {
   async call(request: ModelRequest): Promise<ProviderResponse> {
     const prompt = textOf(request.messages.at(-1)?.content ?? []);
     const index = this.calls.push({ request, prompt }) - 1;
-    const given = this.#responses[Math.min(index, this.#responses.length - 1)];
+    const given = this.#responses[index] ?? this.#last;
     return new MockAttempt(request).answer(await resolve(given, request));
   }
 
@@ -107,13 +110,13 @@ export class MockProvider implements Provider {
 }
 
 async function resolve(
-  response: MockResponse | undefined,
+  response: MockResponse,
   request: ModelRequest,
 ): Promise<MockAnswer> {
   if (typeof response === "function")
     return resolve(await response(request), request);
   if (response instanceof Error) throw response;
-  return typeof response === "string" ? { text: response } : (response ?? {});
+  return typeof response === "string" ? { text: response } : response;
 }
 
 class MockAttempt {

@@ -164,6 +164,7 @@ describe("MockProvider", () => {
     const responses: MockResponse[] = [
       ({ model }) => model,
       async ({ messages }) => ({ text: `${messages.length} messages` }),
+      () => ({}),
       () => async () => new Error("from a function"),
     ];
     const provider = new MockProvider({ responses });
@@ -172,6 +173,7 @@ describe("MockProvider", () => {
       Model.NOVA_LITE,
     );
     expect(await provider.call(request())).toHaveProperty("text", "1 messages");
+    expect(await provider.call(request())).toHaveProperty("text", "");
     await expect(provider.call(request())).rejects.toThrow("from a function");
   });
 
