@@ -426,7 +426,7 @@ describe("the running command", () => {
   });
 
   test("a timeout, a crash and an endless loop are a 502 each, and the next request finds a new process", async () => {
-    const url = await start(file("app.ts"), "--timeout", "0.4");
+    const url = await start(file("app.ts"), "--timeout", "1");
     for (const path of ["slow", "exit", "block"]) {
       const response = await fetch(url + path);
       expect([path, response.status, await response.text()]).toEqual([
@@ -437,7 +437,7 @@ describe("the running command", () => {
       expect(await textOf(url)).toBe("one");
     }
     expect(
-      command?.output.text.match(/Task timed out after 0\.40 seconds/g),
+      command?.output.text.match(/Task timed out after 1\.00 seconds/g),
     ).toHaveLength(2);
     expect(command?.output.text).toContain(
       "Runtime.ExitError: the function's process ended (code 3)",

@@ -361,39 +361,46 @@ describe("an invocation", () => {
 
   test("whose caller hangs up runs to its end", async () => {
     let isFinished = false;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const url = await start(
-      async () => {
-        await promise;
-        isFinished = true;
-        return "done";
-      },
-      { onTimeout: () => {} },
-    );
+    const begun = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const url = await start(async () => {
+      begun.resolve();
+      await gate.promise;
+      isFinished = true;
+      return "done";
+    });
     const abort = new AbortController();
     const asked = fetch(url, { signal: abort.signal }).catch(
       (error: Error) => error.name,
     );
-    await new Promise((done) => setTimeout(done, 30));
+    await begun.promise;
     abort.abort();
     expect(await asked).toBe("AbortError");
     await until(() => served.length === 1);
-    resolve();
+    gate.resolve();
     await until(() => isFinished);
     expect(logged).toEqual([]);
   });
 
   test("whose caller hung up before the deadline still times out", async () => {
     let isOver = false;
-    const url = await start(() => new Promise(() => {}), {
-      timeoutMs: 60,
-      onTimeout: () => {
-        isOver = true;
+    const begun = Promise.withResolvers<void>();
+    const url = await start(
+      () => {
+        begun.resolve();
+        return new Promise(() => {});
       },
-    });
+      {
+        timeoutMs: 60,
+        onTimeout: () => {
+          isOver = true;
+        },
+      },
+    );
     const abort = new AbortController();
     const asked = fetch(url, { signal: abort.signal }).catch(() => {});
-    setTimeout(() => abort.abort(), 20);
+    await begun.promise;
+    abort.abort();
     await asked;
     await until(() => isOver);
   });

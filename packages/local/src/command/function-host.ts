@@ -15,7 +15,7 @@ export interface FunctionHostOptions {
 
 /** Beside this file and with its ending, in the sources and in the build alike. */
 const ENTRY = fileURLToPath(
-  import.meta.url.replace("function-host", "function-process"),
+  import.meta.url.replace(/function-host(\.[jt]s)$/, "function-process$1"),
 );
 
 /** The process that runs the function: starts with the first request, ends with a change, a timeout or a crash. */
