@@ -13,7 +13,7 @@ import {
   type Usage,
 } from "@lambdallm/core";
 import { compile } from "./compile.ts";
-import { streamEndedEarly, toModelError } from "./failure.ts";
+import { incompleteAnswer, toModelError } from "./failure.ts";
 import { StreamReader } from "./stream-reader.ts";
 import type { Target } from "./target.ts";
 import type { Transport } from "./transport.ts";
@@ -39,8 +39,9 @@ export class Attempt {
     return this.#guarded(async (signal) => {
       const output = await transport.converse(this.#input(), signal);
       this.#requestId = output.requestId;
+      if (output.output?.message === undefined) throw incompleteAnswer();
       // The message is in Converse's own shapes, which the core's types describe.
-      const message = (output.output?.message ?? EMPTY) as Message;
+      const message = output.output.message as Message;
       return this.#respond(message, output.stopReason ?? "end_turn", output);
     });
   }
@@ -64,7 +65,7 @@ export class Attempt {
       for await (const event of events) reader.read(event);
       const { messageStop, metadata } = reader;
       // An abort ends the events in silence on some connections.
-      if (messageStop === undefined) throw streamEndedEarly();
+      if (messageStop === undefined) throw incompleteAnswer();
       return this.#respond(
         reader.message,
         messageStop.stopReason ?? "end_turn",

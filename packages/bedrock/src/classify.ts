@@ -48,6 +48,7 @@ const BY_NAME: Readonly<Record<string, Verdict>> = {
   MissingAuthenticationTokenException: credentials,
   CredentialsProviderError: credentials,
   TokenProviderError: credentials,
+  IncompleteAnswer: interrupted,
   TimeoutError: { ...connection, billed: "unknown" },
   AbortError: { reason: "aborted", billed: "unknown" },
 };

@@ -96,9 +96,12 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
   );
 }
 
-/** The service ended a stream without saying that the message was complete. */
-export function streamEndedEarly(): Error {
-  return Object.assign(new Error("The stream ended before messageStop."), {
-    name: "StreamEndedEarly",
+/**
+ * The service said that all is well, and the message is not there or not complete: a stream without messageStop, or, over
+ * HTTP/2, an answer whose body was lost.
+ */
+export function incompleteAnswer(): Error {
+  return Object.assign(new Error("The answer ended before it was complete."), {
+    name: "IncompleteAnswer",
   });
 }

@@ -57,11 +57,14 @@ describe("A client of the caller's own on HTTP/2, the SDK's default", () => {
     });
   });
 
-  test("reports a body that broke off as an interruption", async () => {
-    local.setFaults([{ cut: "body" }]);
-    const error = await failureOf(ask((context) => context.invoke("Count")));
-    expect(error).toMatchObject({ reason: "interrupted", retryable: true });
-  });
+  test.each(["headers", "body"] as const)(
+    "reports an answer that broke off in its %s as an interruption",
+    async (cut) => {
+      local.setFaults([{ cut }]);
+      const error = await failureOf(ask((context) => context.invoke("Count")));
+      expect(error).toMatchObject({ reason: "interrupted", retryable: true });
+    },
+  );
 
   test("reports a connection that was lost before the answer", async () => {
     local.setFaults([{ cut: "before" }]);
@@ -71,15 +74,28 @@ describe("A client of the caller's own on HTTP/2, the SDK's default", () => {
 });
 
 describe("Odd answers", () => {
-  test("of an empty JSON object are empty responses", async () => {
+  test("without a message are interruptions, not empty answers", async () => {
     local.setFaults([{ status: 200, body: "{}" }]);
+    const error = await failureOf(
+      invocation(local, (context) => context.converse({ messages: [message] })),
+    );
+    expect(error).toMatchObject({
+      reason: "interrupted",
+      retryable: true,
+      billed: "unknown",
+    });
+  });
+
+  test("without a stop reason or usage are taken as far as they go", async () => {
+    const content = [{ text: "x" }];
+    const body = { output: { message: { role: "assistant", content } } };
+    local.setFaults([{ status: 200, body: JSON.stringify(body) }]);
     const response = await invocation(local, (context) =>
       context.converse({ messages: [message] }),
     );
     expect(response).toMatchObject({
-      text: "",
+      text: "x",
       stopReason: "end_turn",
-      message: { role: "assistant", content: [] },
       usage: { estimated: true },
     });
   });
