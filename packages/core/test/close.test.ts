@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   invocationOf,
   type MiddyMiddleware,
@@ -15,10 +15,6 @@ import {
   settled,
 } from "./support.ts";
 
-afterEach(() => {
-  jest.restoreAllMocks();
-});
-
 type Middleware = MiddyMiddleware<HandlerContext>;
 
 const fail = async (): Promise<never> => {
@@ -30,89 +26,6 @@ const early = (value: unknown) =>
   (async () => value) as unknown as NonNullable<Middleware["before"]>;
 
 describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
-  test("runs the finalizers one after the other, the last one added first, and once", async () => {
-    const trace: string[] = [];
-    const finalizer = (name: string) => async () => {
-      trace.push(`${name} begins`);
-      await settled();
-      trace.push(`${name} ends`);
-    };
-    const context = new MockLambdaContext();
-    const closing = await run(
-      middy,
-      [new MockProvider().middleware()],
-      async (given) => {
-        const invocation = invocationOf(given);
-        invocation.addFinalizer(finalizer("first"));
-        invocation.addFinalizer(finalizer("second"));
-        return () => invocation.close();
-      },
-      context,
-    );
-    const expected = [
-      "second begins",
-      "second ends",
-      "first begins",
-      "first ends",
-    ];
-    expect(trace).toEqual(expected);
-    await closing();
-    expect(trace).toEqual(expected);
-  });
-
-  test("turns the failure of a finalizer into a process warning and runs the others", async () => {
-    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
-    const trace: string[] = [];
-    const answer = await run(
-      middy,
-      [new MockProvider().middleware()],
-      async (context) => {
-        const invocation = invocationOf(context);
-        invocation.addFinalizer(() => trace.push("runs"));
-        invocation.addFinalizer(() => {
-          throw new Error("flush");
-        });
-        invocation.addFinalizer(async () => {
-          throw new Error("async flush");
-        });
-        return "answer";
-      },
-    );
-    expect(answer).toBe("answer");
-    expect(trace).toEqual(["runs"]);
-    expect(warnings.mock.calls).toEqual([
-      ["A finalizer failed: async flush", "LambdaLLMWarning"],
-      ["A finalizer failed: flush", "LambdaLLMWarning"],
-    ]);
-  });
-
-  test("waits until what was in flight is over, and only then flushes", async () => {
-    const trace: string[] = [];
-    const { middleware } = hangingProvider();
-    await run(
-      middy,
-      [
-        middleware,
-        before(async ({ context }) => {
-          const invocation = invocationOf(context);
-          invocation.addFinalizer(() => trace.push("flushed"));
-          invocation.intercept("call", "settle", async (request, next) => {
-            try {
-              return await next(request);
-            } finally {
-              await settled();
-              trace.push("settled");
-            }
-          });
-        }),
-      ],
-      async ({ invoke }) => {
-        void invoke("Hi");
-      },
-    );
-    expect(trace).toEqual(["settled", "flushed"]);
-  });
-
   // Each leaves two calls running that nobody waits for.
   const ways: readonly (readonly [
     string,
@@ -236,6 +149,24 @@ describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
     chain.use(new MockProvider().middleware()).before(early("early"));
     await chain({}, new MockLambdaContext());
     expect(seen).toEqual(["early"]);
+  });
+
+  test("shows no response to an onError after a before that meant to answer early and threw", async () => {
+    const seen: unknown[] = [];
+    const middlewares = [
+      new MockProvider().middleware(),
+      before(async (request) => {
+        Object.assign(request, { earlyResponse: "early" });
+        throw new Error("failed");
+      }),
+      {
+        onError: async ({ response }: { response?: unknown }) => {
+          seen.push(response);
+        },
+      },
+    ];
+    await run(middy, middlewares, async () => "answer").catch(() => {});
+    expect(seen).toEqual([undefined]);
   });
 
   test("keeps the error when an onError answers early with undefined", async () => {

@@ -150,6 +150,7 @@ describe.each(middyMajors)(
           gate.resolve();
           expect(await reading).toBe(`Once\n${TIMEOUT}`);
           await settled();
+          expect(console.error).toHaveBeenCalledTimes(1);
         },
       );
 

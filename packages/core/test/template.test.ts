@@ -79,6 +79,7 @@ describe("braces that are text", () => {
     ["{{{name}}}", "{Ada}"],
     ["{{ {name} }}", "{ Ada }"],
     ["{{name}", "{name}"],
+    ["{{a}} }}", "{a} }}"],
     ["{name", "{name"],
     ["name}", "name}"],
     ["{}", "{}"],
