@@ -258,6 +258,11 @@ describe.each(TRANSPORTS)("over %s", (_name, transport) => {
   });
 });
 
+test("startBedrock needs no options", async () => {
+  await using local = await startBedrock();
+  expect(local.port).toBeGreaterThan(0);
+});
+
 describe("connections", () => {
   test("HTTP/1.1 requests one after the other share a connection", async () => {
     await start({ respond: () => "ok" });

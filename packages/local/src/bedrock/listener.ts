@@ -66,7 +66,7 @@ export class Listener {
 
   /** The connection a request came over, counted from 1. */
   connectionOf(request: IncomingMessage): number {
-    /* v8 ignore next 3 -- a connection that is gone before its request is looked at has no port any more */
+    /* istanbul ignore next -- a connection that is gone before its request is looked at has no port any more */
     return (
       (this.#idOfPort.get(request.socket.remotePort ?? 0) ?? 0) - this.#firstId
     );
@@ -86,6 +86,7 @@ export class Listener {
   #track(socket: net.Socket): void {
     const id = ++this.#lastId;
     this.#sockets.set(id, socket);
+    /* istanbul ignore else -- as above */
     if (socket.remotePort !== undefined)
       this.#idOfPort.set(socket.remotePort, id);
     // A client that hangs up is an everyday event here; without a listener it would end the process.

@@ -12,8 +12,8 @@ export function routeOf(
   method: string,
   target: string,
 ): { readonly operation: Operation; readonly modelId: string } | undefined {
-  const [path = ""] = target.split("?", 1);
-  const [, encoded, action] = /^\/model\/([^/]+)\/([a-z-]+)$/.exec(path) ?? [];
+  const [, encoded, action] =
+    /^\/model\/([^/?]+)\/([a-z-]+)(?:\?|$)/.exec(target) ?? [];
   const operation = OPERATIONS.get(action ?? "");
   if (method !== "POST" || encoded === undefined || operation === undefined)
     return undefined;

@@ -149,7 +149,10 @@ class BedrockServer implements LocalBedrock {
 }
 
 function record(exchange: Exchange, body: unknown): RecordedRequest {
-  const { method = "", url = "", headers, httpVersion } = exchange.request;
+  const { headers, httpVersion } = exchange.request;
+  // A request that a server has received has both.
+  const method = String(exchange.request.method);
+  const url = String(exchange.request.url);
   const route = routeOf(method, url);
   return {
     method,

@@ -1,4 +1,3 @@
-/* v8 ignore start -- runs in a child process only; the end-to-end tests of the command go through it */
 import { registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { installAwslambda } from "../function-url/awslambda.ts";
@@ -69,4 +68,3 @@ const front = await startFunctionUrl(
   },
 );
 tell({ kind: "ready", port: front.port, failed: handler === undefined });
-/* v8 ignore stop */

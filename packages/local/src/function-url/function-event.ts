@@ -12,7 +12,10 @@ export function functionEvent(
   body: Buffer,
   facts: { readonly requestId: string; readonly now: number },
 ) {
-  const { method = "GET", url = "/", httpVersion } = request;
+  const { httpVersion } = request;
+  // A request that a server has received has both.
+  const method = String(request.method);
+  const url = String(request.url);
   const mark = url.indexOf("?");
   const rawPath = mark === -1 ? url : url.slice(0, mark);
   const rawQueryString = mark === -1 ? "" : url.slice(mark + 1);

@@ -76,7 +76,7 @@ export function splitInstruction(prompt: string): {
  * terms in the text, and a little more the earlier it comes; the terms of a chosen sentence then count squared, so
  * that the next one says something else.
  */
-export function summarize(text: string, length: Length = {}): string {
+export function summarize(text: string, length: Length): string {
   const sentences = sentencesOf(text);
   const limit = length.sentences ?? (length.words === undefined ? 3 : Infinity);
   const chosen = new Set<number>();
