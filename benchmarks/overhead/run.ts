@@ -140,7 +140,9 @@ try {
   ] as const;
 
   const section = [
-    environmentLine(),
+    options.quick
+      ? `${environmentLine()} A quick run: few samples, so the numbers are rough.`
+      : environmentLine(),
     ratioTable(rows),
     `Disturbed rounds, thrown away: ${disturbed.join("; ")}.`,
     partsTable(bundles.call),
