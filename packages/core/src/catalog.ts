@@ -96,6 +96,9 @@ const FIELDS: readonly string[] = [
 /** Five prices, the five prices of long contexts, the number of tokens above which those apply. */
 type Tuple = readonly (number | undefined)[];
 
+/** Every group of the pattern takes part in a match. */
+type AllGroups = readonly [match: string, string, string, string];
+
 interface Row {
   readonly info: ModelInfo;
   readonly prices: Tuple;
@@ -190,9 +193,8 @@ function rowOf(id: string): Row | undefined {
 
   const prices = tupleOf(field(3));
   const regional = new Map<string, Tuple>();
-  for (const [, letters = "", sign, rule = ""] of field(6).matchAll(
-    /(\w+)([*=])(\S+)/g,
-  )) {
+  for (const match of field(6).matchAll(/(\w+)([*=])(\S+)/g)) {
+    const [, letters, sign, rule] = match as unknown as AllGroups;
     const own = tupleOf(rule);
     // In whole millionths, so that 1.1 times a price is the double that the price list means.
     const tuple = prices.map((price, index) =>

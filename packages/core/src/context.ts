@@ -227,6 +227,7 @@ export function createContext(invocation: Invocation): LLMContext {
             signal: AbortSignal.any(signals),
             deltas: ["text"],
             onDelta: (delta) => {
+              /* istanbul ignore else -- it asks for text only */
               if (delta.kind === "text") onText(delta.text);
             },
           }),
