@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   GuardrailError,
   InvocationTimeoutError,
+  invocationOf,
   type ModelResponse,
   type TextStream,
 } from "@lambdallm/core";
@@ -10,6 +11,7 @@ import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
+  before,
   readText,
   rejection,
   run,
@@ -48,6 +50,25 @@ describe.each(middyMajors)("a text stream on %s", (_name, middy) => {
     ];
     await streaming({ content }, async (stream) => {
       expect(await readText(stream)).toEqual(["Yes"]);
+    });
+  });
+
+  test("brings text only, also when an interceptor asks for more", async () => {
+    const content = [
+      { reasoningContent: { reasoningText: { text: "Hm." } } },
+      { text: "Yes" },
+    ];
+    const model = new MockProvider({ responses: [{ content }] });
+    const curious = before(async ({ context }) => {
+      invocationOf(context).intercept(
+        "call",
+        "curious",
+        async (request, next) =>
+          next({ ...request, deltas: ["text", "reasoning"] }),
+      );
+    });
+    await run(middy, [model.middleware(), curious], async ({ stream }) => {
+      expect(await readText(stream("Hi"))).toEqual(["Yes"]);
     });
   });
 
