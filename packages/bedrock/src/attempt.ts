@@ -6,6 +6,7 @@ import {
   estimateRequestTokens,
   estimateTokens,
   findModel,
+  MAX_TIMER_MS,
   type Message,
   type ModelRequest,
   type ProviderResponse,
@@ -17,9 +18,6 @@ import { incompleteAnswer, toModelError } from "./failure.ts";
 import { StreamReader } from "./stream-reader.ts";
 import type { Target } from "./target.ts";
 import type { Transport } from "./transport.ts";
-
-/** Longer timers fire at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** One HTTP request, with an abort signal and a deadline of its own. */
 export class Attempt {

@@ -134,11 +134,12 @@ const converseChecks = {
   deltas: check.texts,
 };
 
-/** A system prompt in its short or its long form. */
+/** A system prompt in its short or its long form. A blank one is none, which a call can use to leave out the default. */
 export function systemBlocks(
   system: string | readonly SystemBlock[],
 ): readonly SystemBlock[] {
-  return typeof system === "string" ? [{ text: system }] : system;
+  if (typeof system !== "string") return system;
+  return system.trim() === "" ? [] : [{ text: system }];
 }
 
 export function createContext(invocation: Invocation): LLMContext {

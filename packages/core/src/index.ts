@@ -84,4 +84,5 @@ export {
   type Variables,
 } from "./template.ts";
 export type { TextStream } from "./text-stream.ts";
+export { MAX_TIMER_MS } from "./timer.ts";
 export type { InvocationMetrics } from "./totals.ts";

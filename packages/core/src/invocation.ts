@@ -11,6 +11,8 @@ import {
   type Stage,
   ZERO_USAGE,
 } from "./model-call.ts";
+import { asFailure, observe } from "./observer.ts";
+import { MAX_TIMER_MS } from "./timer.ts";
 import { Totals } from "./totals.ts";
 
 /** What requests inherit from the provider middleware's options. */
@@ -115,19 +117,19 @@ export class Invocation {
     interceptors.push({ name, intercept });
   }
 
-  /** Adds a flush that is awaited after the response, or after a streamed body's last byte; the last added runs first. */
+  /**
+   * Adds a flush that is awaited after the response, or after a streamed body's last byte; the last added runs first.
+   *
+   * @throws {ConfigurationError} after the end of the invocation.
+   */
   addFinalizer(finalizer: () => unknown): void {
+    if (this.closed) throw ended("add finalizers");
     this.#finalizers.push(finalizer);
   }
 
   /** Sends a request through all stages. Every way to reach a model ends here. */
   callModel(request: ModelRequest): Promise<ModelResponse> {
-    if (this.closed)
-      return Promise.reject(
-        new ConfigurationError(
-          "The invocation has ended: await every model call before the handler returns.",
-        ),
-      );
+    if (this.closed) return Promise.reject(ended("await every model call"));
     const controller = new AbortController();
     const { signal } = request;
     const abort = () => controller.abort(signal?.reason);
@@ -159,17 +161,13 @@ export class Invocation {
       given.deadline ?? Number.POSITIVE_INFINITY,
       this.#deadline,
     );
-    const request: ModelRequest = {
-      ...given,
-      signal,
-      ...(Number.isFinite(deadline) ? { deadline } : undefined),
-    };
+    const request = tightened({ ...given, signal }, deadline);
     const start = performance.now();
     const attempts = { count: 0 };
     this.events.emit("call-start", { callId, request });
     try {
-      const answered = await this.#pipeline((attempt) =>
-        this.#attempt(attempt, callId, attempts),
+      const answered = await this.#pipeline((asked) =>
+        this.#attempt(tightened(asked, deadline), callId, attempts),
       )(request);
       const response = { ...answered, attempts: attempts.count };
       const durationMs = performance.now() - start;
@@ -225,8 +223,9 @@ export class Invocation {
         ? observer.error
         : asFailure(thrown, request);
       this.totals.countFailure();
-      if (!observer.failed && ModelInvocationError.isInstance(error))
-        this.#countFailure(error);
+      // An observer may throw such an error of its own; what the provider says of the attempt counts either way.
+      if (thrown !== observer.error && ModelInvocationError.isInstance(thrown))
+        this.#countFailure(thrown);
       this.events.emit("attempt-error", { callId, attempt, request, error });
       throw error;
     }
@@ -259,7 +258,7 @@ export class Invocation {
     const reason = new DOMException("The invocation has ended.", "AbortError");
     for (const promise of this.#given) promise.catch(() => {});
     for (const controller of this.#inFlight.keys()) controller.abort(reason);
-    await Promise.allSettled(this.#inFlight.values());
+    await this.#untilSettled([...this.#inFlight.values()]);
     for (const finalizer of this.#finalizers.reverse())
       try {
         await finalizer();
@@ -267,40 +266,29 @@ export class Invocation {
         warn("A finalizer failed", error);
       }
   }
+
+  /** A store that never answers must not keep the response from being sent. */
+  async #untilSettled(calls: readonly Promise<unknown>[]): Promise<void> {
+    if (calls.length === 0) return;
+    const patienceMs = this.#remainingTimeMs() - ANSWER_RESERVE_MS / 2;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      if (patienceMs <= MAX_TIMER_MS)
+        timer = setTimeout(resolve, Math.max(0, patienceMs));
+    });
+    await Promise.race([Promise.allSettled(calls), timeout]);
+    clearTimeout(timer);
+  }
 }
 
-/** Calls the observer for the kinds it asked for, and remembers what it threw: that is the caller's, not the model's. */
-function observe(request: ModelRequest): {
-  request: ModelRequest;
-  failed: boolean;
-  error: unknown;
-} {
-  const { onDelta, deltas } = request;
-  const observer = { request, failed: false, error: undefined as unknown };
-  if (onDelta !== undefined)
-    observer.request = {
-      ...request,
-      onDelta: (delta) => {
-        if (deltas !== undefined && !deltas.includes(delta.kind)) return;
-        try {
-          onDelta(delta);
-        } catch (error) {
-          observer.failed = true;
-          observer.error = error;
-          throw error;
-        }
-      },
-    };
-  return observer;
+/** Interceptors may only tighten the deadline; a looser one counts as this one. */
+function tightened(request: ModelRequest, deadline: number): ModelRequest {
+  const { deadline: own = Number.POSITIVE_INFINITY } = request;
+  return own <= deadline ? request : { ...request, deadline };
 }
 
-/** A provider that lets the signal's own reason through still fails as one error type. */
-function asFailure(error: unknown, request: ModelRequest): unknown {
-  const { signal, model } = request;
-  if (!signal?.aborted || error !== signal.reason) return error;
-  return new ModelInvocationError("The model call was aborted.", {
-    reason: "aborted",
-    model,
-    cause: error,
-  });
+function ended(what: string): ConfigurationError {
+  return new ConfigurationError(
+    `The invocation has ended: ${what} before the handler returns.`,
+  );
 }

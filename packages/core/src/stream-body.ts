@@ -2,11 +2,9 @@ import { Readable } from "node:stream";
 import { isUint8Array } from "node:util/types";
 import { InvocationTimeoutError, LambdaLLMError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
+import { MAX_TIMER_MS } from "./timer.ts";
 
 type Chunk = string | Uint8Array;
-
-/** A longer time fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function isStream(body: unknown): body is AsyncIterable<unknown> {
   return (

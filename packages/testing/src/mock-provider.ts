@@ -3,6 +3,7 @@ import {
   type ContentBlock,
   estimateRequestTokens,
   estimateTokens,
+  MAX_TIMER_MS,
   type MiddyMiddleware,
   Model,
   type ModelRequest,
@@ -45,9 +46,6 @@ export interface MockProviderOptions {
   /** One a call, in this order; the last one answers every further call. */
   readonly responses?: readonly MockResponse[];
 }
-
-/** A longer time fires at once; a delay may be infinite, for a model that hangs. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What the model was asked. */
 export interface MockCall {
@@ -216,6 +214,7 @@ class MockAttempt {
         ...usage,
         inputTokens,
         outputTokens,
+        ...(stopReason === "timeout" && { estimated: true as const }),
       },
       model: this.#request.model,
       latencyMs: performance.now() - this.#start,

@@ -1,0 +1,38 @@
+import { ModelInvocationError } from "./errors.ts";
+import type { ModelRequest } from "./model-call.ts";
+
+/** Calls the observer for the kinds it asked for, and remembers what it threw: that is the caller's, not the model's. */
+export function observe(request: ModelRequest): {
+  request: ModelRequest;
+  failed: boolean;
+  error: unknown;
+} {
+  const { onDelta, deltas } = request;
+  const observer = { request, failed: false, error: undefined as unknown };
+  if (onDelta !== undefined)
+    observer.request = {
+      ...request,
+      onDelta: (delta) => {
+        if (deltas !== undefined && !deltas.includes(delta.kind)) return;
+        try {
+          onDelta(delta);
+        } catch (error) {
+          observer.failed = true;
+          observer.error = error;
+          throw error;
+        }
+      },
+    };
+  return observer;
+}
+
+/** A provider that lets the signal's own reason through still fails as one error type. */
+export function asFailure(error: unknown, request: ModelRequest): unknown {
+  const { signal, model } = request;
+  if (!signal?.aborted || error !== signal.reason) return error;
+  return new ModelInvocationError("The model call was aborted.", {
+    reason: "aborted",
+    model,
+    cause: error,
+  });
+}
