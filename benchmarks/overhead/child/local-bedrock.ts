@@ -1,6 +1,4 @@
 /** The local Bedrock in a process of its own, so that its CPU time is nobody's; one reply of 20 deltas for every request. */
-import { subscribe } from "node:diagnostics_channel";
-import type { Socket } from "node:net";
 import { startBedrock } from "@lambdallm/local";
 
 const FORGET_EVERY_MS = 500;
@@ -14,13 +12,6 @@ const reply = {
   chunks,
   usage: { inputTokens: 250, outputTokens: 120, totalTokens: 370 },
 };
-
-// With Nagle's algorithm a reply of two packets waits 40 ms for the client's delayed acknowledgement.
-subscribe("net.server.socket", (message) => {
-  // Documented as an object with the socket.
-  const { socket } = message as { readonly socket: Socket };
-  socket.setNoDelay(true);
-});
 
 process.once(
   "message",

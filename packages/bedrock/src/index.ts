@@ -8,7 +8,6 @@ import {
   callOptionChecks,
   check,
   type MiddyMiddleware,
-  Model,
   providerMiddleware,
   systemBlocks,
   validateOptions,
@@ -49,6 +48,9 @@ export interface BedrockOptions<Durable extends boolean = boolean>
 
 const DEFAULT_MAX_SOCKETS = 50;
 
+/** `Model.CLAUDE_HAIKU_4_5`, which would bring every constant into the bundle. */
+const DEFAULT_MODEL = "anthropic.claude-haiku-4-5-20251001-v1:0";
+
 const checks = {
   ...callOptionChecks,
   region: check.matching(REGION, "an AWS Region such as eu-west-1"),
@@ -83,7 +85,7 @@ export function bedrock<const Durable extends boolean = false>(
     throw new ConfigurationError(
       'bedrock: the option "client" brings its own settings: set region, clientConfig and maxSockets on it instead.',
     );
-  const { system, model = Model.CLAUDE_HAIKU_4_5, ...settings } = call;
+  const { system, model = DEFAULT_MODEL, ...settings } = call;
   return providerMiddleware<Durable>({
     durable,
     defaults: {

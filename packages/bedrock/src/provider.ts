@@ -31,6 +31,8 @@ export class BedrockProvider implements Provider {
   readonly #options: BedrockProviderOptions;
   readonly #transports = new Map<string | undefined, Transport>();
 
+  #region: string | undefined;
+
   constructor(options: BedrockProviderOptions) {
     this.#options = options;
   }
@@ -73,7 +75,10 @@ export class BedrockProvider implements Provider {
 
   #configuredRegion(): string | undefined {
     const { region, ownClient } = this.#options;
-    return region ?? (ownClient ? undefined : environmentRegion());
+    if (ownClient) return undefined;
+    // Lambda's environment does not change.
+    this.#region ??= region ?? environmentRegion();
+    return this.#region;
   }
 
   async #target(model: string): Promise<Target> {

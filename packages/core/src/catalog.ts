@@ -125,6 +125,11 @@ let lines: ReadonlyMap<string, string> | undefined;
 const rows = new Map<string, Row>();
 const registrations = new Map<string, ModelRegistration>();
 
+/** What was looked up lately; a model call asks for the same model several times. */
+const found = new Map<string, ModelInfo | undefined>();
+const MAX_FOUND = 100;
+const DAY_MS = 86_400_000;
+
 /** The inverse of `fold` in scripts/generate-catalog.ts. */
 export function unfold(items: readonly string[]): string[] {
   let before = "";
@@ -327,7 +332,15 @@ export function findModel(
   } = {},
 ): ModelInfo | undefined {
   const { region, now = Date.now() } = options;
-  return lookUp(modelId, { region, now }, new Set());
+  // Prices change at midnight at most.
+  const key = `${Math.floor(now / DAY_MS)} ${region} ${modelId}`;
+  if (found.has(key)) return found.get(key);
+  const info = lookUp(modelId, { region, now }, new Set());
+  if (found.size >= MAX_FOUND) found.clear();
+  for (const part of [info, info?.prices, info?.prices?.longContext])
+    Object.freeze(part);
+  found.set(key, info);
+  return info;
 }
 
 /**
@@ -371,6 +384,7 @@ export function registerModel(modelId: string, info: ModelRegistration): void {
   const { baseModel } = facts;
   if (baseModel !== undefined && findModel(baseModel) === undefined)
     fail(modelId, "baseModel", `is not a known model: "${baseModel}"`);
+  found.clear();
   registrations.set(modelId, structuredClone(facts));
 }
 

@@ -255,10 +255,8 @@ export class Invocation {
 
   async #close(): Promise<void> {
     this.#onClose?.();
-    const reason = new DOMException("The invocation has ended.", "AbortError");
     for (const promise of this.#given) promise.catch(() => {});
-    for (const controller of this.#inFlight.keys()) controller.abort(reason);
-    await this.#untilSettled([...this.#inFlight.values()]);
+    if (this.#inFlight.size > 0) await this.#abortCalls();
     for (const finalizer of this.#finalizers.reverse())
       try {
         await finalizer();
@@ -267,16 +265,17 @@ export class Invocation {
       }
   }
 
-  /** A store that never answers must not keep the response from being sent. */
-  async #untilSettled(calls: readonly Promise<unknown>[]): Promise<void> {
-    if (calls.length === 0) return;
+  /** Waits for the calls, but not for ever: a store that never answers must not keep the response from being sent. */
+  async #abortCalls(): Promise<void> {
+    const reason = new DOMException("The invocation has ended.", "AbortError");
+    for (const controller of this.#inFlight.keys()) controller.abort(reason);
     const patienceMs = this.#remainingTimeMs() - ANSWER_RESERVE_MS / 2;
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => {
       if (patienceMs <= MAX_TIMER_MS)
         timer = setTimeout(resolve, Math.max(0, patienceMs));
     });
-    await Promise.race([Promise.allSettled(calls), timeout]);
+    await Promise.race([Promise.allSettled(this.#inFlight.values()), timeout]);
     clearTimeout(timer);
   }
 }

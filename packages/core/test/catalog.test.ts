@@ -113,7 +113,8 @@ describe("the catalog", () => {
 
   test("hands out objects that cannot spoil later answers", () => {
     const first = findModel(HAIKU);
-    Object.assign(first ?? {}, { tools: false });
+    for (const part of [first, first?.prices])
+      expect(() => Object.assign(part ?? {}, { input: 0 })).toThrow(TypeError);
     // Whoever does not care about `readonly` can still call push.
     const profiles = first?.profiles as string[];
     expect(() => profiles.push("moon")).toThrow(TypeError);

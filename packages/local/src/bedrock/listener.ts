@@ -89,6 +89,8 @@ export class Listener {
     /* istanbul ignore else -- as above */
     if (socket.remotePort !== undefined)
       this.#idOfPort.set(socket.remotePort, id);
+    // As Node's own HTTP server has it; else an answer of two packets waits 40 ms for a delayed acknowledgement.
+    socket.setNoDelay(true);
     // A client that hangs up is an everyday event here; without a listener it would end the process.
     socket.on("error", () => {});
     socket.once("close", () => this.#sockets.delete(id));
