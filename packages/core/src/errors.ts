@@ -1,4 +1,4 @@
-import type { ProviderResponse } from "./model-call.ts";
+import type { ProviderResponse, Usage } from "./model-call.ts";
 
 const MARKER = Symbol.for("@lambdallm/core.error");
 
@@ -186,5 +186,40 @@ export class GuardrailError extends LambdaLLMError {
     this.model = response.model;
     this.stopReason = response.stopReason;
     hide(this, "response", response);
+  }
+}
+
+export interface StructuredOutputFailure {
+  /** What is wrong with the answer, and where. */
+  readonly issues: readonly string[];
+  /** How many answers were asked for. */
+  readonly attempts: number;
+  /** Tokens of all of them. */
+  readonly usage: Usage;
+  /** The last answer. */
+  readonly text: string;
+  readonly cause?: unknown;
+}
+
+/** The model did not give a value that its schema accepts. */
+export class StructuredOutputError extends LambdaLLMError {
+  static override readonly errorName = "StructuredOutputError";
+
+  /** What was wrong with the last answer, and where; names of properties are the only part of the answer in it. */
+  readonly issues: readonly string[];
+  /** How many answers were asked for. */
+  readonly attempts: number;
+  /** Tokens of all of them. */
+  readonly usage: Usage;
+  /** The last answer. Not enumerable: it is the model's text. */
+  declare readonly text: string;
+
+  constructor(message: string, failure: StructuredOutputFailure) {
+    const { issues, attempts, usage, text, cause } = failure;
+    super(message, { code: "STRUCTURED_OUTPUT", statusCode: 502, cause });
+    this.issues = issues;
+    this.attempts = attempts;
+    this.usage = usage;
+    hide(this, "text", text);
   }
 }

@@ -1,3 +1,5 @@
+export { extractJson } from "./extract-json.ts";
+export { PartialJson } from "./partial-json.ts";
 export { type NormalizedSchema, toJsonSchema } from "./to-json-schema.ts";
 export type {
   InferOutput,
@@ -12,3 +14,4 @@ export type {
   StandardSchema,
   StandardSchemaWithJson,
 } from "./types.ts";
+export { compileValidator, type Validator, type Verdict } from "./validate.ts";

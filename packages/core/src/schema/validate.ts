@@ -1,0 +1,205 @@
+import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
+import { ConfigurationError } from "../errors.ts";
+import type { NormalizedSchema } from "./to-json-schema.ts";
+import type { StandardIssue, StandardSchema } from "./types.ts";
+
+export type Verdict =
+  | { readonly value: unknown }
+  | { readonly issues: readonly string[] };
+
+/** Judges a value: gives it back, transformed by a Standard Schema, or says what is wrong with it. */
+export type Validator = (value: unknown) => Promise<Verdict>;
+
+const MOST_ISSUES = 20;
+const MOST_TEXTS = 200;
+const LONGEST_ISSUE = 300;
+const LONGEST_NAME = 80;
+
+const validators = new WeakMap<NormalizedSchema, Promise<Validator>>();
+/** By the text of the JSON Schema: a schema written inside of the handler is another object at each invocation. */
+const byText = new Map<string, Promise<Validator>>();
+let ajv: Promise<Ajv2020> | undefined;
+
+/**
+ * A function that judges values by a schema. A Standard Schema judges itself; for any other, ajv is loaded and compiles
+ * it once. Formats are not checked: ajv has none of its own, and a model's dates are better judged by the caller. Values
+ * are not changed: no defaults are filled in, no types coerced.
+ *
+ * @throws {ConfigurationError} The schema is not valid, with ajv's reason.
+ */
+export function compileValidator(schema: NormalizedSchema): Promise<Validator> {
+  let validator = validators.get(schema);
+  if (validator === undefined) {
+    validator = create(schema);
+    validators.set(schema, validator);
+    // Whoever awaits it gets the error.
+    validator.catch(() => {});
+  }
+  return validator;
+}
+
+async function create({ json, standard }: NormalizedSchema) {
+  if (standard !== undefined) return standardValidator(standard);
+  let text: string;
+  try {
+    text = JSON.stringify(json);
+  } catch (cause) {
+    throw new ConfigurationError("The schema cannot be written as JSON.", {
+      cause,
+    });
+  }
+  const known = byText.get(text);
+  if (known !== undefined) return known;
+  const validator = ajvValidator(text);
+  byText.set(text, validator);
+  if (byText.size > MOST_TEXTS)
+    for (const oldest of byText.keys()) {
+      byText.delete(oldest);
+      break;
+    }
+  return validator;
+}
+
+async function ajvValidator(schemaText: string): Promise<Validator> {
+  ajv ??= import("ajv/dist/2020.js").then(
+    ({ Ajv2020 }) =>
+      new Ajv2020({
+        allErrors: true,
+        strict: false,
+        validateFormats: false,
+        // What an object inherits is not in the answer: a required "constructor" is missing.
+        ownProperties: true,
+        // Two schemas may have the same $id.
+        addUsedSchema: false,
+        logger: false,
+      }),
+  );
+  const validate = compile(await ajv, schemaText);
+  return async (value) => {
+    try {
+      if (validate(value)) return { value };
+    } catch (error) {
+      // A schema with a recursive $ref follows the value, as deep as it is.
+      if (!(error instanceof RangeError)) throw error;
+      return { issues: ["the value is nested too deeply"] };
+    }
+    return { issues: texts(validate.errors ?? [], ajvIssue) };
+  };
+}
+
+function compile(compiler: Ajv2020, schemaText: string): ValidateFunction {
+  // A copy: what the caller does to the schema later changes nothing, and ajv can let go of it.
+  const schema = JSON.parse(schemaText);
+  // Ajv has no meta-schema of older drafts here; their keywords that still exist mean the same.
+  if (/^https?:\/\/json-schema\.org\/draft-0[4-7]\//.test(schema.$schema))
+    delete schema.$schema;
+  let validate: ValidateFunction;
+  try {
+    validate = compiler.compile(schema);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(
+      `The JSON Schema cannot be used: ${reason.replace(/^schema is invalid: data/, "").trim()}.`,
+      { cause },
+    );
+  } finally {
+    compiler.removeSchema(schema);
+  }
+  if ("$async" in validate)
+    throw new ConfigurationError(
+      "The JSON Schema cannot be used: $async is no keyword of JSON Schema.",
+    );
+  return validate;
+}
+
+function standardValidator(standard: StandardSchema): Validator {
+  return async (value) => {
+    const result = await standard["~standard"].validate(value);
+    return result.issues === undefined
+      ? { value: result.value }
+      : {
+          issues: texts(result.issues, (issue) => standardIssue(issue, value)),
+        };
+  };
+}
+
+function texts<Issue>(
+  issues: readonly Issue[],
+  toText: (issue: Issue) => string,
+): readonly string[] {
+  const found = new Set<string>();
+  for (const issue of issues) {
+    found.add(toText(issue).slice(0, LONGEST_ISSUE));
+    if (found.size === MOST_ISSUES) break;
+  }
+  return [...found];
+}
+
+/** A JSON Pointer whose long names are cut. */
+function place(pointer: string): string {
+  if (pointer === "") return "the value";
+  return pointer
+    .split("/")
+    .map((name) => name.slice(0, LONGEST_NAME))
+    .join("/");
+}
+
+function ajvIssue(error: ErrorObject): string {
+  return `${place(error.instancePath)} ${error.message}${detail(error)}`;
+}
+
+/** What ajv knows and does not say. */
+function detail({ keyword, params }: ErrorObject): string {
+  switch (keyword) {
+    case "additionalProperties":
+      return `: ${quoted(params["additionalProperty"])}`;
+    case "unevaluatedProperties":
+      return `: ${quoted(params["unevaluatedProperty"])}`;
+    case "propertyNames":
+      return `: ${quoted(params["propertyName"])}`;
+    case "enum":
+      return `: ${JSON.stringify(params["allowedValues"])}`;
+    case "const":
+      return ` ${JSON.stringify(params["allowedValue"])}`;
+    default:
+      return "";
+  }
+}
+
+const quoted = (name: unknown) =>
+  JSON.stringify(String(name).slice(0, LONGEST_NAME));
+
+function standardIssue(
+  { message, path = [] }: StandardIssue,
+  value: unknown,
+): string {
+  const keys = path.map((part) => (typeof part === "object" ? part.key : part));
+  const pointer = keys
+    .map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`)
+    .join("");
+  return `${place(pointer)}: ${withoutValue(message, valueAt(value, keys))}`;
+}
+
+function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
+  let current = value;
+  for (const key of keys) {
+    if (
+      typeof current !== "object" ||
+      current === null ||
+      !Object.hasOwn(current, key)
+    )
+      return undefined;
+    current = Reflect.get(current, key);
+  }
+  return current;
+}
+
+/** Arktype and valibot quote the value at the end of their messages, and so may a message of the caller's own. */
+function withoutValue(message: string, value: unknown): string {
+  const cut = message
+    .replace(/ \(was .*\)$/s, "")
+    .replace(/(?: but received|: Received) .*$/s, "");
+  return typeof value === "string" && value.length > 2
+    ? cut.replaceAll(value, "...")
+    : cut;
+}
