@@ -164,24 +164,41 @@ type InferField<F> = F extends `${infer Name extends ShorthandName}?`
       ? InferField<Item>[]
       : InferObject<F>;
 
-type InferObject<S> =
-  IsJsonSchema<S> extends true
-    ? S extends JSONSchema
-      ? FromSchema<S, { keepDefaultedPropertiesOptional: true }>
-      : unknown
-    : InferShorthand<S>;
+type InferObject<S> = ByKind<S>[ObjectKind<S>];
+
+type ObjectKind<S> = IsJsonSchema<S> extends true ? "json" : "shorthand";
+
+/**
+ * An interface, whose members are looked at one by one: inside of a conditional type TypeScript would try
+ * json-schema-to-ts on the type parameter of a generic function, where it finds no end.
+ */
+interface ByKind<S> {
+  readonly any: unknown;
+  readonly json: S extends JSONSchema
+    ? FromSchema<S, { keepDefaultedPropertiesOptional: true }>
+    : never;
+  readonly shorthand: InferShorthand<S>;
+  readonly standard: S extends {
+    readonly "~standard": {
+      readonly types?: { readonly output: infer Output } | undefined;
+    };
+  }
+    ? Output
+    : unknown;
+  readonly pair: S extends { readonly schema: infer Schema }
+    ? ByKind<Schema>["standard"]
+    : never;
+}
+
+type Kind<S> = [JsonSchema] extends [S]
+  ? "any"
+  : [Shorthand] extends [S]
+    ? "any"
+    : S extends { readonly "~standard": unknown }
+      ? "standard"
+      : S extends { readonly schema: { readonly "~standard": unknown } }
+        ? "pair"
+        : ObjectKind<S>;
 
 /** The type of what a schema lets through. Unknown where the schema is not known when the code is compiled. */
-export type InferOutput<S> = S extends { readonly "~standard": infer Props }
-  ? Props extends {
-      readonly types?: { readonly output: infer Output } | undefined;
-    }
-    ? Output
-    : unknown
-  : S extends { readonly schema: { readonly "~standard": unknown } }
-    ? InferOutput<S["schema"]>
-    : JsonSchema extends S
-      ? unknown
-      : Shorthand extends S
-        ? unknown
-        : InferObject<S>;
+export type InferOutput<S> = ByKind<S>[Kind<S>];
