@@ -8,16 +8,19 @@ import {
   callOptionChecks,
   check,
   type MiddyMiddleware,
+  type OutputMode,
   providerMiddleware,
   systemBlocks,
   validateOptions,
   type WithLLM,
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
+import { presetOutputModes } from "./output/ladder.ts";
 import { BedrockProvider } from "./provider.ts";
 import { createClient, sdkTransport } from "./sdk-transport.ts";
 import { type InferenceProfile, REGION } from "./target.ts";
 
+export { outputModes } from "./output/ladder.ts";
 export type { InferenceProfile } from "./target.ts";
 
 /** Options of the middleware: what every call inherits, and how the service is reached. */
@@ -42,6 +45,11 @@ export interface BedrockOptions<Durable extends boolean = boolean>
   >;
   /** Connections at the same time; further calls wait for one. @default 50 */
   readonly maxSockets?: number;
+  /**
+   * Which way to an answer in a shape works for which model, as `outputModes()` of another process tells. Spares a cold
+   * start the requests that find it out.
+   */
+  readonly outputModes?: Readonly<Record<string, OutputMode>>;
   /** For durable functions: sets `context.llm` only, because a DurableContext has an `invoke` of its own. @default false */
   readonly durable?: Durable;
 }
@@ -58,6 +66,7 @@ const checks = {
   client: check.object,
   clientConfig: check.object,
   maxSockets: check.positiveInteger,
+  outputModes: check.textRecord,
   durable: check.boolean,
 };
 
@@ -80,7 +89,13 @@ export function bedrock<const Durable extends boolean = false>(
 ): Required<MiddyMiddleware<LambdaContext & WithLLM<Durable>>> {
   bedrockValidateOptions(options);
   const { client, clientConfig, region, inferenceProfile, ...rest } = options;
-  const { maxSockets = DEFAULT_MAX_SOCKETS, durable, ...call } = rest;
+  const {
+    maxSockets = DEFAULT_MAX_SOCKETS,
+    durable,
+    outputModes: modes = {},
+    ...call
+  } = rest;
+  presetOutputModes(modes);
   if (client && (clientConfig ?? region ?? rest.maxSockets) !== undefined)
     throw new ConfigurationError(
       'bedrock: the option "client" brings its own settings: set region, clientConfig and maxSockets on it instead.',

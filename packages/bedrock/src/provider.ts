@@ -8,6 +8,8 @@ import {
 import { Attempt } from "./attempt.ts";
 import { compile } from "./compile.ts";
 import { toModelError } from "./failure.ts";
+import { callWithOutput } from "./output/call-with-output.ts";
+import { hasOutput } from "./output/request-output.ts";
 import {
   environmentRegion,
   type InferenceProfile,
@@ -40,10 +42,15 @@ export class BedrockProvider implements Provider {
   async call(request: ModelRequest): Promise<ProviderResponse> {
     const target = await this.#target(request.model);
     const transport = this.#transport(target.region);
-    const attempt = new Attempt(request, target);
-    return request.onDelta
-      ? attempt.stream(transport, request.onDelta)
-      : attempt.converse(transport);
+    const send = (worded: ModelRequest) => {
+      const attempt = new Attempt(worded, target);
+      return worded.onDelta
+        ? attempt.stream(transport, worded.onDelta)
+        : attempt.converse(transport);
+    };
+    return hasOutput(request)
+      ? callWithOutput(request, target, send)
+      : send(request);
   }
 
   async countTokens(request: ModelRequest): Promise<number> {

@@ -13,6 +13,8 @@ import {
   type Variables,
 } from "./template.ts";
 import { TextStream } from "./text-stream.ts";
+import { ObjectStream } from "./object-stream.ts";
+import type { InferOutput, OutputSchema } from "./schema/index.ts";
 import type { InvocationMetrics } from "./totals.ts";
 
 /** Settings of one model call. What is left out comes from the provider middleware's options. */
@@ -46,17 +48,42 @@ export interface ConverseRequest
   readonly messages: readonly Message[];
 }
 
+/** What a call needs of a `Prompt`: its text, and the settings that it brings. */
+export interface PromptSource<in Values extends object = never> {
+  /** Fills the template. */
+  format(variables: Values): string;
+  readonly callOptions: CallOptions;
+}
+
+/** Settings of `invokeStructured`. */
+export interface StructuredOptions extends CallOptions {
+  /** How often an answer that does not validate is sent back with what is wrong. @default 1 */
+  readonly maxRepairs?: number;
+}
+
 /** No variables: an options object in their place does not compile. */
 interface NoVariables {
   readonly [name: string]: never;
 }
 
 /** The arguments after a prompt: the variables that its template needs, then the options. */
-export type PromptArguments<Template extends string> = string extends Template
-  ? [variables?: Variables<string> | undefined, options?: CallOptions]
+export type PromptArguments<
+  Prompt,
+  Options = CallOptions,
+> = Prompt extends PromptSource<infer Values>
+  ? [variables: Values, options?: Options]
+  : Prompt extends string
+    ? TemplateArguments<Prompt, Options>
+    : never;
+
+type TemplateArguments<
+  Template extends string,
+  Options,
+> = string extends Template
+  ? [variables?: Variables<string> | undefined, options?: Options]
   : [VariableNames<Template>] extends [never]
-    ? [variables?: NoVariables | undefined, options?: CallOptions]
-    : [variables: Variables<Template>, options?: CallOptions];
+    ? [variables?: NoVariables | undefined, options?: Options]
+    : [variables: Variables<Template>, options?: Options];
 
 /** What the provider middleware adds to the Lambda context; the same object is at `context.llm`. */
 export interface LLMContext {
@@ -72,14 +99,41 @@ export interface LLMContext {
    * @example
    * const answer = await context.invoke("Summarize in {words} words:\n\n{text}", { words: 50, text });
    */
-  invoke<Template extends string>(
-    prompt: Template,
-    ...rest: PromptArguments<Template>
+  invoke<Prompt extends string | PromptSource>(
+    prompt: Prompt,
+    ...rest: PromptArguments<Prompt>
   ): Promise<string>;
+  /**
+   * Calls the model and returns a value of the schema, validated: the service's own structured output where the model has
+   * it, else a tool, else the schema in the prompt. An answer that does not validate is sent back with the errors.
+   *
+   * @param schema JSON Schema, the shorthand `{ field: "string" }`, or a Standard Schema that offers its JSON Schema.
+   * @throws {StructuredOutputError} No answer validated; `issues` says why, `text` (not enumerable) is the last one.
+   * @throws {ConfigurationError} The schema itself is invalid. Otherwise as `invoke`.
+   * @example
+   * const { title, tags } = await context.invokeStructured("Describe:\n{text}", { title: "string", tags: ["string"] }, { text });
+   */
+  invokeStructured<
+    Prompt extends string | PromptSource,
+    const Schema extends OutputSchema,
+  >(
+    prompt: Prompt,
+    schema: Schema,
+    ...rest: PromptArguments<Prompt, StructuredOptions>
+  ): Promise<InferOutput<Schema>>;
+  /** Like `invokeStructured`, but the value arrives while it is written. There is no repair once pieces were seen. */
+  streamStructured<
+    Prompt extends string | PromptSource,
+    const Schema extends OutputSchema,
+  >(
+    prompt: Prompt,
+    schema: Schema,
+    ...rest: PromptArguments<Prompt>
+  ): ObjectStream<InferOutput<Schema>>;
   /** Like `invoke`, but the text arrives while it is written. The call starts at once. */
-  stream<Template extends string>(
-    prompt: Template,
-    ...rest: PromptArguments<Template>
+  stream<Prompt extends string | PromptSource>(
+    prompt: Prompt,
+    ...rest: PromptArguments<Prompt>
   ): TextStream;
   /**
    * Sends messages, tools, images and documents, and returns the whole response whatever its `stopReason`.
@@ -124,6 +178,8 @@ export const callOptionChecks = {
 
 const invokeChecks = { ...callOptionChecks, signal: check.signal };
 
+const structuredChecks = { maxRepairs: check.wholeNumber };
+
 const converseChecks = {
   ...invokeChecks,
   messages: check.array,
@@ -157,23 +213,26 @@ export function createContext(invocation: Invocation): LLMContext {
 
   const promptRequest = (
     method: string,
-    prompt: string,
+    prompt: string | PromptSource<object>,
     variables: object | undefined,
     options: CallOptions,
   ): ModelRequest => {
-    if (typeof prompt !== "string")
-      throw new ConfigurationError(`${method}: the prompt must be a string.`);
     validateOptions(method, invokeChecks, options);
-    const text = formatTemplate(prompt, variables);
+    const text = promptText(method, prompt, variables);
     if (text.trim() === "")
       throw new ConfigurationError(
         `${method}: the prompt is empty once its variables are filled in.`,
       );
     return toRequest({
-      ...options,
+      ...(typeof prompt === "string"
+        ? options
+        : mergeOptions(prompt.callOptions, options)),
       messages: [{ role: "user", content: [{ text }] }],
     });
   };
+
+  const promptAnswer = async (request: ModelRequest) =>
+    answer(await invocation.callModel(request));
 
   const answer = (response: ModelResponse): ModelResponse => {
     const { stopReason } = response;
@@ -211,28 +270,77 @@ export function createContext(invocation: Invocation): LLMContext {
       : invocation.totals.knownCostUsd;
 
   return {
-    invoke(prompt: string, variables?: object, options: CallOptions = {}) {
+    invoke(
+      prompt: string | PromptSource<object>,
+      variables?: object,
+      options: CallOptions = {},
+    ) {
       return invocation.track(async () => {
         const request = promptRequest("invoke", prompt, variables, options);
-        return answer(await invocation.callModel(request)).text;
+        return (await promptAnswer(request)).text;
       });
     },
 
-    stream(prompt: string, variables?: object, options: CallOptions = {}) {
+    invokeStructured(
+      prompt: string | PromptSource<object>,
+      schema: OutputSchema,
+      variables?: object,
+      { maxRepairs = 1, ...options }: StructuredOptions = {},
+    ) {
+      return invocation.track(async () => {
+        validateOptions("invokeStructured", structuredChecks, { maxRepairs });
+        const request = promptRequest(
+          "invokeStructured",
+          prompt,
+          variables,
+          options,
+        );
+        const { callForValue } = await import("./structured.ts");
+        // callForValue returns what the validator of this schema let pass.
+        return (await callForValue(
+          promptAnswer,
+          request,
+          schema,
+          maxRepairs,
+        )) as never;
+      });
+    },
+
+    stream(
+      prompt: string | PromptSource<object>,
+      variables?: object,
+      options: CallOptions = {},
+    ) {
       return new TextStream(async (onText, signal) => {
         const request = promptRequest("stream", prompt, variables, options);
-        const signals = options.signal ? [options.signal, signal] : [signal];
-        return answer(
-          await invocation.callModel({
-            ...request,
-            signal: AbortSignal.any(signals),
-            deltas: ["text"],
-            onDelta: (delta) => {
-              /* istanbul ignore else -- it asks for text only */
-              if (delta.kind === "text") onText(delta.text);
-            },
-          }),
+        return promptAnswer({
+          ...request,
+          signal: eitherSignal(options.signal, signal),
+          deltas: ["text"],
+          onDelta: (delta) => {
+            /* istanbul ignore else -- it asks for text only */
+            if (delta.kind === "text") onText(delta.text);
+          },
+        });
+      });
+    },
+
+    streamStructured(
+      prompt: string | PromptSource<object>,
+      schema: OutputSchema,
+      variables?: object,
+      options: CallOptions = {},
+    ) {
+      return new ObjectStream<never>(async (show, ownSignal) => {
+        const request = promptRequest(
+          "streamStructured",
+          prompt,
+          variables,
+          options,
         );
+        const { streamValue } = await import("./structured.ts");
+        const signal = eitherSignal(options.signal, ownSignal);
+        return streamValue(promptAnswer, { ...request, signal }, schema, show);
       });
     },
 
@@ -274,6 +382,35 @@ export function createContext(invocation: Invocation): LLMContext {
       return provider.rawClient(service);
     },
   };
+}
+
+function promptText(
+  method: string,
+  prompt: string | PromptSource<object>,
+  variables: object | undefined,
+): string {
+  if (typeof prompt === "string") return formatTemplate(prompt, variables);
+  if (typeof prompt?.format === "function")
+    return prompt.format(variables ?? {});
+  throw new ConfigurationError(
+    `${method}: the prompt must be a string or a Prompt.`,
+  );
+}
+
+/** What a call says comes before what its prompt says; tags of both count. */
+function mergeOptions(prompt: CallOptions, call: CallOptions): CallOptions {
+  const given = Object.fromEntries(
+    Object.entries(call).filter(([, value]) => value !== undefined),
+  );
+  const tags = { ...prompt.tags, ...call.tags };
+  return { ...prompt, ...given, ...(Object.keys(tags).length > 0 && { tags }) };
+}
+
+function eitherSignal(
+  given: AbortSignal | undefined,
+  own: AbortSignal,
+): AbortSignal {
+  return given === undefined ? own : AbortSignal.any([given, own]);
 }
 
 /** What every model refuses is refused here, with the place named. */

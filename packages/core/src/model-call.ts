@@ -10,6 +10,8 @@ import type {
 export type Delta =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "reasoning"; readonly text: string }
+  /** JSON text of an answer that `ModelRequest.output` asked for, however the model was made to write it. */
+  | { readonly kind: "output"; readonly text: string }
   | {
       readonly kind: "tool";
       readonly toolUseId: string;
@@ -19,6 +21,29 @@ export type Delta =
     };
 
 export type DeltaKind = Delta["kind"];
+
+/** The shape that an answer has to have. */
+export interface OutputFormat {
+  /** JSON Schema 2020-12. */
+  readonly schema: object;
+  /** Letters, digits, `_` and `-`. @default "answer" */
+  readonly name?: string;
+}
+
+/**
+ * How a model was made to answer in a shape: by the service's own constrained decoding, by a tool that it had to call, by a
+ * tool that it was asked to call, or by the schema in the prompt.
+ */
+export type OutputMode = "native" | "tool" | "auto-tool" | "prompt";
+
+/** An answer to `ModelRequest.output`. It is not validated here. */
+export interface Output {
+  readonly mode: OutputMode;
+  /** What the model wrote. */
+  readonly text: string;
+  /** The JSON value in it; left out when there is none. */
+  readonly value?: unknown;
+}
 
 /** Settings of Amazon Bedrock that have no counterpart elsewhere; sent as they are. */
 export interface BedrockSettings {
@@ -54,6 +79,8 @@ export interface ModelRequest {
   readonly stopSequences?: readonly string[];
   readonly tools?: readonly Tool[];
   readonly toolChoice?: ToolChoice;
+  /** Asks for an answer in a shape; the provider finds the best way that the model offers. */
+  readonly output?: OutputFormat;
   readonly bedrock?: BedrockSettings;
   /** Names the call in events, logs and the service's invocation logs. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -105,6 +132,8 @@ export interface ProviderResponse {
   readonly message: Message;
   /** The text blocks of `message`, joined. */
   readonly text: string;
+  /** With `ModelRequest.output`: left out when the model called one of the caller's tools instead. */
+  readonly output?: Output;
   readonly stopReason: StopReason;
   readonly usage: Usage;
   /** The id the request was sent to, profile prefix included. */

@@ -25,6 +25,10 @@ export const check = {
     "a positive integer",
     (value) => Number.isSafeInteger(value) && Number(value) > 0,
   ),
+  wholeNumber: expecting(
+    "a whole number of at least 0",
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  ),
   atLeastZero: expecting(
     "a finite number of at least 0",
     (value) => Number.isFinite(value) && Number(value) >= 0,

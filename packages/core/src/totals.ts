@@ -15,7 +15,7 @@ export interface InvocationMetrics {
   readonly unpricedAttempts: number;
 }
 
-function addUsage(a: Usage, b: Usage): Usage {
+export function addUsage(a: Usage, b: Usage): Usage {
   const estimated = a.estimated === true || b.estimated === true;
   return {
     inputTokens: a.inputTokens + b.inputTokens,

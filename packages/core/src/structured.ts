@@ -1,0 +1,161 @@
+import { findModel } from "./catalog.ts";
+import { StructuredOutputError } from "./errors.ts";
+import {
+  type CallModel,
+  type ModelRequest,
+  type ModelResponse,
+  type Usage,
+  ZERO_USAGE,
+} from "./model-call.ts";
+import {
+  compileValidator,
+  type OutputSchema,
+  PartialJson,
+  toJsonSchema,
+} from "./schema/index.ts";
+import { addUsage } from "./totals.ts";
+
+type Verdict = { readonly value: unknown } | { readonly issues: readonly string[] };
+
+/** How much more room an answer that was cut gets, when the model has it. */
+const MORE_ROOM = 4;
+
+/**
+ * Asks for a value of the schema until one validates: an answer that does not is sent back with what is wrong, at most
+ * `maxRepairs` times, and one that was cut is asked for again with more room, once.
+ *
+ * @throws {StructuredOutputError}
+ */
+export async function callForValue(
+  call: CallModel,
+  request: ModelRequest,
+  schema: OutputSchema,
+  maxRepairs: number,
+): Promise<unknown> {
+  const asked = await AskedValue.of(schema);
+  let current = asked.request(request);
+  let usage: Usage = ZERO_USAGE;
+  let repairs = 0;
+  let grown = false;
+  for (let attempts = 1; ; attempts++) {
+    const response = await call(current);
+    usage = addUsage(usage, response.usage);
+    const verdict = await asked.judge(response);
+    if ("value" in verdict) return verdict.value;
+    const fail = () => failure(verdict.issues, response, attempts, usage);
+    if (wasCut(response)) {
+      const maxTokens = grown ? undefined : moreRoom(current, response);
+      if (maxTokens === undefined) throw fail();
+      grown = true;
+      current = { ...current, maxTokens };
+    } else {
+      if (repairs >= maxRepairs) throw fail();
+      repairs += 1;
+      current = repaired(current, response, verdict.issues);
+    }
+  }
+}
+
+/** Asks once, and shows the value while it grows. */
+export async function streamValue(
+  call: CallModel,
+  request: ModelRequest,
+  schema: OutputSchema,
+  show: (read: () => unknown) => void,
+): Promise<{ readonly response: ModelResponse; readonly value: unknown }> {
+  const asked = await AskedValue.of(schema);
+  const partial = new PartialJson();
+  const response = await call({
+    ...asked.request(request),
+    deltas: ["output"],
+    onDelta: (delta) => {
+      /* istanbul ignore if -- it asks for output only */
+      if (delta.kind !== "output") return;
+      partial.push(delta.text);
+      if (partial.value !== undefined) show(() => partial.value);
+    },
+  });
+  const verdict = await asked.judge(response);
+  if ("value" in verdict) return { response, value: verdict.value };
+  throw failure(verdict.issues, response, 1, response.usage);
+}
+
+/** A schema with what asks for a value of it, and what judges an answer. */
+class AskedValue {
+  readonly #json: object;
+  readonly #validate: (value: unknown) => Promise<Verdict>;
+
+  private constructor(json: object, validate: (value: unknown) => Promise<Verdict>) {
+    this.#json = json;
+    this.#validate = validate;
+  }
+
+  static async of(schema: OutputSchema): Promise<AskedValue> {
+    const normalized = toJsonSchema(schema);
+    return new AskedValue(normalized.json, await compileValidator(normalized));
+  }
+
+  request(request: ModelRequest): ModelRequest {
+    return { ...request, output: { schema: this.#json } };
+  }
+
+  async judge({ output, stopReason, ...response }: ModelResponse): Promise<Verdict> {
+    // What a cut answer would parse to is not what the model meant.
+    if (wasCut({ stopReason }))
+      return { issues: [`the answer was cut (${stopReason})`] };
+    if (output !== undefined && "value" in output)
+      return this.#validate(output.value);
+    const said = (output?.text ?? response.text).trim() === "" ? "is empty" : "is not JSON";
+    return { issues: [`the answer ${said}`] };
+  }
+}
+
+function wasCut({ stopReason }: Pick<ModelResponse, "stopReason">): boolean {
+  return stopReason === "max_tokens" || stopReason === "model_context_window_exceeded";
+}
+
+function moreRoom(request: ModelRequest, response: ModelResponse): number | undefined {
+  const { maxTokens = response.usage.outputTokens } = request;
+  const limit = findModel(response.model)?.maxOutputTokens;
+  const wanted = Math.min(maxTokens * MORE_ROOM, limit ?? Number.POSITIVE_INFINITY);
+  return response.stopReason === "max_tokens" && wanted > maxTokens ? wanted : undefined;
+}
+
+/** The conversation goes on in plain text, which any model understands that a router or a fallback may choose. */
+function repaired(
+  request: ModelRequest,
+  { output, text }: ModelResponse,
+  issues: readonly string[],
+): ModelRequest {
+  const said = output?.text ?? text;
+  return {
+    ...request,
+    messages: [
+      ...request.messages,
+      { role: "assistant", content: [{ text: said.trim() === "" ? "(no answer)" : said }] },
+      {
+        role: "user",
+        content: [
+          {
+            text: `That is not a valid answer:\n${issues.map((issue) => `- ${issue}`).join("\n")}\nGive the whole answer again, corrected.`,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function failure(
+  issues: readonly string[],
+  response: ModelResponse,
+  attempts: number,
+  usage: Usage,
+): StructuredOutputError {
+  const cut = wasCut(response);
+  return new StructuredOutputError(
+    cut
+      ? "The model's answer was cut before it was complete: give it more maxTokens, or ask for less."
+      : `The model's answer does not match the schema after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}.`,
+    { issues, attempts, usage, text: response.output?.text ?? response.text },
+  );
+}
