@@ -6,7 +6,6 @@ import {
   estimateRequestTokens,
   estimateTokens,
   findModel,
-  MAX_TIMER_MS,
   type Message,
   type ModelRequest,
   type ProviderResponse,
@@ -15,6 +14,7 @@ import {
 } from "@lambdallm/core";
 import { compile } from "./compile.ts";
 import { incompleteAnswer, toModelError } from "./failure.ts";
+import { type Interruption, interruptible } from "./interruptible.ts";
 import { StreamReader } from "./stream-reader.ts";
 import type { Target } from "./target.ts";
 import type { Transport } from "./transport.ts";
@@ -26,6 +26,7 @@ export class Attempt {
   readonly #start = performance.now();
   #timeToFirstTokenMs: number | undefined;
   #requestId: string | undefined;
+  #sent = false;
   #accepted = false;
 
   constructor(request: ModelRequest, target: Target) {
@@ -34,14 +35,19 @@ export class Attempt {
   }
 
   converse(transport: Transport): Promise<ProviderResponse> {
-    return this.#guarded(async (signal) => {
-      const output = await transport.converse(this.#input(), signal);
+    const run = async (signal: AbortSignal) => {
+      const input = this.#input();
+      this.#sent = true;
+      const output = await transport.converse(input, signal);
       this.#requestId = output.requestId;
       if (output.output?.message === undefined) throw incompleteAnswer();
       // The message is in Converse's own shapes, which the core's types describe.
       const message = output.output.message as Message;
       return this.#respond(message, output.stopReason ?? "end_turn", output);
-    });
+    };
+    return interruptible(this.#request, run, (error, interruption) =>
+      this.#recovered(error, interruption),
+    );
   }
 
   stream(
@@ -52,15 +58,20 @@ export class Attempt {
       this.#timeToFirstTokenMs ??= performance.now() - this.#start;
       onDelta(delta);
     });
-    return this.#guarded(async (signal) => {
+    const run = async (signal: AbortSignal) => {
+      const input = this.#input();
+      this.#sent = true;
       const { events, requestId } = await transport.converseStream(
-        this.#input(),
+        input,
         signal,
       );
       this.#accepted = true;
       this.#requestId = requestId;
       // Past messageStop the answer is complete; the usage comes last.
-      for await (const event of events) reader.read(event);
+      for await (const event of events) {
+        if (signal.aborted) break;
+        reader.read(event);
+      }
       const { messageStop, metadata } = reader;
       // An abort ends the events in silence on some connections.
       if (messageStop === undefined) throw incompleteAnswer();
@@ -72,7 +83,10 @@ export class Attempt {
           ...metadata,
         },
       );
-    }, reader);
+    };
+    return interruptible(this.#request, run, (error, interruption) =>
+      this.#recovered(error, interruption, reader),
+    );
   }
 
   #input() {
@@ -80,51 +94,25 @@ export class Attempt {
     return compile(this.#request, modelId, findModel(modelId, { region }));
   }
 
-  /** Ends the request at the deadline, at an abort and on every failure, and tells these apart. */
-  async #guarded(
-    run: (signal: AbortSignal) => Promise<ProviderResponse>,
+  #recovered(
+    error: unknown,
+    { timedOut, aborted }: Interruption,
     reader?: StreamReader,
-  ): Promise<ProviderResponse> {
-    const { signal, deadline } = this.#request;
-    const controller = new AbortController();
-    const abort = () => controller.abort(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort);
-    let timedOut = false;
-    const leftMs = (deadline ?? Number.POSITIVE_INFINITY) - Date.now();
-    const expire = () => {
-      timedOut = true;
-      controller.abort();
-    };
-    const timer =
-      leftMs > 0 && leftMs < MAX_TIMER_MS
-        ? setTimeout(expire, leftMs)
-        : undefined;
-    try {
-      if (leftMs <= 0) expire();
-      controller.signal.throwIfAborted();
-      return await run(controller.signal);
-    } catch (error) {
-      controller.abort();
-      const message = reader?.message ?? EMPTY;
-      const complete = reader?.messageStop?.stopReason;
-      if (complete !== undefined && !signal?.aborted)
-        return this.#respond(message, complete, { ...reader?.messageStop });
-      if (timedOut && !signal?.aborted)
-        return this.#respond(message, "timeout", {});
-      const begun = message.content.length > 0;
-      throw toModelError(error, {
-        model: this.#target.modelId,
-        region: this.#target.region,
-        aborted: signal?.aborted === true,
-        requestId: this.#requestId,
-        accepted: this.#accepted,
-        partial: begun ? this.#respond(message, "interrupted", {}) : undefined,
-      });
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    }
+  ): ProviderResponse {
+    const message = reader?.message ?? EMPTY;
+    const complete = reader?.messageStop?.stopReason;
+    if (complete !== undefined && !aborted)
+      return this.#respond(message, complete, { ...reader?.messageStop });
+    if (timedOut) return this.#respond(message, "timeout", {});
+    const begun = message.content.length > 0;
+    throw toModelError(error, {
+      model: this.#target.modelId,
+      region: this.#target.region,
+      aborted,
+      requestId: this.#requestId,
+      accepted: this.#accepted,
+      partial: begun ? this.#respond(message, "interrupted", {}) : undefined,
+    });
   }
 
   #respond(
@@ -163,7 +151,8 @@ export class Attempt {
   }
 
   #estimate(text: string): Usage {
-    const inputTokens = estimateRequestTokens(this.#request);
+    // What was never sent has used nothing.
+    const inputTokens = this.#sent ? estimateRequestTokens(this.#request) : 0;
     const outputTokens = estimateTokens(text);
     return {
       inputTokens,

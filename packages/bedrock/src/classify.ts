@@ -91,12 +91,13 @@ const BY_MESSAGE: readonly (readonly [RegExp, Verdict])[] = [
     { reason: "model-not-found" },
   ],
   [
-    /doesn.t support|extra inputs are not permitted|compiled grammar is too large|property '[^']*' is not supported|is deprecated for this model|cannot both be specified|thinking may not be enabled/i,
+    /doesn.t support|did not allow prompt caching|extra inputs are not permitted|compiled grammar is too large|property '[^']*' is not supported|is deprecated for this model|cannot both be specified|thinking may not be enabled/i,
     { reason: "capability" },
   ],
 ];
 
 const REFINED = new Set<FailureReason>([
+  "access-denied",
   "throttled",
   "invalid-request",
   "model-not-found",

@@ -3,6 +3,7 @@ import type {
   ConverseStreamCommandInput,
 } from "@aws-sdk/client-bedrock-runtime";
 import {
+  type BedrockSettings,
   ConfigurationError,
   type ContentBlock,
   type Message,
@@ -46,6 +47,7 @@ export function compile(
   info: ModelInfo | undefined,
 ): ConverseInput {
   const { bedrock = {}, tags } = request;
+  refuseUnknownSettings(bedrock);
   const requestMetadata = metadataOf(tags, bedrock.requestMetadata);
   const shared = {
     ...bedrock,
@@ -59,22 +61,50 @@ export function compile(
         ...shared,
         ...compileConversation(request, info),
         inferenceConfig: inferenceConfig(request, modelId, info),
-        toolConfig: toolConfig(request),
+        toolConfig: toolConfig(request, info),
       };
   // The core's content blocks are Converse's own shapes; the SDK's types differ in `readonly` and `| undefined` only.
   return compiled as unknown as ConverseInput;
+}
+
+/** The SDK drops what it does not know in silence, and what the request says itself would be overwritten. */
+const SETTINGS: ReadonlySet<string> = new Set<keyof BedrockSettings>([
+  "additionalModelRequestFields",
+  "additionalModelResponseFieldPaths",
+  "guardrailConfig",
+  "outputConfig",
+  "performanceConfig",
+  "promptVariables",
+  "requestMetadata",
+  "serviceTier",
+]);
+
+function refuseUnknownSettings(settings: BedrockSettings): void {
+  for (const name of Object.keys(settings))
+    if (!SETTINGS.has(name))
+      throw new ConfigurationError(
+        `There is no setting "${name}" in the option bedrock. Settings: ${[...SETTINGS].join(", ")}.`,
+      );
+}
+
+function withoutCachePoints<T extends object>(blocks: readonly T[]): T[] {
+  return blocks.filter((block) => !("cachePoint" in block));
 }
 
 function compileConversation(
   { system = [], messages }: ModelRequest,
   info: ModelInfo | undefined,
 ) {
-  const caching = info?.promptCaching !== false;
-  const usable = <T extends object>(blocks: readonly T[]) =>
-    caching ? blocks : blocks.filter((block) => !("cachePoint" in block));
-  const compiled = messages.map((message) =>
-    compileMessage({ ...message, content: usable(message.content) }),
-  );
+  const usable: typeof withoutCachePoints =
+    info?.promptCaching === false
+      ? withoutCachePoints
+      : (blocks) => [...blocks];
+  const compiled = messages
+    .map((message) =>
+      compileMessage({ ...message, content: usable(message.content) }),
+    )
+    // An answer can be empty, and a message can hold a cache point only; the service takes neither.
+    .filter(({ content }) => content.length > 0);
   const systemBlocks = usable(system).map(wellFormed);
   if (systemBlocks.length === 0) return { messages: compiled };
   if (info?.systemPrompt !== false)
@@ -88,9 +118,7 @@ function prependSystem(
   messages: readonly Message[],
 ): Message[] {
   const [first, ...rest] = messages;
-  const text = system
-    .flatMap((block) => ("text" in block ? [block.text] : []))
-    .join("\n\n");
+  const text = system.map(systemText).filter(Boolean).join("\n\n");
   if (first?.role !== "user")
     return [{ role: "user", content: [{ text }] }, ...messages];
   const [opening, ...others] = first.content;
@@ -101,8 +129,21 @@ function prependSystem(
   return [{ role: "user", content }, ...rest];
 }
 
-function compileMessage(message: Message): Message {
-  return { ...message, content: message.content.map(wellFormed) };
+function systemText(block: SystemBlock): string {
+  if ("text" in block) return block.text;
+  const guarded = "guardContent" in block ? block.guardContent : undefined;
+  return guarded && "text" in guarded ? guarded.text.text : "";
+}
+
+function compileMessage({ role, content }: Message): Message {
+  const sent =
+    role === "assistant" ? content.filter((block) => !isBlank(block)) : content;
+  return { role, content: sent.map(wellFormed) };
+}
+
+/** Models write blank text before a tool call, and do not take it back. */
+function isBlank(block: ContentBlock): boolean {
+  return "text" in block && block.text.trim() === "";
 }
 
 /** A lone surrogate has no UTF-8 form, and the service refuses it; an unknown member has to be marked for the SDK. */
@@ -126,7 +167,7 @@ function inferenceConfig(
   const both =
     temperature !== undefined &&
     topP !== undefined &&
-    !ONE_SAMPLING_FIELD.test(modelId);
+    !ONE_SAMPLING_FIELD.test(info?.id ?? modelId);
   const config = {
     ...(maxTokens !== undefined && {
       maxTokens: Math.min(maxTokens, info?.maxOutputTokens ?? maxTokens),
@@ -141,8 +182,18 @@ function inferenceConfig(
   return Object.keys(config).length > 0 ? config : undefined;
 }
 
-function toolConfig({ tools = [], toolChoice, messages }: ModelRequest) {
-  if (tools.length > 0) return { tools, ...(toolChoice && { toolChoice }) };
+function toolConfig(
+  { tools = [], toolChoice, messages }: ModelRequest,
+  info: ModelInfo | undefined,
+) {
+  // Nova caches, but not its tools.
+  const caching =
+    info?.promptCaching !== false && !info?.id.startsWith("amazon.nova");
+  if (tools.length > 0)
+    return {
+      tools: caching ? tools : withoutCachePoints(tools),
+      ...(toolChoice && { toolChoice }),
+    };
   if (toolChoice !== undefined)
     throw new ConfigurationError(
       "`toolChoice` was given without `tools`: give the tools, or leave it out.",
@@ -169,6 +220,8 @@ function placeholderTool(name: string): Tool {
   };
 }
 
+const MAX_METADATA = 16;
+
 /**
  * At most 16 entries of 256 of these characters, says the service; they only label its logs, so a tag is made to fit
  * rather than refused.
@@ -181,8 +234,13 @@ function metadataOf(
 ): Record<string, string> | undefined {
   const label = (text: string) =>
     text.replace(/[^a-zA-Z0-9\s:_@$#=/+,.-]/g, "_").slice(0, 256);
-  const entries = Object.entries({ ...tags, ...own })
-    .slice(0, 16)
-    .map(([name, value]) => [label(name), label(value)]);
-  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+  const fitting = Object.entries(tags).map(([name, value]) => [
+    label(name),
+    label(value),
+  ]);
+  const labels: Record<string, string> = Object.fromEntries(fitting);
+  const entries = Object.entries({ ...labels, ...own });
+  if (entries.length === 0) return undefined;
+  // The caller's own come last in the object, and are the last to be left out.
+  return Object.fromEntries(entries.slice(-MAX_METADATA));
 }

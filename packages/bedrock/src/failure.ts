@@ -91,7 +91,11 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),
-      cause: thrown,
+      // A parser's message quotes the body, which is the model's answer.
+      cause:
+        error.name === "SyntaxError"
+          ? new Error("The answer's body was not JSON.")
+          : thrown,
     },
   );
 }

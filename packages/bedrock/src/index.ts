@@ -27,31 +27,30 @@ export type { InferenceProfile } from "./target.ts";
 export interface BedrockOptions<Durable extends boolean = boolean>
   extends Omit<CallOptions, "signal"> {
   /** A model id, an inference profile id or an ARN. @default Model.CLAUDE_HAIKU_4_5 */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** AWS Region of the service. @default the client's, else `AWS_REGION` */
-  readonly region?: string;
+  readonly region?: string | undefined;
   /**
    * Where a bare model id is sent: to the inference profile of the Region's geography, to the global one (any
    * commercial Region, cheaper for newer models), or as it is. Ids with a prefix and ARNs are never changed.
    * @default "geographic"
    */
-  readonly inferenceProfile?: InferenceProfile;
+  readonly inferenceProfile?: InferenceProfile | undefined;
   /** A client of your own. Bring a keep-alive handler and `maxAttempts: 1`: the default ones are neither. */
-  readonly client?: BedrockRuntimeClient;
+  readonly client?: BedrockRuntimeClient | undefined;
   /** Settings for the client that is made here, such as `endpoint` or `credentials`. */
-  readonly clientConfig?: Omit<
-    BedrockRuntimeClientConfig,
-    "region" | "maxAttempts"
-  >;
+  readonly clientConfig?:
+    | Omit<BedrockRuntimeClientConfig, "region" | "maxAttempts">
+    | undefined;
   /** Connections at the same time; further calls wait for one. @default 50 */
-  readonly maxSockets?: number;
+  readonly maxSockets?: number | undefined;
   /**
    * Which way to an answer in a shape works for which model, as `outputModes()` of another process tells. Spares a cold
    * start the requests that find it out.
    */
-  readonly outputModes?: Readonly<Record<string, OutputMode>>;
+  readonly outputModes?: Readonly<Record<string, OutputMode>> | undefined;
   /** For durable functions: sets `context.llm` only, because a DurableContext has an `invoke` of its own. @default false */
-  readonly durable?: Durable;
+  readonly durable?: Durable | undefined;
 }
 
 const DEFAULT_MAX_SOCKETS = 50;

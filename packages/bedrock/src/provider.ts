@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   findModel,
+  InvocationTimeoutError,
   type ModelRequest,
   type Provider,
   type ProviderResponse,
@@ -8,6 +9,7 @@ import {
 import { Attempt } from "./attempt.ts";
 import { compile } from "./compile.ts";
 import { toModelError } from "./failure.ts";
+import { interruptible } from "./interruptible.ts";
 import { callWithOutput } from "./output/call-with-output.ts";
 import { hasOutput } from "./output/request-output.ts";
 import {
@@ -26,6 +28,8 @@ export interface BedrockProviderOptions {
   /** Called once for each Region. */
   readonly createTransport: (region: string | undefined) => Transport;
 }
+
+const SERVICES: readonly string[] = ["bedrock-runtime", "bedrock"];
 
 /** Calls models over Converse and ConverseStream. */
 export class BedrockProvider implements Provider {
@@ -66,17 +70,28 @@ export class BedrockProvider implements Provider {
       toolConfig,
       additionalModelRequestFields,
     };
-    try {
-      return await this.#transport(region).countTokens({
-        modelId: model,
-        input: { converse },
-      });
-    } catch (error) {
-      throw toModelError(error, { model, region });
-    }
+    return interruptible(
+      request,
+      (signal) =>
+        this.#transport(region).countTokens(
+          { modelId: model, input: { converse } },
+          signal,
+        ),
+      (error, { timedOut, aborted }) => {
+        if (timedOut)
+          throw new InvocationTimeoutError(
+            "The time was over before the tokens were counted.",
+          );
+        throw toModelError(error, { model, region, aborted });
+      },
+    );
   }
 
-  rawClient(): unknown {
+  rawClient(service = SERVICES[0]): unknown {
+    if (!SERVICES.includes(String(service)))
+      throw new ConfigurationError(
+        `There is no client for "${service}" here, only for ${SERVICES[0]}.`,
+      );
     return this.#transport(this.#configuredRegion()).client;
   }
 
@@ -90,14 +105,20 @@ export class BedrockProvider implements Provider {
 
   async #target(model: string): Promise<Target> {
     const { inferenceProfile } = this.#options;
-    const region = this.#configuredRegion() ?? (await this.#clientRegion());
-    return resolveTarget(model, region, inferenceProfile);
+    const configured = this.#configuredRegion();
+    const region = configured ?? (await this.#clientRegion());
+    const target = resolveTarget(model, region, inferenceProfile);
+    // A client of the caller's own has one Region, also for the ARNs of others.
+    return this.#options.ownClient ? { ...target, region } : target;
   }
 
   /** A client of the caller's own, or a profile of the AWS configuration, knows its Region itself. */
   async #clientRegion(): Promise<string> {
     try {
-      return await this.#transport(undefined).region();
+      const transport = this.#transport(undefined);
+      const region = await transport.region();
+      this.#transports.set(region, transport);
+      return region;
     } catch (cause) {
       throw new ConfigurationError(
         "No AWS Region is configured: set AWS_REGION, or bedrock({ region }).",

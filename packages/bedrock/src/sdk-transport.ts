@@ -58,8 +58,10 @@ export function sdkTransport(client: BedrockRuntimeClient): Transport {
       const events = stream as NonNullable<typeof stream>;
       return { events, requestId: $metadata.requestId };
     },
-    async countTokens(input) {
-      const { inputTokens } = await client.send(new CountTokensCommand(input));
+    async countTokens(input, abortSignal) {
+      const { inputTokens } = await client.send(new CountTokensCommand(input), {
+        abortSignal,
+      });
       return inputTokens ?? 0;
     },
   };

@@ -27,7 +27,10 @@ export interface Transport {
   ): Promise<
     { readonly events: AsyncIterable<ConverseStreamOutput> } & ResponseFacts
   >;
-  countTokens(input: CountTokensCommandInput): Promise<number>;
+  countTokens(
+    input: CountTokensCommandInput,
+    signal: AbortSignal,
+  ): Promise<number>;
   /** The Region that requests go to. */
   region(): Promise<string>;
   /** The client itself, for whoever asks for it. */

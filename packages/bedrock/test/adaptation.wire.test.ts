@@ -34,13 +34,22 @@ describe("A request is compiled for the model at hand", () => {
       model: Model.TITAN_TEXT_EXPRESS,
       system: [
         { text: "Be brief." },
-        { guardContent: { text: { text: "for guardrails only" } } },
+        { guardContent: { text: { text: "mind this" } } },
+        {
+          guardContent: {
+            image: { format: "png", source: { bytes: new Uint8Array() } },
+          },
+        },
+        { $unknown: ["future", {}] },
         { text: "Be kind." },
       ],
     });
     expect(body).not.toHaveProperty("system");
     expect(body["messages"]).toEqual([
-      { role: "user", content: [{ text: "Be brief.\n\nBe kind.\n\nWell?" }] },
+      {
+        role: "user",
+        content: [{ text: "Be brief.\n\nmind this\n\nBe kind.\n\nWell?" }],
+      },
     ]);
   });
 

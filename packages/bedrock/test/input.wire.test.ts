@@ -108,7 +108,7 @@ describe("Input from outside", () => {
       "options in the place of variables",
       "Say hello",
       { maxTokens: 5 },
-      "Options such as maxTokens are the third argument",
+      'the prompt has no variables, but was given "maxTokens". Options are the third argument',
     ],
   ])(
     "%s is refused before anything is sent",

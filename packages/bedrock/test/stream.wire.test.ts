@@ -158,6 +158,26 @@ describe("A stream", () => {
     expect(usage).toMatchObject({ estimated: true });
   });
 
+  test("shows nothing more once it was aborted, even of what had arrived already", async () => {
+    const controller = new AbortController();
+    let seen = 0;
+    const error = await failureOf(
+      invocation(local, (context) =>
+        context.converse({
+          messages: [{ role: "user", content: [{ text: "Count" }] }],
+          signal: controller.signal,
+          onDelta: () => {
+            seen += 1;
+            controller.abort();
+          },
+        }),
+      ),
+    );
+    expect(error).toMatchObject({ reason: "aborted" });
+    await local.requests[0]?.closed;
+    expect(seen).toBe(1);
+  });
+
   test("closes the HTTP request when the caller's signal aborts", async () => {
     local.setFaults([{ tokenDelayMs: 20 }]);
     const controller = new AbortController();

@@ -125,6 +125,13 @@ let lines: ReadonlyMap<string, string> | undefined;
 const rows = new Map<string, Row>();
 const registrations = new Map<string, ModelRegistration>();
 
+function freeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value))
+    return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freeze(part);
+}
+
 /** What was looked up lately; a model call asks for the same model several times. */
 const found = new Map<string, ModelInfo | undefined>();
 const MAX_FOUND = 100;
@@ -337,8 +344,7 @@ export function findModel(
   if (found.has(key)) return found.get(key);
   const info = lookUp(modelId, { region, now }, new Set());
   if (found.size >= MAX_FOUND) found.clear();
-  for (const part of [info, info?.prices, info?.prices?.longContext])
-    Object.freeze(part);
+  freeze(info);
   found.set(key, info);
   return info;
 }

@@ -163,7 +163,7 @@ export type Tool =
         readonly name: string;
         readonly description?: string;
         /** JSON Schema whose top is an object. */
-        readonly inputSchema: { readonly json: JsonValue };
+        readonly inputSchema: { readonly json: JsonValue | object };
         readonly strict?: boolean;
       };
     }

@@ -1,25 +1,34 @@
+import { checkMessages } from "./check-messages.ts";
 import type { Message, SystemBlock } from "./content.ts";
 import {
   ConfigurationError,
+  type FailureReason,
   GuardrailError,
   InvocationTimeoutError,
+  ModelInvocationError,
 } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
-import type { ModelRequest, ModelResponse, Usage } from "./model-call.ts";
+import type {
+  Given,
+  ModelRequest,
+  ModelResponse,
+  Usage,
+} from "./model-call.ts";
+import { ObjectStream } from "./object-stream.ts";
 import { check, type OptionCheck, validateOptions } from "./options.ts";
+import type { InferOutput, OutputSchema } from "./schema/index.ts";
 import {
   formatTemplate,
+  hasVariables,
   type VariableNames,
   type Variables,
 } from "./template.ts";
 import { TextStream } from "./text-stream.ts";
-import { ObjectStream } from "./object-stream.ts";
-import type { InferOutput, OutputSchema } from "./schema/index.ts";
 import type { InvocationMetrics } from "./totals.ts";
 
-/** Settings of one model call. What is left out comes from the provider middleware's options. */
+/** Settings of one model call. What is left out or undefined comes from the provider middleware's options. */
 export interface CallOptions
-  extends Partial<
+  extends Given<
     Pick<
       ModelRequest,
       | "model"
@@ -32,24 +41,25 @@ export interface CallOptions
       | "bedrock"
     >
   > {
-  /** The system prompt. */
-  readonly system?: string | readonly SystemBlock[];
+  /** The system prompt. A blank one is none. */
+  readonly system?: string | readonly SystemBlock[] | undefined;
 }
 
 /** A model call in full: messages, tools, images, documents. */
 export interface ConverseRequest
   extends CallOptions,
-    Partial<
+    Given<
       Pick<
         ModelRequest,
         "tools" | "toolChoice" | "deadline" | "onDelta" | "deltas"
       >
     > {
+  /** May be empty only for a managed prompt with `bedrock.promptVariables`. */
   readonly messages: readonly Message[];
 }
 
 /** What a call needs of a `Prompt`: its text, and the settings that it brings. */
-export interface PromptSource<in Values extends object = never> {
+export interface PromptSource<Values extends object = object> {
   /** Fills the template. */
   format(variables: Values): string;
   readonly callOptions: CallOptions;
@@ -67,14 +77,12 @@ interface NoVariables {
 }
 
 /** The arguments after a prompt: the variables that its template needs, then the options. */
-export type PromptArguments<
-  Prompt,
-  Options = CallOptions,
-> = Prompt extends PromptSource<infer Values>
-  ? [variables: Values, options?: Options]
-  : Prompt extends string
-    ? TemplateArguments<Prompt, Options>
-    : never;
+export type PromptArguments<Prompt, Options = CallOptions> =
+  Prompt extends PromptSource<infer Values>
+    ? [variables: Values, options?: Options]
+    : Prompt extends string
+      ? TemplateArguments<Prompt, Options>
+      : never;
 
 type TemplateArguments<
   Template extends string,
@@ -187,7 +195,7 @@ const converseChecks = {
   toolChoice: check.object,
   deadline: check.atLeastZero,
   onDelta: check.function,
-  deltas: check.texts,
+  deltas: check.listOf("text", "reasoning", "tool"),
 };
 
 /** A system prompt in its short or its long form. A blank one is none, which a call can use to leave out the default. */
@@ -203,21 +211,29 @@ export function createContext(invocation: Invocation): LLMContext {
     system,
     ...settings
   }: ConverseRequest): ModelRequest => {
-    const request = { ...invocation.defaults } as Record<string, unknown>;
-    for (const [name, value] of Object.entries(settings))
-      if (value !== undefined) request[name] = value;
+    const { defaults } = invocation;
+    const request: Record<string, unknown> = {};
+    for (const given of [defaults, settings])
+      for (const [name, value] of Object.entries(given))
+        if (value !== undefined) request[name] = value;
     if (system !== undefined) request["system"] = systemBlocks(system);
+    // Key by key: a service tier of one call must not switch off the guardrail of all.
+    for (const name of ["bedrock", "tags"] as const)
+      if (settings[name] && defaults[name])
+        request[name] = { ...defaults[name], ...settings[name] };
     // Checked by validateOptions: every field has its type, and model comes from the defaults at the latest.
     return request as unknown as ModelRequest;
   };
 
   const promptRequest = (
     method: string,
-    prompt: string | PromptSource<object>,
+    prompt: string | PromptSource,
     variables: object | undefined,
     options: CallOptions,
   ): ModelRequest => {
     validateOptions(method, invokeChecks, options);
+    if (typeof prompt === "string")
+      refuseMisplacedOptions(method, prompt, variables);
     const text = promptText(method, prompt, variables);
     if (text.trim() === "")
       throw new ConfigurationError(
@@ -249,20 +265,27 @@ export function createContext(invocation: Invocation): LLMContext {
         "A guardrail or content filter replaced the model's answer.",
         response,
       );
+    const reason = BROKEN_ANSWERS.get(stopReason);
+    if (reason !== undefined)
+      throw new ModelInvocationError(
+        `The model ${response.model} ended with ${stopReason}: there is no complete answer.`,
+        {
+          reason,
+          model: response.model,
+          retryable: reason === "interrupted",
+          billed: "partial",
+          partial: response,
+        },
+      );
     return response;
   };
 
   const converseRequest = (method: string, given: ConverseRequest) => {
     validateOptions(method, converseChecks, given);
-    checkMessages(method, given.messages);
+    if (given.messages.length > 0 || !given.bedrock?.promptVariables)
+      checkMessages(method, given.messages);
     return toRequest(given);
   };
-
-  /** For what a provider need not have. */
-  const cannot = (what: string) =>
-    new ConfigurationError(
-      `The provider "${invocation.provider.name}" cannot ${what}.`,
-    );
 
   const totalCostUsd = () =>
     invocation.totals.unpricedAttempts > 0
@@ -271,7 +294,7 @@ export function createContext(invocation: Invocation): LLMContext {
 
   return {
     invoke(
-      prompt: string | PromptSource<object>,
+      prompt: string | PromptSource,
       variables?: object,
       options: CallOptions = {},
     ) {
@@ -282,7 +305,7 @@ export function createContext(invocation: Invocation): LLMContext {
     },
 
     invokeStructured(
-      prompt: string | PromptSource<object>,
+      prompt: string | PromptSource,
       schema: OutputSchema,
       variables?: object,
       { maxRepairs = 1, ...options }: StructuredOptions = {},
@@ -307,26 +330,31 @@ export function createContext(invocation: Invocation): LLMContext {
     },
 
     stream(
-      prompt: string | PromptSource<object>,
+      prompt: string | PromptSource,
       variables?: object,
       options: CallOptions = {},
     ) {
       return new TextStream(async (onText, signal) => {
         const request = promptRequest("stream", prompt, variables, options);
-        return promptAnswer({
+        let shown = false;
+        const response = await invocation.callModel({
           ...request,
           signal: eitherSignal(options.signal, signal),
           deltas: ["text"],
           onDelta: (delta) => {
-            /* istanbul ignore else -- it asks for text only */
-            if (delta.kind === "text") onText(delta.text);
+            if (delta.kind !== "text") return;
+            shown = true;
+            onText(delta.text);
           },
         });
+        // A cache, or a provider that does not stream, answers without deltas.
+        if (!shown && response.text !== "") onText(response.text);
+        return answer(response);
       });
     },
 
     streamStructured(
-      prompt: string | PromptSource<object>,
+      prompt: string | PromptSource,
       schema: OutputSchema,
       variables?: object,
       options: CallOptions = {},
@@ -352,9 +380,7 @@ export function createContext(invocation: Invocation): LLMContext {
 
     countTokens(request: ConverseRequest) {
       return invocation.track(async () => {
-        const { provider } = invocation;
-        if (provider.countTokens === undefined) throw cannot("count tokens");
-        return provider.countTokens(converseRequest("countTokens", request));
+        return invocation.countTokens(converseRequest("countTokens", request));
       });
     },
 
@@ -378,7 +404,10 @@ export function createContext(invocation: Invocation): LLMContext {
     },
     getRawClient(service?: string) {
       const { provider } = invocation;
-      if (provider.rawClient === undefined) throw cannot("hand out a client");
+      if (provider.rawClient === undefined)
+        throw new ConfigurationError(
+          `The provider "${provider.name}" cannot hand out a client.`,
+        );
       return provider.rawClient(service);
     },
   };
@@ -386,7 +415,7 @@ export function createContext(invocation: Invocation): LLMContext {
 
 function promptText(
   method: string,
-  prompt: string | PromptSource<object>,
+  prompt: string | PromptSource,
   variables: object | undefined,
 ): string {
   if (typeof prompt === "string") return formatTemplate(prompt, variables);
@@ -413,27 +442,24 @@ function eitherSignal(
   return given === undefined ? own : AbortSignal.any([given, own]);
 }
 
-/** What every model refuses is refused here, with the place named. */
-function checkMessages(method: string, messages: readonly Message[]): void {
-  if (messages.length === 0)
-    throw new ConfigurationError(`${method}: messages is empty.`);
-  for (const [index, message] of messages.entries()) {
-    const content: unknown = message?.content;
-    if (!Array.isArray(content) || content.length === 0)
-      throw new ConfigurationError(
-        `${method}: messages[${index}].content must be an array with at least one block.`,
-      );
-    for (const [position, block] of content.entries()) {
-      const where = `messages[${index}].content[${position}]`;
-      if (typeof block !== "object" || block === null)
-        throw new ConfigurationError(`${method}: ${where} must be an object.`);
-      if (
-        "text" in block &&
-        (typeof block.text !== "string" || block.text.trim() === "")
-      )
-        throw new ConfigurationError(
-          `${method}: ${where}.text must be a text that is not blank.`,
-        );
-    }
-  }
+/** Answers that are none: empty, or broken off by the model itself. */
+const BROKEN_ANSWERS: ReadonlyMap<string, FailureReason> = new Map([
+  ["malformed_model_output", "interrupted"],
+  ["malformed_tool_use", "interrupted"],
+  ["model_context_window_exceeded", "context-overflow"],
+]);
+
+/** `invoke("Hello", { maxTokens: 5 })` would ignore what it was told. */
+function refuseMisplacedOptions(
+  method: string,
+  prompt: string,
+  variables: object | undefined,
+): void {
+  const misplaced = Object.keys(variables ?? {}).filter((name) =>
+    Object.hasOwn(invokeChecks, name),
+  );
+  if (misplaced.length > 0 && !hasVariables(prompt))
+    throw new ConfigurationError(
+      `${method}: the prompt has no variables, but was given ${misplaced.map((name) => `"${name}"`).join(", ")}. Options are the third argument.`,
+    );
 }

@@ -67,13 +67,19 @@ export class Events {
   ): boolean {
     const listeners = this.#listeners.get(name) ?? [];
     let heard = false;
+    const failed = (error: unknown) =>
+      warn(`A listener of "${name}" failed`, error);
     for (const listener of listeners) {
       heard = true;
       try {
         // The map holds listeners of this name only; `on` is the one way in.
-        (listener as (event: InvocationEvents[Name]) => void)(event);
+        const returned: unknown = (
+          listener as (event: InvocationEvents[Name]) => unknown
+        )(event);
+        if (returned instanceof Object && "then" in returned)
+          Promise.resolve(returned).catch(failed);
       } catch (error) {
-        warn(`A listener of "${name}" failed`, error);
+        failed(error);
       }
     }
     // Observers of an outer provider see the calls of a nested one too.

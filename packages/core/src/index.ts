@@ -39,6 +39,8 @@ export {
   callOptionChecks,
   type LLMContext,
   type PromptArguments,
+  type PromptSource,
+  type StructuredOptions,
   systemBlocks,
 } from "./context.ts";
 export { type BillableCall, costOf } from "./cost.ts";
@@ -50,6 +52,7 @@ export {
   LambdaLLMError,
   type ModelFailure,
   ModelInvocationError,
+  StructuredOutputError,
 } from "./errors.ts";
 export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
 export type { InvocationEvents } from "./events.ts";
@@ -64,12 +67,16 @@ export type {
   Interceptor,
   ModelRequest,
   ModelResponse,
+  Output,
+  OutputFormat,
+  OutputMode,
   Provider,
   ProviderResponse,
   Stage,
   StopReason,
   Usage,
 } from "./model-call.ts";
+export type { Growing, ObjectStream } from "./object-stream.ts";
 export { check, type OptionCheck, validateOptions } from "./options.ts";
 export {
   type MiddyMiddleware,
@@ -77,6 +84,15 @@ export {
   providerMiddleware,
 } from "./provider-middleware.ts";
 export { invocationOf, type WithLLM, withProvider } from "./registry.ts";
+export {
+  extractJson,
+  type InferOutput,
+  type JsonSchema,
+  type OutputSchema,
+  type SchemaPair,
+  type Shorthand,
+  type StandardSchemaWithJson,
+} from "./schema/index.ts";
 export {
   formatTemplate,
   type PromptValue,

@@ -3,6 +3,7 @@ import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import {
   type CallModel,
+  type Given,
   type Interceptor,
   type ModelRequest,
   type ModelResponse,
@@ -17,7 +18,9 @@ import { Totals } from "./totals.ts";
 
 /** What requests inherit from the provider middleware's options. */
 export type RequestDefaults = Pick<ModelRequest, "model"> &
-  Partial<Omit<ModelRequest, "messages" | "signal" | "onDelta" | "deadline">>;
+  Given<
+    Omit<ModelRequest, "model" | "messages" | "signal" | "onDelta" | "deadline">
+  >;
 
 export interface InvocationOptions {
   readonly provider: Provider;
@@ -90,7 +93,7 @@ export class Invocation {
 
   /** Moves the deadline forward; a later one than the present is ignored. */
   tightenDeadline(deadline: number): void {
-    this.#deadline = Math.min(this.#deadline, deadline);
+    if (deadline < this.#deadline) this.#deadline = deadline;
   }
 
   /** Milliseconds until Lambda's timeout. Can be negative. */
@@ -130,17 +133,41 @@ export class Invocation {
   /** Sends a request through all stages. Every way to reach a model ends here. */
   callModel(request: ModelRequest): Promise<ModelResponse> {
     if (this.closed) return Promise.reject(ended("await every model call"));
+    return this.#abortable(request, (abortable) => this.#run(abortable));
+  }
+
+  /** Asks the provider for the number of input tokens; no interceptor sees it, because nothing is generated. */
+  countTokens(request: ModelRequest): Promise<number> {
+    if (this.closed) return Promise.reject(ended("await every model call"));
+    const { provider } = this;
+    return this.#abortable(request, async (abortable) => {
+      if (provider.countTokens === undefined)
+        throw new ConfigurationError(
+          `The provider "${provider.name}" cannot count tokens.`,
+        );
+      abortable.signal?.throwIfAborted();
+      return provider.countTokens(tightened(abortable, this.#deadline));
+    });
+  }
+
+  /** Keeps what runs, so that the end of the invocation can abort it. */
+  #abortable<T>(
+    request: ModelRequest,
+    run: (request: ModelRequest) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     const { signal } = request;
     const abort = () => controller.abort(signal?.reason);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
-    const call = this.#run(request, controller.signal).finally(() => {
-      signal?.removeEventListener("abort", abort);
-      this.#inFlight.delete(controller);
-    });
-    this.#inFlight.set(controller, call);
-    return call;
+    const running = run({ ...request, signal: controller.signal }).finally(
+      () => {
+        signal?.removeEventListener("abort", abort);
+        this.#inFlight.delete(controller);
+      },
+    );
+    this.#inFlight.set(controller, running);
+    return running;
   }
 
   /**
@@ -155,13 +182,13 @@ export class Invocation {
     return promise;
   }
 
-  async #run(given: ModelRequest, signal: AbortSignal): Promise<ModelResponse> {
+  async #run(given: ModelRequest): Promise<ModelResponse> {
     const callId = this.totals.countCall();
     const deadline = Math.min(
       given.deadline ?? Number.POSITIVE_INFINITY,
       this.#deadline,
     );
-    const request = tightened({ ...given, signal }, deadline);
+    const request = tightened(given, deadline);
     const start = performance.now();
     const attempts = { count: 0 };
     this.events.emit("call-start", { callId, request });
@@ -256,27 +283,37 @@ export class Invocation {
   async #close(): Promise<void> {
     this.#onClose?.();
     for (const promise of this.#given) promise.catch(() => {});
-    if (this.#inFlight.size > 0) await this.#abortCalls();
+    if (this.#inFlight.size === 0 && this.#finalizers.length === 0) return;
+    // A store that never answers must not keep the response from being sent.
+    const patienceMs = this.#remainingTimeMs() - ANSWER_RESERVE_MS / 2;
+    let timer: NodeJS.Timeout | undefined;
+    const impatient = new Promise<void>((resolve) => {
+      const giveUp = () => {
+        warn("The end of the invocation took too long", "not waited for");
+        resolve();
+      };
+      if (patienceMs <= MAX_TIMER_MS)
+        timer = setTimeout(giveUp, Math.max(0, patienceMs));
+    });
+    await Promise.race([this.#finish(), impatient]);
+    clearTimeout(timer);
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#inFlight.size > 0) {
+      const reason = new DOMException(
+        "The invocation has ended.",
+        "AbortError",
+      );
+      for (const controller of this.#inFlight.keys()) controller.abort(reason);
+      await Promise.allSettled(this.#inFlight.values());
+    }
     for (const finalizer of this.#finalizers.reverse())
       try {
         await finalizer();
       } catch (error) {
         warn("A finalizer failed", error);
       }
-  }
-
-  /** Waits for the calls, but not for ever: a store that never answers must not keep the response from being sent. */
-  async #abortCalls(): Promise<void> {
-    const reason = new DOMException("The invocation has ended.", "AbortError");
-    for (const controller of this.#inFlight.keys()) controller.abort(reason);
-    const patienceMs = this.#remainingTimeMs() - ANSWER_RESERVE_MS / 2;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      if (patienceMs <= MAX_TIMER_MS)
-        timer = setTimeout(resolve, Math.max(0, patienceMs));
-    });
-    await Promise.race([Promise.allSettled(this.#inFlight.values()), timeout]);
-    clearTimeout(timer);
   }
 }
 

@@ -170,6 +170,9 @@ export type Interceptor = (
  */
 export type Stage = "call" | "retry" | "attempt";
 
+/** Left out and undefined mean the same in what callers give. */
+export type Given<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
+
 /** What talks to a model service. */
 export interface Provider {
   readonly name: string;

@@ -54,6 +54,12 @@ export const check = {
     "a string or an array of content blocks",
     (value) => typeof value === "string" || Array.isArray(value),
   ),
+  listOf: (...allowed: readonly unknown[]) =>
+    expecting(
+      `an array of ${allowed.map(String).join(", ")}`,
+      (value) =>
+        Array.isArray(value) && value.every((item) => allowed.includes(item)),
+    ),
   oneOf: (...allowed: readonly unknown[]) =>
     expecting(`one of ${allowed.map(String).join(", ")}`, (value) =>
       allowed.includes(value),

@@ -64,7 +64,6 @@ export function openInvocation(
     context;
   const remainingTimeMs =
     getRemainingTimeInMillis ?? lambdaContext?.getRemainingTimeInMillis;
-  const outer = new Map<string, PropertyDescriptor | undefined>();
   const invocation = new Invocation({
     ...options,
     provider: providerOverride.getStore() ?? options.provider,
@@ -72,10 +71,10 @@ export function openInvocation(
     ...(remainingTimeMs && { remainingTimeMs }),
     ...(parent && {
       onClose: () => {
-        for (const [name, descriptor] of outer)
-          if (descriptor === undefined) Reflect.deleteProperty(context, name);
-          else Object.defineProperty(context, name, descriptor);
-        invocations.set(context, parent);
+        // Another inner chain on the same context may have come in between.
+        if (invocations.get(context) !== invocation) return;
+        uninstall(context, invocation);
+        install(context, openAncestor(parent));
       },
     }),
   });
@@ -84,15 +83,81 @@ export function openInvocation(
     ...(durable ? undefined : Object.getOwnPropertyDescriptors(llm)),
     llm: { value: llm },
   };
-  for (const [name, descriptor] of Object.entries(added)) {
-    outer.set(name, Object.getOwnPropertyDescriptor(context, name));
-    // Not enumerable: a handler that logs its context logs what Lambda put there.
-    Object.assign(descriptor, { enumerable: false, configurable: true });
-  }
-  Object.defineProperties(context, added);
-  invocations.set(context, invocation);
-  parent?.addFinalizer(() => invocation.close());
+  members.set(
+    invocation,
+    Object.entries(added).map(([name, descriptor]) => [
+      name,
+      shared(context, name, descriptor),
+    ]),
+  );
+  install(context, invocation);
+  if (parent !== undefined)
+    outermost(parent).addFinalizer(() => invocation.close());
   return invocation;
+}
+
+type Members = readonly (readonly [name: string, PropertyDescriptor])[];
+
+/** What an invocation puts on its context. */
+const members = new WeakMap<Invocation, Members>();
+
+function membersOf(invocation: Invocation): Members {
+  // Every invocation that is opened here has them.
+  return members.get(invocation) as Members;
+}
+
+/** The functions that read our members: what else is on the context belongs to others. */
+const ours = new WeakSet<() => unknown>();
+
+function isOurs({ get }: PropertyDescriptor): boolean {
+  return get !== undefined && ours.has(get);
+}
+
+function install(context: object, invocation: Invocation): void {
+  invocations.set(context, invocation);
+  for (const [name, descriptor] of membersOf(invocation)) {
+    const existing = Object.getOwnPropertyDescriptor(context, name);
+    if (existing === undefined || isOurs(existing))
+      Object.defineProperty(context, name, descriptor);
+  }
+}
+
+function uninstall(context: object, invocation: Invocation): void {
+  for (const [name] of membersOf(invocation)) {
+    const existing = Object.getOwnPropertyDescriptor(context, name);
+    if (existing !== undefined && isOurs(existing))
+      Reflect.deleteProperty(context, name);
+  }
+}
+
+/** A member that another middleware may replace, as `@middy/cloudwatch-metrics` does with `metrics`. */
+function shared(
+  context: object,
+  name: string,
+  descriptor: PropertyDescriptor,
+): PropertyDescriptor {
+  const get = descriptor.get ?? (() => descriptor.value);
+  ours.add(get);
+  const set = (value: unknown) => {
+    Object.defineProperty(context, name, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+  };
+  // Not enumerable: a handler that logs its context logs what Lambda put there.
+  return { get, set, configurable: true, enumerable: false };
+}
+
+function outermost(invocation: Invocation): Invocation {
+  return invocation.parent ? outermost(invocation.parent) : invocation;
+}
+
+function openAncestor(invocation: Invocation): Invocation {
+  return invocation.closed && invocation.parent
+    ? openAncestor(invocation.parent)
+    : invocation;
 }
 
 /** What a provider middleware adds to the context's type. */

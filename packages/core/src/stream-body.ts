@@ -1,6 +1,10 @@
 import { Readable } from "node:stream";
 import { isUint8Array } from "node:util/types";
-import { InvocationTimeoutError, LambdaLLMError } from "./errors.ts";
+import {
+  ConfigurationError,
+  InvocationTimeoutError,
+  LambdaLLMError,
+} from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import { MAX_TIMER_MS } from "./timer.ts";
 
@@ -14,7 +18,11 @@ function isStream(body: unknown): body is AsyncIterable<unknown> {
 
 function contentTypeOf(response: object): string {
   const headers: unknown = Reflect.get(response, "headers");
-  for (const [name, value] of Object.entries(headers ?? {}))
+  const entries =
+    headers instanceof Headers
+      ? headers.entries()
+      : Object.entries(headers ?? {});
+  for (const [name, value] of entries)
     if (name.toLowerCase() === "content-type")
       return String(value).toLowerCase();
   return "text/plain";
@@ -119,6 +127,14 @@ function guard(
       clearTimeout(timer);
       // The error is dropped: whoever destroyed the body knows it, and an 'error' event would end the process.
       Promise.all([leave(), invocation.close()]).then(() => callback());
+    },
+  });
+  // In Middy's standard mode the response becomes JSON, and a stream would be sent as its inner state.
+  Object.defineProperty(body, "toJSON", {
+    value: () => {
+      throw new ConfigurationError(
+        "The response has a stream as its body, but the handler does not stream: set Middy's executionMode to executionModeStreamifyResponse, or return a string.",
+      );
     },
   });
   // A middleware that fails after this point drops the body unread.

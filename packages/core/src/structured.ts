@@ -15,7 +15,9 @@ import {
 } from "./schema/index.ts";
 import { addUsage } from "./totals.ts";
 
-type Verdict = { readonly value: unknown } | { readonly issues: readonly string[] };
+type Verdict =
+  | { readonly value: unknown }
+  | { readonly issues: readonly string[] };
 
 /** How much more room an answer that was cut gets, when the model has it. */
 const MORE_ROOM = 4;
@@ -85,7 +87,10 @@ class AskedValue {
   readonly #json: object;
   readonly #validate: (value: unknown) => Promise<Verdict>;
 
-  private constructor(json: object, validate: (value: unknown) => Promise<Verdict>) {
+  private constructor(
+    json: object,
+    validate: (value: unknown) => Promise<Verdict>,
+  ) {
     this.#json = json;
     this.#validate = validate;
   }
@@ -99,26 +104,44 @@ class AskedValue {
     return { ...request, output: { schema: this.#json } };
   }
 
-  async judge({ output, stopReason, ...response }: ModelResponse): Promise<Verdict> {
+  async judge({
+    output,
+    stopReason,
+    ...response
+  }: ModelResponse): Promise<Verdict> {
     // What a cut answer would parse to is not what the model meant.
     if (wasCut({ stopReason }))
       return { issues: [`the answer was cut (${stopReason})`] };
     if (output !== undefined && "value" in output)
       return this.#validate(output.value);
-    const said = (output?.text ?? response.text).trim() === "" ? "is empty" : "is not JSON";
+    const said =
+      (output?.text ?? response.text).trim() === ""
+        ? "is empty"
+        : "is not JSON";
     return { issues: [`the answer ${said}`] };
   }
 }
 
 function wasCut({ stopReason }: Pick<ModelResponse, "stopReason">): boolean {
-  return stopReason === "max_tokens" || stopReason === "model_context_window_exceeded";
+  return (
+    stopReason === "max_tokens" ||
+    stopReason === "model_context_window_exceeded"
+  );
 }
 
-function moreRoom(request: ModelRequest, response: ModelResponse): number | undefined {
+function moreRoom(
+  request: ModelRequest,
+  response: ModelResponse,
+): number | undefined {
   const { maxTokens = response.usage.outputTokens } = request;
   const limit = findModel(response.model)?.maxOutputTokens;
-  const wanted = Math.min(maxTokens * MORE_ROOM, limit ?? Number.POSITIVE_INFINITY);
-  return response.stopReason === "max_tokens" && wanted > maxTokens ? wanted : undefined;
+  const wanted = Math.min(
+    maxTokens * MORE_ROOM,
+    limit ?? Number.POSITIVE_INFINITY,
+  );
+  return response.stopReason === "max_tokens" && wanted > maxTokens
+    ? wanted
+    : undefined;
 }
 
 /** The conversation goes on in plain text, which any model understands that a router or a fallback may choose. */
@@ -132,7 +155,10 @@ function repaired(
     ...request,
     messages: [
       ...request.messages,
-      { role: "assistant", content: [{ text: said.trim() === "" ? "(no answer)" : said }] },
+      {
+        role: "assistant",
+        content: [{ text: said.trim() === "" ? "(no answer)" : said }],
+      },
       {
         role: "user",
         content: [

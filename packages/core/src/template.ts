@@ -42,12 +42,23 @@ export type VariableNames<
       : Found
   : Found;
 
+/** Looks like an object, and would be inserted as one, but has nothing to say as JSON. */
+interface NoValue {
+  readonly then?: never;
+  readonly call?: never;
+}
+
 /** What can be inserted into a prompt. Objects and arrays become JSON, dates their ISO form. */
-export type PromptValue = string | number | boolean | bigint | object;
+export type PromptValue =
+  | string
+  | number
+  | boolean
+  | bigint
+  | (object & NoValue);
 
 /** The variables that a template needs; any when it is not a literal. */
 export type Variables<Template extends string> = string extends Template
-  ? { readonly [name: string]: PromptValue | undefined }
+  ? object
   : { readonly [Name in VariableNames<Template>]: PromptValue };
 
 const NAME =
@@ -116,6 +127,7 @@ function textFor(path: string, value: unknown): string {
       return String(value);
     case "object":
       try {
+        if (isOpaque(value)) break;
         const json =
           value instanceof Date ? value.toISOString() : JSON.stringify(value);
         if (typeof json === "string") return json;
@@ -127,7 +139,7 @@ function textFor(path: string, value: unknown): string {
       }
   }
   throw new ConfigurationError(
-    `The variable "${path}" is a ${typeof value}; give a string, a number, a boolean, an object or an array.`,
+    `The variable "${path}" is ${kindOf(value)}; give a string, a number, a boolean, an object or an array.`,
   );
 }
 
@@ -155,10 +167,6 @@ export function formatTemplate(
       throw new ConfigurationError(missing(part.path, parts, variables));
     text += textFor(part.path, value);
   }
-  if (parts.length === 1 && Object.keys(variables).length > 0)
-    throw new ConfigurationError(
-      `The prompt has no variables, but was given ${quoted(Object.keys(variables))}. Options such as maxTokens are the third argument.`,
-    );
   return text;
 }
 
@@ -177,4 +185,26 @@ function quoted(names: readonly string[]): string {
     .slice(0, 20)
     .map((name) => `"${name.slice(0, 80)}"`)
     .join(", ");
+}
+
+/** Objects whose JSON would not be what they hold: the classic is a promise that nobody awaited. */
+function isOpaque(value: object | null): boolean {
+  return (
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof Error ||
+    ArrayBuffer.isView(value) ||
+    (value !== null && "then" in value)
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
+  if ("then" in value) return "a promise that was not awaited";
+  return `a ${value.constructor?.name ?? "object"}`;
+}
+
+/** Whether a template has any variable. */
+export function hasVariables(template: string): boolean {
+  return parse(template).some((part) => typeof part !== "string");
 }

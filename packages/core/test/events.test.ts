@@ -157,6 +157,19 @@ describe.each(middyMajors)(
       });
     });
 
+    test("turn the rejection of an async listener into a process warning too", async () => {
+      const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
+      await run(middy, [new MockProvider().middleware()], async (context) => {
+        invocationOf(context).events.on("attempt-end", async () => {
+          throw new Error("late");
+        });
+        await context.invoke("Hi");
+      });
+      expect(warnings.mock.calls).toEqual([
+        [`A listener of "attempt-end" failed: late`, "LambdaLLMWarning"],
+      ]);
+    });
+
     test.each([
       ["an error", new Error("listener"), "listener"],
       ["something else", "a string", "a string"],

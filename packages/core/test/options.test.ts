@@ -107,6 +107,12 @@ const checks: readonly (readonly [
     "one of text, 1, true",
     [true, 1, "text"],
   ],
+  [
+    "listOf",
+    check.listOf("text", "tool"),
+    "an array of text, tool",
+    someOf.filter((value) => Array.isArray(value) && value.length === 0),
+  ],
   ["matching", check.matching(/^\d$/, "a digit"), "a digit", ["1"]],
 ];
 

@@ -175,9 +175,24 @@ describe("a value that cannot be text", () => {
 });
 
 describe("what is given in place of variables", () => {
-  test("is refused when the prompt has none: it is meant as options", () => {
-    expect(failure("Hello", { maxTokens: 5 }).message).toBe(
-      'The prompt has no variables, but was given "maxTokens". Options such as maxTokens are the third argument.',
+  test("may be more than the prompt uses, as when prompts come from a table", () => {
+    expect(formatTemplate("Hello", { name: "Ada" })).toBe("Hello");
+  });
+
+  test.each([
+    [Promise.resolve("late"), "a promise that was not awaited"],
+    [new Map(), "a Map"],
+    [new Set(), "a Set"],
+    [new Error("no"), "a Error"],
+    [new Uint8Array(1), "a Uint8Array"],
+    [{ toJSON: () => undefined }, "a Object"],
+    [
+      Object.assign(Object.create(null), { toJSON: () => undefined }),
+      "a object",
+    ],
+  ])("is refused when it has nothing to say as JSON: %#", (value, kind) => {
+    expect(failure("Say {it}", { it: value }).message).toBe(
+      `The variable "it" is ${kind}; give a string, a number, a boolean, an object or an array.`,
     );
   });
 

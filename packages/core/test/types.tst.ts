@@ -73,6 +73,30 @@ describe("the variables of a template", () => {
     });
   });
 
+  test("cannot be promises or functions, which hold no text", () => {
+    expect(context.invoke).type.not.toBeCallableWith("Hi {name}", {
+      name: Promise.resolve("Ada"),
+    });
+    expect(context.invoke).type.not.toBeCallableWith("Hi {name}", {
+      name: () => "Ada",
+    });
+    expect(context.invoke).type.toBeCallableWith("Hi {name}", {
+      name: new Date(),
+    });
+    expect(context.invoke).type.toBeCallableWith("Hi {name}", {
+      name: ["Ada"],
+    });
+  });
+
+  test("may be of an interface type when the template is no literal", () => {
+    interface Person {
+      name: string;
+    }
+    const template = "Hi {name}" as string;
+    const person: Person = { name: "Ada" };
+    expect(context.invoke).type.toBeCallableWith(template, person);
+  });
+
   test("work for stream as for invoke", () => {
     expect(
       context.stream("Hi {name}", { name: "Ada" }),
@@ -111,6 +135,11 @@ test("model ids are known, and any other string is taken too", () => {
     {},
     { model: "my.own-model" },
   );
+});
+
+test("options may be undefined, which means left out", () => {
+  const maxTokens = undefined as number | undefined;
+  expect(context.invoke).type.toBeCallableWith("Hi", {}, { maxTokens });
 });
 
 test("a cost can be unknown, and that has to be dealt with", () => {

@@ -7,7 +7,11 @@ import {
 } from "@lambdallm/core";
 import type { Target } from "../target.ts";
 import { Ladder } from "./ladder.ts";
-import { type OutputRequest, outputName, withOutput } from "./request-output.ts";
+import {
+  type OutputRequest,
+  outputName,
+  withOutput,
+} from "./request-output.ts";
 import { outputOf } from "./response-output.ts";
 import { isWrapped, WRAPPED_START } from "./wrapping.ts";
 

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "@jest/globals";
+import { invocationOf, type LLMContext } from "@lambdallm/core";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { middyMajors } from "../../../test-support/middy.ts";
+import { before, type HandlerContext, run } from "./support.ts";
+
+describe.each(middyMajors)(
+  "a context that others use too, on %s",
+  (_name, middy) => {
+    const theirs = { flush: () => "theirs" };
+
+    test("keeps what another middleware had put there before", async () => {
+      const model = new MockProvider();
+      const found = await run(
+        middy,
+        [model.middleware()],
+        async (context) => ({
+          metrics: context.metrics,
+          calls: context.llm.metrics.calls,
+        }),
+        Object.assign(new MockLambdaContext(), { metrics: theirs }),
+      );
+      expect(found).toEqual({ metrics: theirs, calls: 0 });
+    });
+
+    test("takes what another middleware puts there later, as @middy/cloudwatch-metrics does", async () => {
+      const model = new MockProvider();
+      const found = await run(
+        middy,
+        [
+          model.middleware(),
+          before(async ({ context }) => {
+            Object.assign(context, { metrics: theirs });
+          }),
+        ],
+        async (context) => ({
+          metrics: context.metrics,
+          answer: await context.invoke("Hi"),
+          calls: context.llm.metrics.calls,
+        }),
+      );
+      expect(found).toEqual({
+        metrics: theirs,
+        answer: "Mock response",
+        calls: 1,
+      });
+    });
+
+    test("keeps what the handler of an inner chain put there", async () => {
+      const found = await run(
+        middy,
+        [new MockProvider().middleware()],
+        async (context) => {
+          const chain = middy<object, unknown, Error, HandlerContext>()
+            .use(new MockProvider().middleware())
+            .handler(async (_event, own) => {
+              Object.assign(own, { metrics: theirs });
+            });
+          await chain({}, context);
+          return context.metrics;
+        },
+      );
+      expect(found).toBe(theirs);
+    });
+
+    test("survives two inner chains at the same time; the provider that came last answers both", async () => {
+      const inner = (answer: string, waitMs: number) => {
+        const model = new MockProvider({
+          responses: [{ text: answer, delayMs: waitMs }],
+        });
+        return async (context: HandlerContext) => {
+          const chain = middy<object, string, Error, HandlerContext>()
+            .use(model.middleware())
+            .handler(async (_event, own) => {
+              const { invoke }: LLMContext = own.llm;
+              return invoke("Hi");
+            });
+          return chain({}, context);
+        };
+      };
+      const outer = new MockProvider({ responses: ["outer"] });
+      const answers = await run(
+        middy,
+        [outer.middleware()],
+        async (context) => [
+          await Promise.all([
+            inner("first", 5)(context),
+            inner("second", 30)(context),
+          ]),
+          await context.invoke("Hi"),
+          invocationOf(context).totals.calls,
+        ],
+      );
+      expect(answers).toEqual([["second", "second"], "outer", 3]);
+    });
+  },
+);
