@@ -11,6 +11,7 @@ export interface ExtractedJson {
 const MOST_OPEN_BRACKETS = 8;
 
 const FENCE = /```(?:json[5c]?)?\s*(?=[[{])/gi;
+const CLOSING_FENCE = /\s*```/y;
 const BRACKET = /[[{]/g;
 /** What can follow the bracket of an object or array. */
 const JSON_START = /\{\s*["}]|\[\s*(?:["{[\]\d-]|true|false|null)/y;
@@ -52,7 +53,9 @@ function longestFenced(text: string): string {
   while (FENCE.test(text)) {
     const start = FENCE.lastIndex;
     const { end, outcome } = scanJson(text, start);
-    FENCE.lastIndex = Math.max(end, start);
+    // What closes this block opens none.
+    CLOSING_FENCE.lastIndex = end;
+    FENCE.lastIndex = CLOSING_FENCE.test(text) ? CLOSING_FENCE.lastIndex : end;
     if (outcome === "complete" && end - start > longest.length)
       longest = text.slice(start, end);
   }

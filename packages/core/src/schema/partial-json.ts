@@ -27,6 +27,11 @@ const SPACE = /[ \t\n\r]*/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const SCALAR = /[a-z0-9+.E-]*/y;
 
+const LITERAL_LENGTH: ReadonlyMap<unknown, number> = new Map([
+  ["t", 4],
+  ["f", 5],
+  ["n", 4],
+]);
 const HIGH_SURROGATE = /[\ud800-\udbff]$/;
 const ESCAPED: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
@@ -201,10 +206,13 @@ export class PartialJson {
   }
 
   #readScalar(piece: string, at: number): number {
-    const end = skip(piece, SCALAR, at);
+    let end = skip(piece, SCALAR, at);
+    // A literal ends with its last letter; a number may go on in the next piece.
+    const length = LITERAL_LENGTH.get(this.#token[0] ?? piece[at]);
+    if (length !== undefined)
+      end = Math.min(end, at + length - this.#token.length);
     this.#token += piece.slice(at, end);
-    // A number may go on in the next piece.
-    if (end < piece.length || isLiteral(this.#token))
+    if (end < piece.length || this.#token.length === length)
       try {
         this.#complete(JSON.parse(this.#token));
       } catch {
@@ -256,8 +264,4 @@ function outermost(): Frame {
   frame.outer = frame;
   // Its outer frame is itself, so that every frame has one.
   return frame as Frame;
-}
-
-function isLiteral(token: string): boolean {
-  return token === "true" || token === "false" || token === "null";
 }

@@ -69,8 +69,6 @@ async function ajvValidator(schemaText: string): Promise<Validator> {
         validateFormats: false,
         // What an object inherits is not in the answer: a required "constructor" is missing.
         ownProperties: true,
-        // Two schemas may have the same $id.
-        addUsedSchema: false,
         logger: false,
       }),
   );
@@ -93,6 +91,7 @@ function compile(compiler: Ajv2020, schemaText: string): ValidateFunction {
   // Ajv has no meta-schema of older drafts here; their keywords that still exist mean the same.
   if (/^https?:\/\/json-schema\.org\/draft-0[4-7]\//.test(schema.$schema))
     delete schema.$schema;
+  const known = new Set(Object.keys(compiler.refs));
   let validate: ValidateFunction;
   try {
     validate = compiler.compile(schema);
@@ -103,7 +102,10 @@ function compile(compiler: Ajv2020, schemaText: string): ValidateFunction {
       { cause },
     );
   } finally {
+    // Another schema may use the same $id, also for a part of it.
     compiler.removeSchema(schema);
+    for (const id of Object.keys(compiler.refs))
+      if (!known.has(id)) delete compiler.refs[id];
   }
   if ("$async" in validate)
     throw new ConfigurationError(
