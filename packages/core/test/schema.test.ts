@@ -345,6 +345,51 @@ describe("validation by JSON Schema", () => {
     expect(await judge(schema, value)).toEqual({ value });
   });
 
+  test.each<[schema: object, right: unknown, wrong: unknown]>([
+    [
+      { const: { toString: 1, constructor: {}, valueOf: 2 } },
+      { valueOf: 2, constructor: {}, toString: 1 },
+      { toString: 1, constructor: {} },
+    ],
+    [{ enum: [{ a: [1] }, 2] }, { a: [1] }, { toString: 1 }],
+    [
+      { uniqueItems: true },
+      [{ toString: 1 }, { toString: 2 }],
+      [
+        { toString: 1, a: 2 },
+        { a: 2, toString: 1 },
+      ],
+    ],
+  ])(
+    "%j compares by fields, whatever their names",
+    async (schema, right, wrong) => {
+      const full = {
+        $schema: "https://json-schema.org/draft/2020-12/schema",
+        ...schema,
+      };
+      expect(await issuesOf(full, right)).toEqual([]);
+      expect(await issuesOf(full, wrong)).toHaveLength(1);
+    },
+  );
+
+  test("a list of any length is looked through for duplicates in linear time", async () => {
+    const list = Array.from({ length: 50_000 }, (_, n) => ({ n }));
+    const schema = { type: "array", uniqueItems: true };
+    expect(await issuesOf(schema, list)).toEqual([]);
+    expect(
+      await issuesOf({ type: "array", uniqueItems: false }, [1, 1]),
+    ).toEqual([]);
+  });
+
+  test("an error of the value's own is passed on", async () => {
+    const value = {
+      get a() {
+        throw new TypeError("mine");
+      },
+    };
+    await expect(judge({ a: "string" }, value)).rejects.toThrow("mine");
+  });
+
   test("a value nested without end is refused", async () => {
     const schema = { type: "array", items: { $ref: "#" } };
     const value = JSON.parse("[".repeat(200_000) + "]".repeat(200_000));

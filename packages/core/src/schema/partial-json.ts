@@ -27,7 +27,8 @@ const SPACE = /[ \t\n\r]*/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const SCALAR = /[a-z0-9+.E-]*/y;
 
-const LITERAL_LENGTH: ReadonlyMap<unknown, number> = new Map([
+const SCALAR_START = /[-0-9tfn]/;
+const LITERAL_LENGTH: ReadonlyMap<string, number> = new Map([
   ["t", 4],
   ["f", 5],
   ["n", 4],
@@ -65,6 +66,8 @@ export class PartialJson {
   /** The first half of a surrogate pair, held back until the second one comes. */
   #half = "";
   #isKey = false;
+  /** Of a scalar; undefined when it is a number. */
+  #literalLength: number | undefined;
   /** Whether a part of the value has been read, so that its bracket was not prose. */
   #hasContent = false;
   #copy: unknown;
@@ -154,7 +157,9 @@ export class PartialJson {
     else if (this.#isKey) return this.#fail(at);
     else if (mark === "{") this.#open({});
     else if (mark === "[") this.#open([]);
+    else if (!SCALAR_START.test(mark)) return this.#fail(at);
     else {
+      this.#literalLength = LITERAL_LENGTH.get(mark);
       this.#state = "scalar";
       return at;
     }
@@ -208,7 +213,7 @@ export class PartialJson {
   #readScalar(piece: string, at: number): number {
     let end = skip(piece, SCALAR, at);
     // A literal ends with its last letter; a number may go on in the next piece.
-    const length = LITERAL_LENGTH.get(this.#token[0] ?? piece[at]);
+    const length = this.#literalLength;
     if (length !== undefined)
       end = Math.min(end, at + length - this.#token.length);
     this.#token += piece.slice(at, end);

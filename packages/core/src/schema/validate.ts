@@ -1,5 +1,6 @@
 import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
 import { ConfigurationError } from "../errors.ts";
+import { loadAjv } from "./load-ajv.ts";
 import type { NormalizedSchema } from "./to-json-schema.ts";
 import type { StandardIssue, StandardSchema } from "./types.ts";
 
@@ -61,17 +62,7 @@ async function create({ json, standard }: NormalizedSchema) {
 }
 
 async function ajvValidator(schemaText: string): Promise<Validator> {
-  ajv ??= import("ajv/dist/2020.js").then(
-    ({ Ajv2020 }) =>
-      new Ajv2020({
-        allErrors: true,
-        strict: false,
-        validateFormats: false,
-        // What an object inherits is not in the answer: a required "constructor" is missing.
-        ownProperties: true,
-        logger: false,
-      }),
-  );
+  ajv ??= loadAjv();
   const validate = compile(await ajv, schemaText);
   return async (value) => {
     try {
@@ -81,7 +72,12 @@ async function ajvValidator(schemaText: string): Promise<Validator> {
       if (!(error instanceof RangeError)) throw error;
       return { issues: ["the value is nested too deeply"] };
     }
-    return { issues: texts(validate.errors ?? [], ajvIssue) };
+    return {
+      issues: texts(
+        validate.errors ?? /* istanbul ignore next -- typed only */ [],
+        ajvIssue,
+      ),
+    };
   };
 }
 
@@ -96,9 +92,12 @@ function compile(compiler: Ajv2020, schemaText: string): ValidateFunction {
   try {
     validate = compiler.compile(schema);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = String(cause).replace(
+      /^(?:Syntax)?Error: (?:schema is invalid: data)?/,
+      "",
+    );
     throw new ConfigurationError(
-      `The JSON Schema cannot be used: ${reason.replace(/^schema is invalid: data/, "").trim()}.`,
+      `The JSON Schema cannot be used: ${reason.trim()}.`,
       { cause },
     );
   } finally {
