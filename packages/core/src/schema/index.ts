@@ -15,3 +15,4 @@ export type {
   StandardSchemaWithJson,
 } from "./types.ts";
 export { compileValidator, type Validator, type Verdict } from "./validate.ts";
+export { withoutProto } from "./without-proto.ts";
