@@ -15,12 +15,12 @@ import {
   type WithLLM,
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
-import { presetOutputModes } from "./output/ladder.ts";
+import { presetRefusedModes } from "./output/ladder.ts";
 import { BedrockProvider } from "./provider.ts";
 import { createClient, sdkTransport } from "./sdk-transport.ts";
 import { type InferenceProfile, REGION } from "./target.ts";
 
-export { outputModes } from "./output/ladder.ts";
+export { refusedOutputModes } from "./output/ladder.ts";
 export type { InferenceProfile } from "./target.ts";
 
 /** Options of the middleware: what every call inherits, and how the service is reached. */
@@ -45,10 +45,12 @@ export interface BedrockOptions<Durable extends boolean = boolean>
   /** Connections at the same time; further calls wait for one. @default 50 */
   readonly maxSockets?: number | undefined;
   /**
-   * Which way to an answer in a shape works for which model, as `outputModes()` of another process tells. Spares a cold
-   * start the requests that find it out.
+   * Ways to an answer in a shape that the service refuses for a model, as `refusedOutputModes()` of another process
+   * tells. Spares a cold start the requests that find it out.
    */
-  readonly outputModes?: Readonly<Record<string, OutputMode>> | undefined;
+  readonly refusedOutputModes?:
+    | Readonly<Record<string, readonly OutputMode[]>>
+    | undefined;
   /** For durable functions: sets `context.llm` only, because a DurableContext has an `invoke` of its own. @default false */
   readonly durable?: Durable | undefined;
 }
@@ -65,7 +67,10 @@ const checks = {
   client: check.object,
   clientConfig: check.object,
   maxSockets: check.positiveInteger,
-  outputModes: check.textRecord,
+  refusedOutputModes: check.recordOf(
+    check.listOf("native", "tool", "auto-tool", "prompt"),
+    "an object of lists of native, tool, auto-tool, prompt",
+  ),
   durable: check.boolean,
 };
 
@@ -91,10 +96,10 @@ export function bedrock<const Durable extends boolean = false>(
   const {
     maxSockets = DEFAULT_MAX_SOCKETS,
     durable,
-    outputModes: modes = {},
+    refusedOutputModes: refused = {},
     ...call
   } = rest;
-  presetOutputModes(modes);
+  presetRefusedModes(refused);
   if (client && (clientConfig ?? region ?? rest.maxSockets) !== undefined)
     throw new ConfigurationError(
       'bedrock: the option "client" brings its own settings: set region, clientConfig and maxSockets on it instead.',

@@ -51,7 +51,7 @@ export interface ConverseRequest
     Given<
       Pick<
         ModelRequest,
-        "tools" | "toolChoice" | "deadline" | "onDelta" | "deltas"
+        "tools" | "toolChoice" | "output" | "deadline" | "onDelta" | "deltas"
       >
     > {
   /** May be empty only for a managed prompt with `bedrock.promptVariables`. */
@@ -79,7 +79,9 @@ interface NoVariables {
 /** The arguments after a prompt: the variables that its template needs, then the options. */
 export type PromptArguments<Prompt, Options = CallOptions> =
   Prompt extends PromptSource<infer Values>
-    ? [variables: Values, options?: Options]
+    ? Record<string, never> extends Values
+      ? [variables?: Values | undefined, options?: Options]
+      : [variables: Values, options?: Options]
     : Prompt extends string
       ? TemplateArguments<Prompt, Options>
       : never;
@@ -193,9 +195,10 @@ const converseChecks = {
   messages: check.array,
   tools: check.array,
   toolChoice: check.object,
+  output: check.object,
   deadline: check.atLeastZero,
   onDelta: check.function,
-  deltas: check.listOf("text", "reasoning", "tool"),
+  deltas: check.listOf("text", "reasoning", "tool", "output"),
 };
 
 /** A system prompt in its short or its long form. A blank one is none, which a call can use to leave out the default. */

@@ -79,6 +79,14 @@ export type {
 export type { Growing, ObjectStream } from "./object-stream.ts";
 export { check, type OptionCheck, validateOptions } from "./options.ts";
 export {
+  type InputSchema,
+  Prompt,
+  type PromptConstructor,
+  type PromptContext,
+  type PromptJSON,
+  type PromptOptions,
+} from "./prompt/index.ts";
+export {
   type MiddyMiddleware,
   type MiddyRequest,
   providerMiddleware,

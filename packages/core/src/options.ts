@@ -60,6 +60,13 @@ export const check = {
       (value) =>
         Array.isArray(value) && value.every((item) => allowed.includes(item)),
     ),
+  recordOf: (item: OptionCheck, description: string) =>
+    expecting(
+      description,
+      (value) =>
+        isObject(value) &&
+        Object.values(Object(value)).every((each) => item(each) === undefined),
+    ),
   oneOf: (...allowed: readonly unknown[]) =>
     expecting(`one of ${allowed.map(String).join(", ")}`, (value) =>
       allowed.includes(value),

@@ -1,5 +1,6 @@
 import type { ModelInfo, ModelRequest, OutputMode } from "@lambdallm/core";
 import { nativeSchema } from "./native-schema.ts";
+import type { OutputRequest } from "./request-output.ts";
 
 const RUNGS: readonly OutputMode[] = ["native", "tool", "auto-tool", "prompt"];
 
@@ -15,52 +16,46 @@ const REFUSALS: readonly (readonly [RegExp, refuses: readonly OutputMode[]])[] =
 const SCHEMA_REFUSAL =
   /compiled grammar is too large|property '[^']*' is not supported|schema/i;
 
-/** Modes by `region/model id`, as the service has answered so far. */
-const verdicts = new Map<string, OutputMode>();
+/** Refused modes by `region/model id`, as the service has answered so far. */
+const verdicts = new Map<string, Set<OutputMode>>();
 
 /**
- * Which mode works for which model, as this process has learnt: keys are `region/model id`, with `/stream` for streams.
- * Give it to `bedrock({ outputModes })` to spare a new process the refusals.
+ * Which modes the service has refused for which model, as this process has learnt: keys are `region/model id`, with
+ * `/stream` for streams. Give it to `bedrock({ refusedOutputModes })` to spare a new process the refusals.
  */
-export function outputModes(): Record<string, OutputMode> {
-  return Object.fromEntries(verdicts);
+export function refusedOutputModes(): Record<string, OutputMode[]> {
+  return Object.fromEntries(
+    Array.from(verdicts, ([key, modes]) => [key, [...modes]]),
+  );
 }
 
-export function presetOutputModes(
-  modes: Readonly<Record<string, OutputMode>>,
+export function presetRefusedModes(
+  refused: Readonly<Record<string, readonly OutputMode[]>>,
 ): void {
-  for (const [key, mode] of Object.entries(modes)) verdicts.set(key, mode);
+  for (const [key, modes] of Object.entries(refused)) remember(key, modes);
+}
+
+function remember(key: string, modes: readonly OutputMode[]): void {
+  verdicts.set(key, new Set([...(verdicts.get(key) ?? []), ...modes]));
 }
 
 /** The way down from the best mode that a model may have; remembers what the service refuses. */
 export class Ladder {
   readonly #key: string;
-  readonly #rungs: OutputMode[];
+  #rungs: readonly OutputMode[];
 
-  constructor(
-    request: ModelRequest & {
-      readonly output: NonNullable<ModelRequest["output"]>;
-    },
-    model: {
-      readonly modelId: string;
-      readonly region: string;
-      readonly info: ModelInfo | undefined;
-    },
-  ) {
+  constructor(request: OutputRequest, model: OutputModel) {
+    const { modelId, region, info } = model;
     const streaming = request.onDelta !== undefined;
-    this.#key = `${model.region}/${model.modelId}${streaming ? "/stream" : ""}`;
-    const known = verdicts.get(this.#key);
-    const able = RUNGS.filter((mode) => can(mode, model.info, streaming));
-    const start = known ?? able[0] ?? "prompt";
-    this.#rungs = RUNGS.slice(RUNGS.indexOf(start)).filter(
-      (mode) => able.includes(mode) || mode === start,
+    this.#key = `${region}/${modelId}${streaming ? "/stream" : ""}`;
+    const refused = verdicts.get(this.#key);
+    this.#rungs = RUNGS.filter(
+      (mode) => !refused?.has(mode) && can(mode, request, info, streaming),
     );
-    if (nativeSchema(request.output.schema) === undefined)
-      this.#skip(["native"]);
-    if (isThinking(request)) this.#skip(["tool"]);
   }
 
   get mode(): OutputMode {
+    // The last rung is always there.
     return this.#rungs[0] ?? "prompt";
   }
 
@@ -72,34 +67,38 @@ export class Ladder {
     );
     const ofSchema = mode !== "prompt" && SCHEMA_REFUSAL.test(message);
     if (refusal === undefined && !ofSchema) return false;
-    this.#skip(refusal?.[1] ?? [mode]);
+    const [, modes] = refusal ?? [undefined, [mode]];
+    this.#rungs = this.#rungs.filter((rung) => !modes.includes(rung));
     // A schema that one grammar cannot hold says nothing of the next one.
-    if (refusal !== undefined) verdicts.set(this.#key, this.mode);
+    if (refusal !== undefined) remember(this.#key, modes);
     return true;
   }
+}
 
-  #skip(modes: readonly OutputMode[]): void {
-    const left = this.#rungs.filter((mode) => !modes.includes(mode));
-    this.#rungs.splice(
-      0,
-      this.#rungs.length,
-      ...(left.length > 0 ? left : (["prompt"] as const)),
-    );
-  }
+interface OutputModel {
+  readonly modelId: string;
+  readonly region: string;
+  readonly info: ModelInfo | undefined;
 }
 
 function can(
   mode: OutputMode,
+  request: OutputRequest,
   info: ModelInfo | undefined,
   streaming: boolean,
 ): boolean {
+  const tools = (streaming ? info?.streamingTools : info?.tools) !== false;
   switch (mode) {
     case "native":
-      return info?.nativeStructuredOutput === true;
+      return (
+        info?.nativeStructuredOutput === true &&
+        nativeSchema(request.output.schema) !== undefined
+      );
     case "tool":
+      return tools && !isThinking(request);
     case "auto-tool":
-      return (streaming ? info?.streamingTools : info?.tools) !== false;
-    default:
+      return tools;
+    case "prompt":
       return true;
   }
 }
