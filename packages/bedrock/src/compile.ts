@@ -182,6 +182,13 @@ function inferenceConfig(
   return Object.keys(config).length > 0 ? config : undefined;
 }
 
+const TOOL_KINDS = new Set([
+  "toolSpec",
+  "systemTool",
+  "cachePoint",
+  "$unknown",
+]);
+
 function toolConfig(
   { tools = [], toolChoice, messages }: ModelRequest,
   info: ModelInfo | undefined,
@@ -189,6 +196,11 @@ function toolConfig(
   // Nova caches, but not its tools.
   const caching =
     info?.promptCaching !== false && !info?.id.startsWith("amazon.nova");
+  for (const [index, tool] of tools.entries())
+    if (!Object.keys(tool).some((key) => TOOL_KINDS.has(key)))
+      throw new ConfigurationError(
+        `tools[${index}] must be { toolSpec: { name, description, inputSchema: { json } } }, as in Bedrock's Converse API.`,
+      );
   if (tools.length > 0)
     return {
       tools: caching ? tools : withoutCachePoints(tools),

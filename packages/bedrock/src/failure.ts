@@ -50,6 +50,15 @@ function retryAfterMs(
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
+const LONGEST_MESSAGE = 300;
+
+/** The service's words for the log, without the values that it quotes: they can be parts of the prompt. */
+function said(message: string): string {
+  return message
+    .replace(/(['"`])(?:(?!\1).){41,}\1/gs, "$1...$1")
+    .slice(0, LONGEST_MESSAGE);
+}
+
 export interface CallFacts {
   readonly model: string;
   readonly region: string;
@@ -88,6 +97,8 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
         error.name === "Error"
           ? (networkCode(error) ?? error.name)
           : error.name,
+      ...(status !== undefined &&
+        status >= 400 && { serviceMessage: said(error.message) }),
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),

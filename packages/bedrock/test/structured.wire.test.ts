@@ -371,7 +371,7 @@ describe("Modes give way to what the request says", () => {
     const { output } = await converse({
       tools: [{ cachePoint: { type: "default" } }, named],
     });
-    expect(output).toEqual({ mode: "tool", text: '{"n":1}', value: { n: 1 } });
+    expect(output).toEqual({ mode: "tool", value: { n: 1 } });
     expect(JSON.stringify(bodyOf(local))).toContain('"answer_"');
   });
 
@@ -417,6 +417,117 @@ describe("Modes give way to what the request says", () => {
       }),
     ).rejects.toBe(mine);
     expect(local.requests).toHaveLength(1);
+  });
+});
+
+describe("A request for a shape through converse", () => {
+  const ask = (
+    schema: object,
+    model: string,
+    more: Partial<ConverseRequest> = {},
+  ) =>
+    inRegion(
+      (context) =>
+        context.converse({
+          messages: [{ role: "user", content: [{ text: "Go" }] }],
+          output: { schema },
+          ...more,
+        }),
+      model,
+    );
+
+  test.each(["#/$defs/none", "#/properties/n/$ref/x"])(
+    "takes a schema whose reference %s leads nowhere to the next mode",
+    async ($ref) => {
+      respond = answering({ n: 1 });
+      await ask(object({ n: { $ref } }), nativeModel);
+      expect(bodyOf(local)).toHaveProperty("toolConfig");
+    },
+  );
+
+  test("says when a tool is none", async () => {
+    const error = await failureOf(
+      ask(object({ n: integer }), toolModel, {
+        tools: [{ name: "f" } as never],
+      }),
+    );
+    expect(error.message).toContain("tools[0] must be { toolSpec:");
+  });
+
+  test("moves the references of a choice at the top", async () => {
+    respond = answering({ value: 5 });
+    const schema = {
+      anyOf: [{ type: "string" }, { $ref: "#/$defs/n" }],
+      $defs: { n: integer },
+    };
+    expect((await ask(schema, toolModel)).output).toMatchObject({ value: 5 });
+    expect(sentSchema()).toMatchObject({
+      properties: {
+        value: {
+          anyOf: [{ type: "string" }, { $ref: "#/properties/value/$defs/n" }],
+        },
+      },
+    });
+  });
+
+  test("keeps the text of arguments that broke off", async () => {
+    respond = () => ({
+      content: [],
+      rawEvents: [
+        {
+          type: "contentBlockStart",
+          payload: {
+            contentBlockIndex: 0,
+            start: { toolUse: { toolUseId: "1", name: "answer" } },
+          },
+        },
+        {
+          type: "contentBlockDelta",
+          payload: {
+            contentBlockIndex: 0,
+            delta: { toolUse: { input: '{"n":' } },
+          },
+        },
+        { type: "messageStop", payload: { stopReason: "tool_use" } },
+      ],
+    });
+    const { output } = await ask(object({ n: integer }), toolModel, {
+      onDelta: () => {},
+    });
+    expect(output).toEqual({ mode: "tool", text: '{"n":' });
+  });
+});
+
+describe("Room for an answer", () => {
+  const cut: Reply = {
+    content: [{ text: "{" }],
+    stopReason: "max_tokens",
+    usage: { inputTokens: 1, outputTokens: 30 },
+  };
+  const rooms = async (model: string, maxTokens?: number) => {
+    respond = () => cut;
+    await failureOf(
+      askFor({ n: "int" }, model, maxTokens ? { maxTokens } : {}),
+    );
+    return local.requests.map(
+      ({ body }) =>
+        (body as { inferenceConfig?: { maxTokens: number } }).inferenceConfig
+          ?.maxTokens,
+    );
+  };
+
+  test("grows from what was used when no limit was set", async () => {
+    expect(await rooms(promptModel)).toEqual([undefined, 120]);
+  });
+
+  test("grows to what the model has, and not beyond", async () => {
+    expect(await rooms(promptModel, 1_000)).toEqual([1_000, 2_048]);
+    local.reset();
+    expect(await rooms(promptModel, 2_048)).toEqual([2_048]);
+  });
+
+  test("grows fourfold for a model that nobody knows", async () => {
+    expect(await rooms("my.model", 10)).toEqual([10, 40]);
   });
 });
 
@@ -533,6 +644,20 @@ describe("Streams of an object", () => {
     await expect(local.requests[0]?.closed).resolves.toMatchObject({
       byClient: true,
     });
+  });
+
+  test("prose before the JSON shows nothing yet", async () => {
+    respond = () => ({
+      content: [{ text: `Here: ${text}` }],
+      chunks: ["Here", ": ", text],
+    });
+    const states = await inRegion(async (context) => {
+      const states: unknown[] = [];
+      for await (const state of context.streamStructured("Go", schema))
+        states.push(state);
+      return states;
+    }, promptModel);
+    expect(states.at(-1)).toEqual(JSON.parse(text));
   });
 
   test("other kinds of pieces are still told apart", async () => {

@@ -11,6 +11,8 @@ export function checkMessages(
   const refuse = (what: string): never => {
     throw new ConfigurationError(`${method}: ${what}`);
   };
+  if (!Array.isArray(messages))
+    refuse("messages must be an array of { role, content }.");
   if (messages.length === 0) refuse("messages is empty.");
   for (const [index, message] of messages.entries()) {
     const { role, content }: { role?: unknown; content?: unknown } =

@@ -77,14 +77,15 @@ interface NoVariables {
 }
 
 /** The arguments after a prompt: the variables that its template needs, then the options. */
-export type PromptArguments<Prompt, Options = CallOptions> =
-  Prompt extends PromptSource<infer Values>
-    ? Record<string, never> extends Values
-      ? [variables?: Values | undefined, options?: Options]
-      : [variables: Values, options?: Options]
-    : Prompt extends string
-      ? TemplateArguments<Prompt, Options>
-      : never;
+export type PromptArguments<Prompt, Options = CallOptions> = Prompt extends {
+  format(variables: infer Values): string;
+}
+  ? Record<string, never> extends Values
+    ? [variables?: Values | undefined, options?: Options]
+    : [variables: Values, options?: Options]
+  : Prompt extends string
+    ? TemplateArguments<Prompt, Options>
+    : never;
 
 type TemplateArguments<
   Template extends string,
@@ -257,7 +258,7 @@ export function createContext(invocation: Invocation): LLMContext {
     const { stopReason } = response;
     if (stopReason === "timeout")
       throw new InvocationTimeoutError(
-        "The time was over before the model had answered.",
+        `The model ${response.model} had not answered when the time was over: raise the function's timeout, lower maxTokens, or choose a faster model.`,
         response,
       );
     if (
@@ -285,7 +286,7 @@ export function createContext(invocation: Invocation): LLMContext {
 
   const converseRequest = (method: string, given: ConverseRequest) => {
     validateOptions(method, converseChecks, given);
-    if (given.messages.length > 0 || !given.bedrock?.promptVariables)
+    if (given.messages?.length !== 0 || !given.bedrock?.promptVariables)
       checkMessages(method, given.messages);
     return toRequest(given);
   };

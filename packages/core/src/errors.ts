@@ -121,6 +121,8 @@ export interface ModelFailure {
   readonly retryAfterMs?: number;
   /** The service's own name of the error, such as `ThrottlingException`. */
   readonly serviceError?: string;
+  /** What the service said, without what it may quote of the request. */
+  readonly serviceMessage?: string;
   readonly httpStatusCode?: number;
   readonly requestId?: string;
   /** What had arrived before the failure; usage is estimated. */
@@ -137,6 +139,7 @@ export class ModelInvocationError extends LambdaLLMError {
   readonly billed: "none" | "partial" | "unknown";
   declare readonly retryAfterMs?: number;
   declare readonly serviceError?: string;
+  declare readonly serviceMessage?: string;
   declare readonly httpStatusCode?: number;
   declare readonly requestId?: string;
   /** What had arrived before the failure. Not enumerable: it holds the model's text. */

@@ -100,6 +100,7 @@ export {
   type SchemaPair,
   type Shorthand,
   type StandardSchemaWithJson,
+  withoutProto,
 } from "./schema/index.ts";
 export {
   formatTemplate,

@@ -111,7 +111,11 @@ export class Invocation {
    * @throws {ConfigurationError} for a second one in the stage `retry`: two retry layers multiply their attempts.
    */
   intercept(stage: Stage, name: string, intercept: Interceptor): void {
-    const interceptors = this.#stages[stage];
+    const interceptors: NamedInterceptor[] | undefined = this.#stages[stage];
+    if (interceptors === undefined || typeof intercept !== "function")
+      throw new ConfigurationError(
+        'intercept takes a stage ("call", "retry" or "attempt"), a name and a function.',
+      );
     const present = interceptors[0];
     if (stage === "retry" && present !== undefined)
       throw new ConfigurationError(
@@ -210,9 +214,15 @@ export class Invocation {
   #pipeline(attempt: CallModel): CallModel {
     let next = attempt;
     for (const stage of ["attempt", "retry", "call"] as const)
-      for (const { intercept } of this.#interceptors(stage).reverse()) {
+      for (const { name, intercept } of this.#interceptors(stage).reverse()) {
         const inner = next;
-        next = (request) => intercept(request, inner);
+        next = async (request) => {
+          const response: unknown = await intercept(request, inner);
+          if (isResponse(response)) return response;
+          throw new ConfigurationError(
+            `The interceptor "${name}" did not return a response: return what next(request) gives.`,
+          );
+        };
       }
     return next;
   }
@@ -301,6 +311,10 @@ export class Invocation {
 
   async #finish(): Promise<void> {
     if (this.#inFlight.size > 0) {
+      warn(
+        "Model calls were aborted because the invocation ended",
+        `${this.#inFlight.size} were still running; await them`,
+      );
       const reason = new DOMException(
         "The invocation has ended.",
         "AbortError",
@@ -315,6 +329,10 @@ export class Invocation {
         warn("A finalizer failed", error);
       }
   }
+}
+
+function isResponse(value: unknown): value is ModelResponse {
+  return typeof value === "object" && value !== null && "message" in value;
 }
 
 /** Interceptors may only tighten the deadline; a looser one counts as this one. */

@@ -39,8 +39,8 @@ export type OutputMode = "native" | "tool" | "auto-tool" | "prompt";
 /** An answer to `ModelRequest.output`. It is not validated here. */
 export interface Output {
   readonly mode: OutputMode;
-  /** What the model wrote. */
-  readonly text: string;
+  /** What the model wrote; left out where it came as a value, as the input of a tool does. */
+  readonly text?: string;
   /** The JSON value in it; left out when there is none. */
   readonly value?: unknown;
 }
@@ -64,7 +64,7 @@ export interface BedrockSettings {
   >;
   readonly additionalModelRequestFields?: JsonValue;
   readonly additionalModelResponseFieldPaths?: readonly string[];
-  readonly outputConfig?: JsonValue;
+  readonly outputConfig?: { readonly [name: string]: JsonValue };
 }
 
 /** What the caller wants from a model: intent, which the provider compiles for the model at hand. */

@@ -9,6 +9,7 @@ import {
 } from "./model-call.ts";
 import {
   compileValidator,
+  extractJson,
   type OutputSchema,
   PartialJson,
   toJsonSchema,
@@ -74,7 +75,7 @@ export async function streamValue(
       /* istanbul ignore if -- it asks for output only */
       if (delta.kind !== "output") return;
       partial.push(delta.text);
-      if (partial.value !== undefined) show(() => partial.value);
+      if (partial.hasValue) show(() => partial.value);
     },
   });
   const verdict = await asked.judge(response);
@@ -104,29 +105,25 @@ class AskedValue {
     return { ...request, output: { schema: this.#json } };
   }
 
-  async judge({
-    output,
-    stopReason,
-    ...response
-  }: ModelResponse): Promise<Verdict> {
+  async judge(response: ModelResponse): Promise<Verdict> {
     // What a cut answer would parse to is not what the model meant.
-    if (wasCut({ stopReason }))
-      return { issues: [`the answer was cut (${stopReason})`] };
-    if (output !== undefined && "value" in output)
-      return this.#validate(output.value);
-    const said =
-      (output?.text ?? response.text).trim() === ""
-        ? "is empty"
-        : "is not JSON";
+    if (wasCut(response)) return { issues: ["the answer was cut"] };
+    // A provider that knows nothing of `output` may answer with JSON all the same.
+    const found = response.output ?? extractJson(response.text) ?? {};
+    if ("value" in found) return this.#validate(found.value);
+    const said = saidIn(response).trim() === "" ? "is empty" : "is not JSON";
     return { issues: [`the answer ${said}`] };
   }
 }
 
-function wasCut({ stopReason }: Pick<ModelResponse, "stopReason">): boolean {
-  return (
-    stopReason === "max_tokens" ||
-    stopReason === "model_context_window_exceeded"
-  );
+/** What the model answered, as text. */
+function saidIn({ output, text }: ModelResponse): string {
+  const value = output !== undefined && !("text" in output);
+  return value ? JSON.stringify(output.value) : text;
+}
+
+function wasCut({ stopReason }: ModelResponse): boolean {
+  return stopReason === "max_tokens";
 }
 
 function moreRoom(
@@ -139,18 +136,17 @@ function moreRoom(
     maxTokens * MORE_ROOM,
     limit ?? Number.POSITIVE_INFINITY,
   );
-  return response.stopReason === "max_tokens" && wanted > maxTokens
-    ? wanted
-    : undefined;
+  return wanted > maxTokens ? wanted : undefined;
 }
 
 /** The conversation goes on in plain text, which any model understands that a router or a fallback may choose. */
 function repaired(
   request: ModelRequest,
-  { output, text }: ModelResponse,
+  response: ModelResponse,
   issues: readonly string[],
 ): ModelRequest {
-  const said = output?.text ?? text;
+  const said = saidIn(response);
+  const complaint = `That is not a valid answer:\n${issues.map((issue) => `- ${issue}`).join("\n")}\nGive the whole answer again, corrected.`;
   return {
     ...request,
     messages: [
@@ -159,14 +155,7 @@ function repaired(
         role: "assistant",
         content: [{ text: said.trim() === "" ? "(no answer)" : said }],
       },
-      {
-        role: "user",
-        content: [
-          {
-            text: `That is not a valid answer:\n${issues.map((issue) => `- ${issue}`).join("\n")}\nGive the whole answer again, corrected.`,
-          },
-        ],
-      },
+      { role: "user", content: [{ text: complaint }] },
     ],
   };
 }
@@ -177,11 +166,10 @@ function failure(
   attempts: number,
   usage: Usage,
 ): StructuredOutputError {
-  const cut = wasCut(response);
   return new StructuredOutputError(
-    cut
+    wasCut(response)
       ? "The model's answer was cut before it was complete: give it more maxTokens, or ask for less."
       : `The model's answer does not match the schema after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}.`,
-    { issues, attempts, usage, text: response.output?.text ?? response.text },
+    { issues, attempts, usage, text: saidIn(response) },
   );
 }

@@ -73,6 +73,12 @@ const checks: readonly (readonly [
     [1, Number.MAX_SAFE_INTEGER],
   ],
   [
+    "wholeNumber",
+    check.wholeNumber,
+    "a whole number of at least 0",
+    [0, -0, 1, Number.MAX_SAFE_INTEGER],
+  ],
+  [
     "atLeastZero",
     check.atLeastZero,
     "a finite number of at least 0",
@@ -112,6 +118,18 @@ const checks: readonly (readonly [
     check.listOf("text", "tool"),
     "an array of text, tool",
     someOf.filter((value) => Array.isArray(value) && value.length === 0),
+  ],
+  [
+    "recordOf",
+    check.recordOf(check.text, "an object of texts"),
+    "an object of texts",
+    someOf.filter(
+      (value) =>
+        typeof value === "object" &&
+        value !== null &&
+        !Array.isArray(value) &&
+        Object.values(value).every((item) => typeof item === "string"),
+    ),
   ],
   ["matching", check.matching(/^\d$/, "a digit"), "a digit", ["1"]],
 ];

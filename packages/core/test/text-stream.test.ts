@@ -201,7 +201,7 @@ describe.each(middyMajors)("a text stream on %s", (_name, middy) => {
       expect(error).toBeInstanceOf(ConfigurationError);
       expect(error).toHaveProperty(
         "message",
-        "The stream has been read already: its text arrives once. Take the whole text from `(await stream.response).text`.",
+        "The stream has been read already: its pieces arrive once. Take the whole answer from `await stream.response`.",
       );
     });
   });

@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   type ContentBlock,
+  check,
   estimateRequestTokens,
   estimateTokens,
   MAX_TIMER_MS,
@@ -13,6 +14,7 @@ import {
   type StopReason,
   textOf,
   type Usage,
+  validateOptions,
   type WithLLM,
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
@@ -20,6 +22,8 @@ import type { Context as LambdaContext } from "aws-lambda";
 /** An answer in detail; a string stands for `{ text }`. */
 export interface MockAnswer {
   readonly text?: string;
+  /** A value, for `invokeStructured` and `streamStructured`: its JSON is the text. */
+  readonly value?: unknown;
   /** Blocks instead of `text`: tool calls, reasoning, images. */
   readonly content?: readonly ContentBlock[];
   /** @default "tool_use" with a tool call in `content`, else "end_turn" */
@@ -69,7 +73,9 @@ export class MockProvider implements Provider {
   readonly #last: MockResponse;
 
   /** @throws {ConfigurationError} when `responses` is empty. */
-  constructor({ responses = ["Mock response"] }: MockProviderOptions = {}) {
+  constructor(options: MockProviderOptions = {}) {
+    validateOptions("MockProvider", { responses: check.array }, options);
+    const { responses = ["Mock response"] } = options;
     const last = responses.at(-1);
     if (last === undefined)
       throw new ConfigurationError(
@@ -127,7 +133,8 @@ class MockAttempt {
 
   async answer(answer: MockAnswer): Promise<ProviderResponse> {
     const { delayMs = 0, pieceDelayMs = 0, usage, error } = answer;
-    const text = answer.text ?? answer.pieces?.join("") ?? "";
+    const json = "value" in answer ? JSON.stringify(answer.value) : undefined;
+    const text = json ?? answer.text ?? answer.pieces?.join("") ?? "";
     const content = answer.content ?? (text === "" ? [] : [{ text }]);
     if (!(await this.#wait(delayMs))) return this.#respond([], "timeout");
     if (this.#request.onDelta) {
@@ -139,7 +146,8 @@ class MockAttempt {
             "timeout",
           );
         received += piece;
-        this.#request.onDelta({ kind: "text", text: piece });
+        const kind = this.#request.output ? "output" : "text";
+        this.#request.onDelta({ kind, text: piece });
       }
       for (const block of content) this.#showBlock(block);
     }

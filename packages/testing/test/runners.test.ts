@@ -25,7 +25,7 @@ function install(name: string): void {
   const target = join(folder, "node_modules", "@lambdallm", name);
   mkdirSync(join(target, "dist"), { recursive: true });
   cpSync(join(source, "package.json"), join(target, "package.json"));
-  for (const file of globSync("*.ts", { cwd: join(source, "src") })) {
+  for (const file of globSync("**/*.ts", { cwd: join(source, "src") })) {
     const { outputText } = ts.transpileModule(
       readFileSync(join(source, "src", file), "utf8"),
       {
@@ -38,10 +38,9 @@ function install(name: string): void {
         },
       },
     );
-    writeFileSync(
-      join(target, "dist", file.replace(/\.ts$/, ".js")),
-      outputText,
-    );
+    const output = join(target, "dist", file.replace(/\.ts$/, ".js"));
+    mkdirSync(dirname(output), { recursive: true });
+    writeFileSync(output, outputText);
   }
 }
 

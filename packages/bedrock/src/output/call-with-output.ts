@@ -50,9 +50,7 @@ function refusalOf(error: unknown): string {
   if (!ModelInvocationError.isInstance(error)) return "";
   const { reason, cause } = error;
   const refused = reason === "capability" || reason === "invalid-request";
-  return refused && cause instanceof Object && "message" in cause
-    ? String(cause.message)
-    : "";
+  return refused ? String(Reflect.get(Object(cause), "message")) : "";
 }
 
 /** Shows the JSON text of the answer as `output`, whichever kind of piece carries it in this mode. */

@@ -55,8 +55,8 @@ export class Ladder {
   }
 
   get mode(): OutputMode {
-    // The last rung is always there.
-    return this.#rungs[0] ?? "prompt";
+    // The last rung is always there: no refusal is about it.
+    return this.#rungs[0] as OutputMode;
   }
 
   /** Steps down when the error is a refusal of this mode; false when it is about something else. */

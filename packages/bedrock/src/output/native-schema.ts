@@ -59,8 +59,8 @@ export function nativeSchema(schema: object): string | undefined {
   try {
     refuseRecursion(schema);
     text = JSON.stringify(subset(wrap(schema)));
-  } catch (error) {
-    if (!(error instanceof BeyondSubset)) throw error;
+  } catch {
+    // It cannot be said, and the next mode takes any schema.
   }
   texts.set(schema, { text });
   return text;
@@ -125,15 +125,18 @@ function close(schema: Schema, result: Schema): void {
 
 /** Follows the references; a chain that comes back to itself, or that leaves the schema, is beyond the subset. */
 function refuseRecursion(root: object): void {
+  const harmless = new Set<string>();
   const visit = (schema: unknown, path: ReadonlySet<string>): void => {
     if (Array.isArray(schema)) for (const part of schema) visit(part, path);
     if (!isObject(schema)) return;
     for (const [key, value] of Object.entries(schema)) {
       if (key === "$ref") {
         const target = String(value);
+        if (harmless.has(target)) continue;
         if (path.has(target) || !target.startsWith("#/"))
           throw new BeyondSubset();
         visit(at(root, target), new Set([...path, target]));
+        harmless.add(target);
       } else if (
         key !== "$defs" &&
         key !== "definitions" &&

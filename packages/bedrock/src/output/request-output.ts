@@ -51,18 +51,16 @@ export function withOutput(
   }
 }
 
-function nativeConfig(request: OutputRequest): JsonValue {
+function nativeConfig(request: OutputRequest) {
   const { bedrock, output } = request;
-  const own = bedrock?.outputConfig;
   return {
-    ...(typeof own === "object" && own !== null && !Array.isArray(own)
-      ? own
-      : undefined),
+    ...bedrock?.outputConfig,
     textFormat: {
       type: "json_schema",
       structure: {
         jsonSchema: {
-          schema: nativeSchema(output.schema) ?? "",
+          // This mode is on the ladder only for a schema that has one.
+          schema: nativeSchema(output.schema) as string,
           name: outputName(request),
         },
       },

@@ -4,6 +4,7 @@ import {
   type Output,
   type OutputMode,
   textOf,
+  withoutProto,
 } from "@lambdallm/core";
 import type { OutputRequest } from "./request-output.ts";
 import { outputName } from "./request-output.ts";
@@ -23,7 +24,7 @@ export function outputOf(
       // Input whose JSON broke off is kept as text.
       return typeof input === "string"
         ? { mode, text: input }
-        : { mode, text: JSON.stringify(input), value: unwrap(schema, input) };
+        : { mode, value: unwrap(schema, withoutProto(input)) };
     }
   if (content.some((block) => "toolUse" in block)) return undefined;
   const text = textOf(content);
