@@ -49,6 +49,18 @@ describe("refused with a ValidationException:", () => {
   test.each<[string, string, object, string]>([
     ["no messages", HAIKU, {}, "The messages field is empty"],
     [
+      "a tool that is none",
+      HAIKU,
+      { messages: HI, toolConfig: { tools: [{}] } },
+      "The Tool object at toolConfig.tools.0 must set one of",
+    ],
+    [
+      "an image of a kind that does not exist",
+      HAIKU,
+      { messages: [user({ image: { format: "jpg", source: { bytes: "" } } })] },
+      "Value 'jpg' at 'messages.0.content.0.image.format'",
+    ],
+    [
       "a conversation that begins with the assistant",
       HAIKU,
       { messages: [assistant({ text: "x" })] },

@@ -6,6 +6,8 @@ interface Circumstances {
   readonly hasTools: boolean;
 }
 
+const IMAGE_FORMATS = ["png", "jpeg", "gif", "webp"];
+
 /** Refuses conversations that no model takes. */
 export function validateMessages(
   messages: readonly unknown[],
@@ -45,6 +47,11 @@ function validateMessage(
     if (!isObject(block) || Object.keys(block).length !== 1)
       refuse(
         `The ContentBlock object at ${path}.content.${index} must set one of the following keys: text, image, document, video, audio, toolUse, toolResult, guardContent, cachePoint, reasoningContent, citationsContent, searchResult.`,
+      );
+    const format = stringAt(member(block, "image"), "format");
+    if (format !== undefined && !IMAGE_FORMATS.includes(format))
+      refuse(
+        `1 validation error detected: Value '${format}' at '${path}.content.${index}.image.format' failed to satisfy constraint: Member must satisfy enum value set: [${IMAGE_FORMATS.join(", ")}]`,
       );
     if (isClaude && stringAt(block, "text")?.trim() === "")
       refuse(

@@ -60,7 +60,14 @@ function validateTool(
   model: KnownModel,
 ): void {
   const spec = objectAt(tool, "toolSpec");
-  if (spec === undefined) return;
+  if (spec === undefined) {
+    // What the SDK drops of a tool that has another shape leaves an empty object.
+    if (Object.keys(Object(tool)).length === 0)
+      refuse(
+        `The Tool object at toolConfig.tools.${index} must set one of the following keys: toolSpec, systemTool, cachePoint.`,
+      );
+    return;
+  }
   const name = stringAt(spec, "name") ?? "";
   if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name))
     refuse(
