@@ -10,19 +10,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { generate } from "selfsigned";
-import { bundleChild, bundleHandlers } from "./bundle.ts";
-import { handlerEnvironment, startLocalBedrock } from "./child-process.ts";
-import { measureColdStart, measureMemory, measureWarm } from "./measure.ts";
+import { bundleChild, bundleHandler } from "../shared/bundle.ts";
+import {
+  handlerEnvironment,
+  startLocalBedrock,
+} from "../shared/child-process.ts";
+import { forEachContender } from "../shared/contenders.ts";
+import {
+  measureColdStart,
+  measureMemory,
+  measureWarm,
+} from "../shared/measure.ts";
+import { partsTable } from "../shared/report.ts";
+import { environmentLine, writeSection } from "../shared/section.ts";
+import { CONTENDERS, handlerFile, type Variant } from "./contenders.ts";
+import { METHOD } from "./method.ts";
 import {
   AIMS,
   bundleRow,
   measuredRow,
   memoryTable,
-  partsTable,
   type Row,
   ratioTable,
 } from "./report.ts";
-import { environmentLine, writeSection } from "./section.ts";
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean" }, write: { type: "boolean" } },
@@ -49,12 +59,23 @@ const { private: key, cert } = await generate(
 const caFile = join(directory, "ca.pem");
 await writeFile(caFile, cert);
 
-const plain = await startLocalBedrock();
-const secure = await startLocalBedrock({ key, cert });
+const bundleVariant = (variant: Variant) =>
+  forEachContender(CONTENDERS, (contender) =>
+    bundleHandler(
+      handlerFile(contender, variant),
+      directory,
+      `${contender}-${variant}`,
+    ),
+  );
+
+const responder = new URL("respond.ts", import.meta.url);
+const plain = await startLocalBedrock(responder);
+const secure = await startLocalBedrock(responder, { key, cert });
 try {
+  const contenders = CONTENDERS;
   const bundles = {
-    call: await bundleHandlers("call", directory),
-    stream: await bundleHandlers("stream", directory),
+    call: await bundleVariant("call"),
+    stream: await bundleVariant("stream"),
   };
   const worker = await bundleChild("worker", directory);
   const starter = await bundleChild("cold-start", directory);
@@ -74,7 +95,12 @@ try {
 
   for (const [suffix, env] of transports) {
     const name = `cold start${suffix}`;
-    const setting = { program: starter, bundles: bundles.call, env };
+    const setting = {
+      contenders,
+      program: starter,
+      bundles: bundles.call,
+      env,
+    };
     const starts = await measureColdStart(setting, plan.samples);
     dropped(name, starts.disturbed, plan.samples);
     const aim = AIMS.coldStart;
@@ -87,7 +113,7 @@ try {
   const aim = AIMS.warm;
   for (const [suffix, env] of transports) {
     const name = `call${suffix}`;
-    const setting = { program: worker, bundles: bundles.call, env };
+    const setting = { contenders, program: worker, bundles: bundles.call, env };
     const { rounds, calls } = plan;
     const one = { rounds, calls, inFlight: 1, warmUpCalls };
     const warm = await measureWarm(setting, one);
@@ -109,7 +135,12 @@ try {
 
   for (const [suffix, env] of transports) {
     const name = `stream of 20 deltas${suffix}`;
-    const setting = { program: worker, bundles: bundles.stream, env };
+    const setting = {
+      contenders,
+      program: worker,
+      bundles: bundles.stream,
+      env,
+    };
     const { rounds, calls } = plan;
     const one = { rounds, calls, inFlight: 1, warmUpCalls };
     const warm = await measureWarm(setting, one);
@@ -126,30 +157,28 @@ try {
     [
       "call",
       await measureMemory(
-        { program: worker, bundles: bundles.call, env },
+        { contenders, program: worker, bundles: bundles.call, env },
         plan.memory,
       ),
     ],
     [
       "stream",
       await measureMemory(
-        { program: worker, bundles: bundles.stream, env },
+        { contenders, program: worker, bundles: bundles.stream, env },
         plan.memory,
       ),
     ],
   ] as const;
 
   const section = [
-    options.quick
-      ? `${environmentLine()} A quick run: few samples, so the numbers are rough.`
-      : environmentLine(),
+    environmentLine(options.quick),
     ratioTable(rows),
     `Disturbed rounds, thrown away: ${disturbed.join("; ")}.`,
-    partsTable(bundles.call),
+    partsTable(CONTENDERS, bundles.call),
     memoryTable(plan.memory, memory),
   ].join("\n\n");
   console.log(section);
-  if (options.write) await writeSection(section);
+  if (options.write) await writeSection("overhead", `${METHOD}\n\n${section}`);
 } finally {
   plain.stop();
   secure.stop();

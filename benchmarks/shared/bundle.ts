@@ -1,22 +1,22 @@
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build, type Metafile } from "esbuild";
-import {
-  type Contender,
-  forEachContender,
-  handlerFile,
-  type PerContender,
-  type Variant,
-} from "./contenders.ts";
-
-const HERE = fileURLToPath(new URL(".", import.meta.url));
+import { type BuildOptions, build, type Metafile } from "esbuild";
 
 export interface Bundle {
   /** For `import()`. */
   readonly url: string;
   readonly bytes: number;
+  /** Without what is loaded only when it is needed, which is a file of its own when the bundle is split. */
+  readonly bytesAtStart: number;
   /** Bytes by where they come from, the largest first. */
   readonly parts: ReadonlyMap<string, number>;
+}
+
+export interface BundleOptions {
+  /** A file for each `import()`. @default one file for everything */
+  readonly splitting?: boolean;
+  /** Files in place of packages. */
+  readonly alias?: Record<string, string>;
 }
 
 /** The packages whose share is shown; the first match counts, and the rest is the AWS SDK with what it brings. */
@@ -27,36 +27,51 @@ const PARTS: readonly (readonly [name: string, path: RegExp])[] = [
   ["@lambdallm/bedrock", /packages\/bedrock\/dist\//],
   ["@middy/*", /node_modules\/@middy\//],
   ["@smithy/node-http-handler", /node_modules\/@smithy\/node-http-handler\//],
-  ["the handler", /handlers\/[^/]+\.ts$/],
+  [
+    "ajv",
+    /node_modules\/(?:ajv|fast-deep-equal|fast-uri|json-schema-traverse)\//,
+  ],
+  ["yaml", /node_modules\/yaml\//],
+  ["the handler", /benchmarks\/[^/]+\/(?:handlers\/)?[^/]+\.ts$/],
 ];
 
-/** Bundles a contender as a user of Lambda would. */
-async function bundleHandler(
-  contender: Contender,
-  variant: Variant,
+const NODE_MODULE: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node24",
+  logLevel: "warning",
+};
+
+/** Bundles a handler as a user of Lambda would, into `directory/name`. */
+export async function bundleHandler(
+  handler: URL,
   directory: string,
+  name: string,
+  options: BundleOptions = {},
 ): Promise<Bundle> {
-  const outfile = join(directory, `${contender}-${variant}.mjs`);
+  const outdir = join(directory, name);
   const { metafile } = await build({
-    entryPoints: [join(HERE, handlerFile(contender, variant))],
-    outfile,
-    bundle: true,
+    ...NODE_MODULE,
+    ...options,
+    entryPoints: { index: fileURLToPath(handler) },
+    outdir,
+    outExtension: { ".js": ".mjs" },
     minify: true,
     metafile: true,
-    platform: "node",
-    format: "esm",
-    target: "node24",
     mainFields: ["module", "main"],
     // Parts of the AWS SDK are CommonJS and require Node's own modules.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
     },
-    logLevel: "warning",
   });
-  return { url: pathToFileURL(outfile).href, ...sizes(metafile) };
+  return {
+    url: pathToFileURL(join(outdir, "index.mjs")).href,
+    ...sizes(metafile),
+  };
 }
 
-function sizes(metafile: Metafile): Pick<Bundle, "bytes" | "parts"> {
+function sizes(metafile: Metafile): Omit<Bundle, "url"> {
   const parts = new Map<string, number>();
   let bytes = 0;
   for (const output of Object.values(metafile.outputs)) {
@@ -68,16 +83,26 @@ function sizes(metafile: Metafile): Pick<Bundle, "bytes" | "parts"> {
       parts.set(name, (parts.get(name) ?? 0) + bytesInOutput);
     }
   }
-  return { bytes, parts: new Map([...parts].sort(([, a], [, b]) => b - a)) };
+  return {
+    bytes,
+    bytesAtStart: bytesAtStart(metafile),
+    parts: new Map([...parts].sort(([, a], [, b]) => b - a)),
+  };
 }
 
-export function bundleHandlers(
-  variant: Variant,
-  directory: string,
-): Promise<PerContender<Bundle>> {
-  return forEachContender((contender) =>
-    bundleHandler(contender, variant, directory),
+/** The entry with the files that it imports, and that those import. */
+function bytesAtStart({ outputs }: Metafile): number {
+  const loaded = new Set(
+    Object.keys(outputs).filter((path) => path.endsWith("/index.mjs")),
   );
+  let bytes = 0;
+  for (const path of loaded) {
+    const output = outputs[path];
+    bytes += output?.bytes ?? 0;
+    for (const { kind, path: imported } of output?.imports ?? [])
+      if (kind === "import-statement") loaded.add(imported);
+  }
+  return bytes;
 }
 
 /** The programs that run the handlers are plain JavaScript too: stripping types would be part of every cold start. */
@@ -87,13 +112,9 @@ export async function bundleChild(
 ): Promise<string> {
   const outfile = join(directory, `${name}.mjs`);
   await build({
-    entryPoints: [join(HERE, `child/${name}.ts`)],
+    ...NODE_MODULE,
+    entryPoints: [fileURLToPath(new URL(`child/${name}.ts`, import.meta.url))],
     outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node24",
-    logLevel: "warning",
   });
   return outfile;
 }

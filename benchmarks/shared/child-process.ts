@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { LocalBedrockOptions } from "./child/local-bedrock.ts";
 import type { Block, BlockResult, MemoryResult } from "./child/worker.ts";
 
 /** The next message of a child, or an error if it ends instead. */
@@ -17,15 +18,16 @@ function messageOf<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** A local Bedrock that runs until `stop`. */
-export async function startLocalBedrock(tls?: {
-  readonly key: string;
-  readonly cert: string;
-}): Promise<{ readonly url: string; readonly stop: () => void }> {
+/** A local Bedrock that runs until `stop`. `responder` is a module that exports `respond`. */
+export async function startLocalBedrock(
+  responder: URL,
+  tls?: LocalBedrockOptions["tls"],
+): Promise<{ readonly url: string; readonly stop: () => void }> {
   const child = fork(
     fileURLToPath(new URL("child/local-bedrock.ts", import.meta.url)),
   );
-  child.send({ tls });
+  const options: LocalBedrockOptions = { responder: responder.href, tls };
+  child.send(options);
   const url = await messageOf<string>(child);
   return { url, stop: () => child.disconnect() };
 }
@@ -86,6 +88,9 @@ export interface ColdStart {
   /** From starting the process to its answer. */
   readonly wallMs: number;
   readonly cpuMs: number;
+  /** The handler's first call, without loading it. */
+  readonly firstCallMs: number;
+  readonly firstCallCpuMs: number;
   readonly body: string;
 }
 
@@ -109,9 +114,10 @@ export async function coldStart(
   child.kill();
   await exited;
   // Written by child/cold-start.ts.
-  const { cpuMs, statusCode, body } = JSON.parse(text) as ColdStart & {
-    readonly statusCode: number;
-  };
-  if (statusCode !== 200) throw new Error(`${statusCode}: ${body}`);
-  return { wallMs, cpuMs, body };
+  const { statusCode, ...result } = JSON.parse(text) as Omit<
+    ColdStart,
+    "wallMs"
+  > & { readonly statusCode: number };
+  if (statusCode !== 200) throw new Error(`${statusCode}: ${result.body}`);
+  return { wallMs, ...result };
 }

@@ -1,27 +1,29 @@
-export const BASELINE = "hand-written";
-export const CONTENDERS = [BASELINE, "keep-alive", "lambdallm"] as const;
-export type Contender = (typeof CONTENDERS)[number];
-
-export const VARIANTS = ["call", "stream"] as const;
-export type Variant = (typeof VARIANTS)[number];
+/** Names of what is compared; the first one is what the others are compared with. */
+export type Contenders<Name extends string> = readonly [Name, ...Name[]];
 
 /** Numbers by contender. */
-export type PerContender<T> = Readonly<Record<Contender, T>>;
+export type PerContender<Name extends string, T> = Readonly<Record<Name, T>>;
 
-export function handlerFile(contender: Contender, variant: Variant): string {
-  return `handlers/${contender}${variant === "stream" ? "-stream" : ""}.ts`;
+export function perContender<Name extends string, T>(
+  contenders: readonly Name[],
+  make: (contender: Name) => T,
+): PerContender<Name, T> {
+  const values = contenders.map((contender) => [contender, make(contender)]);
+  // One for each of them.
+  return Object.fromEntries(values) as PerContender<Name, T>;
 }
 
 /** One value for each contender, made one after the other; `first` rotates who begins. */
-export async function forEachContender<T>(
-  make: (contender: Contender) => T | Promise<T>,
+export async function forEachContender<Name extends string, T>(
+  contenders: readonly Name[],
+  make: (contender: Name) => T | Promise<T>,
   first = 0,
-): Promise<PerContender<T>> {
-  const values: Partial<Record<Contender, T>> = {};
-  for (const index of CONTENDERS.keys()) {
-    const contender = CONTENDERS[(index + first) % CONTENDERS.length];
-    if (contender !== undefined) values[contender] = await make(contender);
+): Promise<PerContender<Name, T>> {
+  const values = new Map<Name, T>();
+  for (const index of contenders.keys()) {
+    const contender = contenders[(index + first) % contenders.length];
+    if (contender !== undefined) values.set(contender, await make(contender));
   }
   // The loop has been through all of them.
-  return values as PerContender<T>;
+  return Object.fromEntries(values) as PerContender<Name, T>;
 }

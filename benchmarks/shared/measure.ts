@@ -1,23 +1,31 @@
 import type { Bundle } from "./bundle.ts";
-import { coldStart, Worker } from "./child-process.ts";
+import { type ColdStart, coldStart, Worker } from "./child-process.ts";
 import {
-  BASELINE,
-  CONTENDERS,
+  type Contenders,
   forEachContender,
   type PerContender,
+  perContender,
 } from "./contenders.ts";
-import { median, quantile, type Round, undisturbed } from "./statistics.ts";
+import {
+  median,
+  quantile,
+  type Round,
+  type Sample,
+  undisturbed,
+} from "./statistics.ts";
 
 /** Where and with what a measurement runs. */
-export interface Setting {
+export interface Setting<Name extends string> {
+  readonly contenders: Contenders<Name>;
   /** The program that loads the bundle. */
   readonly program: string;
-  readonly bundles: PerContender<Bundle>;
+  readonly bundles: PerContender<Name, Bundle>;
   readonly env: NodeJS.ProcessEnv;
 }
 
-export interface Measured {
-  readonly rounds: readonly Round[];
+export interface Measured<Name extends string> {
+  readonly contenders: Contenders<Name>;
+  readonly rounds: readonly Round<Name>[];
   /** Rounds thrown away. */
   readonly disturbed: number;
 }
@@ -40,86 +48,98 @@ export interface Memory {
 const UNMEASURED_CALLS = 5;
 
 /** Contenders that do not say the same are not comparable. */
-function mustAgree(bodies: PerContender<{ readonly body: string }>): void {
-  for (const contender of CONTENDERS)
-    if (bodies[contender].body !== bodies[BASELINE].body)
+function mustAgree<Name extends string>(
+  contenders: Contenders<Name>,
+  answers: PerContender<Name, { readonly body: string }>,
+): void {
+  const [baseline] = contenders;
+  for (const contender of contenders)
+    if (answers[contender].body !== answers[baseline].body)
       throw new Error(
-        `${contender} answered ${bodies[contender].body}, ${BASELINE} ${bodies[BASELINE].body}`,
+        `${contender} answered ${answers[contender].body}, ${baseline} ${answers[baseline].body}`,
       );
 }
 
-function measured(rounds: readonly Round[]): Measured {
-  const kept = undisturbed(rounds);
-  return { rounds: kept, disturbed: rounds.length - kept.length };
+function measured<Name extends string>(
+  contenders: Contenders<Name>,
+  rounds: readonly Round<Name>[],
+): Measured<Name> {
+  const kept = undisturbed(contenders, rounds);
+  return { contenders, rounds: kept, disturbed: rounds.length - kept.length };
 }
 
+const sampleOf = ({ body: _, ...sample }: ColdStart): Sample => sample;
+
 /** A fresh process for every sample, one contender after the other. */
-export async function measureColdStart(
-  { program, bundles, env }: Setting,
+export async function measureColdStart<Name extends string>(
+  { contenders, program, bundles, env }: Setting<Name>,
   samples: number,
-): Promise<Measured> {
-  const rounds: Round[] = [];
+): Promise<Measured<Name>> {
+  const rounds: Round<Name>[] = [];
   // The first round fills the file cache.
   for (let round = -1; round < samples; round += 1) {
     const starts = await forEachContender(
+      contenders,
       (contender) => coldStart(program, bundles[contender].url, env),
       round + 1,
     );
-    mustAgree(starts);
+    mustAgree(contenders, starts);
     if (round >= 0)
       rounds.push(
-        await forEachContender((contender) => {
-          const { wallMs, cpuMs } = starts[contender];
-          return { wallMs, cpuMs };
-        }),
+        perContender(contenders, (contender) => sampleOf(starts[contender])),
       );
   }
-  return measured(rounds);
+  return measured(contenders, rounds);
 }
 
 /** A process for each contender, all alive for the whole measurement; they take turns with a block of calls. */
-export async function measureWarm(
-  { program, bundles, env }: Setting,
+export async function measureWarm<Name extends string>(
+  { contenders, program, bundles, env }: Setting<Name>,
   plan: WarmPlan,
-): Promise<Measured> {
-  const workers = await forEachContender((contender) =>
+): Promise<Measured<Name>> {
+  const workers = await forEachContender(contenders, (contender) =>
     Worker.start(program, bundles[contender].url, env),
   );
   const { calls, inFlight, warmUpCalls } = plan;
   mustAgree(
-    await forEachContender((contender) =>
+    contenders,
+    await forEachContender(contenders, (contender) =>
       workers[contender].run(warmUpCalls, inFlight),
     ),
   );
-  const rounds: Round[] = [];
+  const rounds: Round<Name>[] = [];
   for (let round = 0; round < plan.rounds; round += 1)
     rounds.push(
-      await forEachContender(async (contender) => {
-        await workers[contender].run(UNMEASURED_CALLS);
-        const { cpuMs, wallMs, latenciesMs } = await workers[contender].run(
-          calls,
-          inFlight,
-        );
-        return {
-          wallMs,
-          cpuMs: cpuMs / calls,
-          callsPerCpuSecond: (calls / cpuMs) * 1_000,
-          p50Ms: median(latenciesMs),
-          p95Ms: quantile(latenciesMs, 0.95),
-        };
-      }, round),
+      await forEachContender(
+        contenders,
+        async (contender) => {
+          await workers[contender].run(UNMEASURED_CALLS);
+          const { cpuMs, wallMs, latenciesMs } = await workers[contender].run(
+            calls,
+            inFlight,
+          );
+          return {
+            wallMs,
+            cpuMs: cpuMs / calls,
+            callsPerCpuSecond: (calls / cpuMs) * 1_000,
+            p50Ms: median(latenciesMs),
+            p95Ms: quantile(latenciesMs, 0.95),
+          };
+        },
+        round,
+      ),
     );
-  for (const contender of CONTENDERS) workers[contender].stop();
-  return measured(rounds);
+  for (const contender of contenders) workers[contender].stop();
+  return measured(contenders, rounds);
 }
 
 /** What stays after a collection, and what has been added to it some thousand calls later. */
-export function measureMemory(
-  { program, bundles, env }: Setting,
+export function measureMemory<Name extends string>(
+  { contenders, program, bundles, env }: Setting<Name>,
   calls: readonly [first: number, last: number],
-): Promise<PerContender<Memory>> {
+): Promise<PerContender<Name, Memory>> {
   const [first, last] = calls;
-  return forEachContender(async (contender) => {
+  return forEachContender(contenders, async (contender) => {
     const worker = await Worker.start(program, bundles[contender].url, env);
     await worker.run(first);
     const { rss, heapUsed } = await worker.memory();

@@ -1,4 +1,8 @@
-import { BASELINE, CONTENDERS, type PerContender } from "./contenders.ts";
+import {
+  type Contenders,
+  type PerContender,
+  perContender,
+} from "./contenders.ts";
 
 /** What one contender did in one round. */
 export interface Sample {
@@ -6,14 +10,14 @@ export interface Sample {
   readonly [metric: string]: number;
 }
 
-export type Round = PerContender<Sample>;
+export type Round<Name extends string> = PerContender<Name, Sample>;
 
 /** A round takes this much longer than usual when something else used the machine. */
 const DISTURBED = 1.5;
 
 export interface Figure {
   readonly median: number;
-  /** Median of the rounds' ratios to the baseline, and their quartiles. */
+  /** Median of the rounds' ratios to the first contender, and their quartiles. */
   readonly ratio: number;
   readonly low: number;
   readonly high: number;
@@ -34,26 +38,34 @@ export const median = (values: readonly number[]): number =>
  * The rounds in which no contender took longer than 1.5 times its own median: a disturbed round is thrown away for
  * all of them, whoever it hit.
  */
-export function undisturbed(rounds: readonly Round[]): readonly Round[] {
+export function undisturbed<Name extends string>(
+  contenders: readonly Name[],
+  rounds: readonly Round<Name>[],
+): readonly Round<Name>[] {
+  const limits = perContender(
+    contenders,
+    (contender) =>
+      DISTURBED * median(rounds.map((round) => round[contender].wallMs)),
+  );
   return rounds.filter((round) =>
-    CONTENDERS.every(
-      (contender) =>
-        round[contender].wallMs <=
-        DISTURBED * median(rounds.map((other) => other[contender].wallMs)),
+    contenders.every(
+      (contender) => round[contender].wallMs <= limits[contender],
     ),
   );
 }
 
 /** Ratios are taken within a round, because the machine is not equally fast in all of them. */
-export function figures(
-  rounds: readonly Round[],
+export function figures<Name extends string>(
+  contenders: Contenders<Name>,
+  rounds: readonly Round<Name>[],
   metric: string,
-): PerContender<Figure> {
-  const figureOf = (contender: keyof Round): Figure => {
+): PerContender<Name, Figure> {
+  const [baseline] = contenders;
+  return perContender(contenders, (contender) => {
     const values = rounds.map((round) => round[contender][metric] ?? NaN);
     const ratios = rounds.map(
       (round, index) =>
-        (values[index] ?? NaN) / (round[BASELINE][metric] ?? NaN),
+        (values[index] ?? NaN) / (round[baseline][metric] ?? NaN),
     );
     return {
       median: median(values),
@@ -61,10 +73,5 @@ export function figures(
       low: quantile(ratios, 0.25),
       high: quantile(ratios, 0.75),
     };
-  };
-  return {
-    "hand-written": figureOf("hand-written"),
-    "keep-alive": figureOf("keep-alive"),
-    lambdallm: figureOf("lambdallm"),
-  };
+  });
 }

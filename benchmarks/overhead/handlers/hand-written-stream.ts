@@ -6,7 +6,7 @@ import {
 import middy from "@middy/core";
 import httpErrorHandler from "@middy/http-error-handler";
 import httpJsonBodyParser from "@middy/http-json-body-parser";
-import type { SummaryEvent } from "../event.ts";
+import type { SummaryEvent } from "../../shared/event.ts";
 
 const client = new BedrockRuntimeClient({});
 

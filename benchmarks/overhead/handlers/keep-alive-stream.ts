@@ -7,7 +7,7 @@ import middy from "@middy/core";
 import httpErrorHandler from "@middy/http-error-handler";
 import httpJsonBodyParser from "@middy/http-json-body-parser";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import type { SummaryEvent } from "../event.ts";
+import type { SummaryEvent } from "../../shared/event.ts";
 
 const client = new BedrockRuntimeClient({
   requestHandler: new NodeHttpHandler({ connectionTimeout: 3_000 }),

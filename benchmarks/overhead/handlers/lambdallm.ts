@@ -2,7 +2,7 @@ import bedrock from "@lambdallm/bedrock";
 import middy from "@middy/core";
 import httpErrorHandler from "@middy/http-error-handler";
 import httpJsonBodyParser from "@middy/http-json-body-parser";
-import type { SummaryEvent } from "../event.ts";
+import type { SummaryEvent } from "../../shared/event.ts";
 
 export const handler = middy<SummaryEvent>()
   .use(httpErrorHandler())

@@ -1,0 +1,3 @@
+import { forcedTool } from "./sdk.ts";
+
+export const handler = forcedTool((input) => input);
