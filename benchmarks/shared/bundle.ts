@@ -15,6 +15,8 @@ export interface Bundle {
 export interface BundleOptions {
   /** A file for each `import()`. @default one file for everything */
   readonly splitting?: boolean;
+  /** Packages that the handler's user has not installed. */
+  readonly external?: string[];
   /** Files in place of packages. */
   readonly alias?: Record<string, string>;
 }

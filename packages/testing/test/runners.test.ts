@@ -45,8 +45,8 @@ function install(name: string): void {
 }
 
 /** A project of this folder's fixtures, with a Middy of its own. */
-function project(fixture: string, middy: string): string {
-  const target = join(folder, fixture);
+function project(fixture: string, middy: string, name = fixture): string {
+  const target = join(folder, name);
   cpSync(join(root, "packages/testing/test/fixtures", fixture), target, {
     recursive: true,
   });
@@ -79,6 +79,22 @@ beforeAll(() => {
 
 afterAll(() => {
   rmSync(folder, { recursive: true });
+});
+
+test("structured output says which package to install where ajv is missing", async () => {
+  const { output } = await node(
+    project("node-test", "middy7", "without-ajv"),
+    "--input-type=module",
+    "--eval",
+    `import middy from "@middy/core";
+     import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+     const handler = middy().use(new MockProvider().middleware()).handler(async (event, context) =>
+       context.invokeStructured("Go", { title: "string" }));
+     await handler({}, new MockLambdaContext()).catch((error) => console.log(error.message));`,
+  );
+  expect(output).toContain(
+    'Validation by a JSON Schema needs the package "ajv": npm install ajv.',
+  );
 });
 
 describe("mockModel needs no module mocks", () => {

@@ -23,7 +23,7 @@ import type {
 import { variablesOf } from "./variables-of.ts";
 
 /**
- * A template with its schemas and settings. It does not change: another one is made with `new Prompt({ ...prompt.toJSON(),
+ * A template with its schemas and settings. It does not change: another one is made with `Prompt.fromJSON({ ...prompt.toJSON(),
  * temperature: 0 })`.
  */
 export interface Prompt<

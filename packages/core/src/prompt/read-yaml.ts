@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { Document, Scalar, visit } from "yaml";
 import { ConfigurationError } from "../errors.ts";
+import { missingPackage, namesOf } from "../optional-package.ts";
 import { reasonOf } from "./reason-of.ts";
 
 const MAX_BYTES = 1 << 20;
@@ -13,7 +14,10 @@ const MAX_ALIASES = 100;
  */
 export async function readYAML(path: string | URL): Promise<unknown> {
   const text = await readText(path);
-  const { LineCounter, parseDocument, visit } = await import("yaml");
+  const loaded = await import("yaml").catch(
+    missingPackage("yaml", "Prompt.fromYAML"),
+  );
+  const { LineCounter, parseDocument, visit } = namesOf(loaded, "visit");
   const lines = new LineCounter();
   const fail = (reason: string, offset?: number, cause?: unknown) =>
     new ConfigurationError(

@@ -1,8 +1,12 @@
 import type { Ajv2020 } from "ajv/dist/2020.js";
+import { missingPackage, namesOf } from "../optional-package.ts";
 
 /** Ajv as an instance of its own, loaded when it is first asked for. */
 export async function loadAjv(): Promise<Ajv2020> {
-  const { _, Ajv2020 } = await import("ajv/dist/2020.js");
+  const loaded = await import("ajv/dist/2020.js").catch(
+    missingPackage("ajv", "Validation by a JSON Schema"),
+  );
+  const { _, Ajv2020 } = namesOf(loaded, "Ajv2020");
   const ajv = new Ajv2020({
     allErrors: true,
     strict: false,
