@@ -65,6 +65,8 @@ const bundleVariant = (variant: Variant) =>
       handlerFile(contender, variant),
       directory,
       `${contender}-${variant}`,
+      // Optional peers, which a handler without structured output does not install.
+      { external: ["ajv", "ajv/*", "yaml"] },
     ),
   );
 

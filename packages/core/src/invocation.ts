@@ -1,3 +1,4 @@
+import type { LLMContext } from "./context.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
 import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
@@ -56,6 +57,9 @@ export class Invocation {
   readonly parent: Invocation | undefined;
   /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
   bufferMs = DEFAULT_BUFFER_MS;
+
+  /** The functions that the handler's context has. */
+  llm: LLMContext | undefined;
 
   readonly #remainingTimeMs: () => number;
   readonly #onClose: (() => void) | undefined;

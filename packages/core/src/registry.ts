@@ -64,6 +64,7 @@ export function openInvocation(
     context;
   const remainingTimeMs =
     getRemainingTimeInMillis ?? lambdaContext?.getRemainingTimeInMillis;
+  let added: readonly string[] = [];
   const invocation = new Invocation({
     ...options,
     provider: providerOverride.getStore() ?? options.provider,
@@ -73,81 +74,86 @@ export function openInvocation(
       onClose: () => {
         // Another inner chain on the same context may have come in between.
         if (invocations.get(context) !== invocation) return;
-        uninstall(context, invocation);
-        install(context, openAncestor(parent));
+        for (const name of added)
+          if (isOurs(context, name)) Reflect.deleteProperty(context, name);
+        invocations.set(context, openAncestor(parent));
       },
     }),
   });
-  const llm = createContext(invocation);
-  const added: PropertyDescriptorMap = {
-    ...(durable ? undefined : Object.getOwnPropertyDescriptors(llm)),
-    llm: { value: llm },
-  };
-  members.set(
-    invocation,
-    Object.entries(added).map(([name, descriptor]) => [
-      name,
-      shared(context, name, descriptor),
-    ]),
-  );
-  install(context, invocation);
+  invocation.llm = createContext(invocation);
+  invocations.set(context, invocation);
+  added = install(context, durable ? ["llm"] : NAMES);
   if (parent !== undefined)
     outermost(parent).addFinalizer(() => invocation.close());
   return invocation;
 }
 
-type Members = readonly (readonly [name: string, PropertyDescriptor])[];
+const MEMBERS: Readonly<Record<"llm" | keyof LLMContext, true>> = {
+  llm: true,
+  invoke: true,
+  invokeStructured: true,
+  stream: true,
+  streamStructured: true,
+  converse: true,
+  countTokens: true,
+  remainingTimeMs: true,
+  shouldCheckpoint: true,
+  totalCostUsd: true,
+  totalCost: true,
+  usage: true,
+  metrics: true,
+  getRawClient: true,
+};
+const NAMES = Object.keys(MEMBERS);
 
-/** What an invocation puts on its context. */
-const members = new WeakMap<Invocation, Members>();
-
-function membersOf(invocation: Invocation): Members {
-  // Every invocation that is opened here has them.
-  return members.get(invocation) as Members;
-}
-
-/** The functions that read our members: what else is on the context belongs to others. */
-const ours = new WeakSet<() => unknown>();
-
-function isOurs({ get }: PropertyDescriptor): boolean {
-  return get !== undefined && ours.has(get);
-}
-
-function install(context: object, invocation: Invocation): void {
-  invocations.set(context, invocation);
-  for (const [name, descriptor] of membersOf(invocation)) {
-    const existing = Object.getOwnPropertyDescriptor(context, name);
-    if (existing === undefined || isOurs(existing))
-      Object.defineProperty(context, name, descriptor);
-  }
-}
-
-function uninstall(context: object, invocation: Invocation): void {
-  for (const [name] of membersOf(invocation)) {
-    const existing = Object.getOwnPropertyDescriptor(context, name);
-    if (existing !== undefined && isOurs(existing))
-      Reflect.deleteProperty(context, name);
-  }
-}
-
-/** A member that another middleware may replace, as `@middy/cloudwatch-metrics` does with `metrics`. */
-function shared(
-  context: object,
-  name: string,
-  descriptor: PropertyDescriptor,
-): PropertyDescriptor {
-  const get = descriptor.get ?? (() => descriptor.value);
-  ours.add(get);
-  const set = (value: unknown) => {
-    Object.defineProperty(context, name, {
-      value,
+/**
+ * Made once: they read the invocation that their context belongs to at the moment. Not enumerable, so that a handler that
+ * logs its context logs what Lambda put there; and another middleware may replace one, as `@middy/cloudwatch-metrics` does
+ * with `metrics`.
+ */
+const accessors = new Map(
+  NAMES.map((name) => [
+    name,
+    {
+      get(this: object): unknown {
+        return memberOf(this, name);
+      },
+      set(this: object, value: unknown): void {
+        Object.defineProperty(this, name, {
+          value,
+          configurable: true,
+          enumerable: true,
+          writable: true,
+        });
+      },
       configurable: true,
-      enumerable: true,
-      writable: true,
-    });
-  };
-  // Not enumerable: a handler that logs its context logs what Lambda put there.
-  return { get, set, configurable: true, enumerable: false };
+      enumerable: false,
+    },
+  ]),
+);
+
+/** `self` may inherit from the Lambda context, or be a copy of it that has no invocation. */
+function memberOf(self: object | null, name: string): unknown {
+  if (self === null) return undefined;
+  const llm = invocations.get(self)?.llm;
+  if (llm === undefined) return memberOf(Object.getPrototypeOf(self), name);
+  return name === "llm" ? llm : Reflect.get(llm, name);
+}
+
+function isOurs(context: object, name: string): boolean {
+  const get = Object.getOwnPropertyDescriptor(context, name)?.get;
+  return get !== undefined && get === accessors.get(name)?.get;
+}
+
+/** Puts on the context what nobody has put there yet; returns what that was. */
+function install(context: object, names: readonly string[]): string[] {
+  const added: string[] = [];
+  for (const [name, accessor] of accessors) {
+    if (!names.includes(name) || Object.hasOwn(context, name)) continue;
+    Object.defineProperty(context, name, accessor);
+    added.push(name);
+  }
+  return added;
 }
 
 function outermost(invocation: Invocation): Invocation {

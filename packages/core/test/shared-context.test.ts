@@ -1,5 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { invocationOf, type LLMContext } from "@lambdallm/core";
+import {
+  invocationOf,
+  type LLMContext,
+  providerMiddleware,
+} from "@lambdallm/core";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { before, type HandlerContext, run } from "./support.ts";
@@ -61,6 +65,49 @@ describe.each(middyMajors)(
         },
       );
       expect(found).toBe(theirs);
+    });
+
+    test("may be inherited from, and a copy of it has nothing", async () => {
+      const found = await run(
+        middy,
+        [new MockProvider().middleware()],
+        async (context) => {
+          const heir = Object.create(context) as HandlerContext;
+          const copy = Object.defineProperties(
+            {},
+            Object.getOwnPropertyDescriptors(context),
+          ) as HandlerContext;
+          return {
+            heir: await heir.invoke("Hi"),
+            same: heir.llm === context.llm,
+            copy: copy.invoke,
+          };
+        },
+      );
+      expect(found).toEqual({
+        heir: "Mock response",
+        same: true,
+        copy: undefined,
+      });
+    });
+
+    test("gets back its own members after an inner chain, but not what was replaced there", async () => {
+      const durable = providerMiddleware({
+        provider: new MockProvider(),
+        defaults: { model: "outer.model" },
+        durable: true,
+      });
+      const found = await run(middy, [durable as never], async (context) => {
+        const chain = middy<object, unknown, Error, HandlerContext>()
+          .use(new MockProvider().middleware())
+          .handler(async (_event, own) => {
+            Object.assign(own, { metrics: theirs });
+            return own.invoke("Hi");
+          });
+        await chain({}, context);
+        return { metrics: context.metrics, invoke: context.invoke };
+      });
+      expect(found).toEqual({ metrics: theirs, invoke: undefined });
     });
 
     test("survives two inner chains at the same time; the provider that came last answers both", async () => {
