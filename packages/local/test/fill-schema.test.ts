@@ -19,6 +19,13 @@ const find = (name: string, schema: object, text: string) =>
     name
   ];
 
+test("a list of choices holds those that are mentioned", () => {
+  const items = { type: "string", enum: ["red", "green", "blue"] };
+  expect(
+    find("colors", { type: "array", items }, "I like red and blue."),
+  ).toEqual(["red", "blue"]);
+});
+
 test("a person is read from a sentence, and what is not said is left out", () => {
   const schema = object(
     {
