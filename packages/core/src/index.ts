@@ -33,16 +33,7 @@ export {
   type UnknownBlock,
   type VideoBlock,
 } from "./content.ts";
-export {
-  type CallOptions,
-  type ConverseRequest,
-  callOptionChecks,
-  type LLMContext,
-  type PromptArguments,
-  type PromptSource,
-  type StructuredOptions,
-  systemBlocks,
-} from "./context.ts";
+export { callOptionChecks, systemBlocks } from "./context.ts";
 export { type BillableCall, costOf } from "./cost.ts";
 export {
   ConfigurationError,
@@ -57,6 +48,14 @@ export {
 export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
 export type { InvocationEvents } from "./events.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
+export type {
+  CallOptions,
+  ConverseRequest,
+  LLMContext,
+  PromptArguments,
+  PromptSource,
+  StructuredOptions,
+} from "./llm-context.ts";
 export { Middleware } from "./middleware.ts";
 export { Model, type ModelConstants, type ModelId } from "./model.ts";
 export type {

@@ -1,7 +1,7 @@
-import type { LLMContext } from "./context.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
 import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
+import type { LLMContext } from "./llm-context.ts";
 import {
   type CallModel,
   type Given,

@@ -1,5 +1,5 @@
 import type { Context as LambdaContext } from "aws-lambda";
-import type { LLMContext } from "./context.ts";
+import type { LLMContext } from "./llm-context.ts";
 import type { CallModel, ModelRequest, ModelResponse } from "./model-call.ts";
 import type { MiddyMiddleware } from "./provider-middleware.ts";
 import { invocationOf } from "./registry.ts";

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createContext, type LLMContext } from "./context.ts";
+import { createContext } from "./context.ts";
 import { ConfigurationError } from "./errors.ts";
 import { Invocation, type InvocationOptions } from "./invocation.ts";
+import type { LLMContext } from "./llm-context.ts";
 import type { Provider } from "./model-call.ts";
 
 /*

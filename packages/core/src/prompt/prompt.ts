@@ -1,10 +1,10 @@
-import {
-  type CallOptions,
-  callOptionChecks,
-  type PromptSource,
-  type StructuredOptions,
-} from "../context.ts";
+import { callOptionChecks } from "../context.ts";
 import { ConfigurationError } from "../errors.ts";
+import type {
+  CallOptions,
+  PromptSource,
+  StructuredOptions,
+} from "../llm-context.ts";
 import { check, validateOptions } from "../options.ts";
 import { type OutputSchema, toJsonSchema } from "../schema/index.ts";
 import { formatTemplate, type Variables } from "../template.ts";

@@ -2,7 +2,7 @@ import type {
   CallOptions,
   PromptSource,
   StructuredOptions,
-} from "../context.ts";
+} from "../llm-context.ts";
 import type {
   InferOutput,
   JsonSchema,
