@@ -2,6 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import middy6 from "middy6";
 import middy7 from "middy7";
 import {
@@ -33,15 +34,11 @@ async function start(
 
 afterEach(() => front.close());
 
-// What a test reads from an event is its own business.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-type Anything = any;
-
 /** The event that a raw request becomes. */
 async function eventOf(
   lines: string[],
   body: string | Buffer = "",
-): Promise<Anything> {
+): Promise<APIGatewayProxyEventV2> {
   const url = await start(async (event: unknown) => event);
   const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(
@@ -138,7 +135,7 @@ describe("the event", () => {
       "GET /?__proto__=x&constructor=y HTTP/1.1",
       "host: x",
     ]);
-    expect(Object.keys(event.queryStringParameters)).toEqual([
+    expect(Object.keys(event.queryStringParameters ?? {})).toEqual([
       "__proto__",
       "constructor",
     ]);
@@ -147,12 +144,12 @@ describe("the event", () => {
 
 describe("the context", () => {
   test("has exactly the fields of the runtime, and the time that is left", async () => {
-    let context: Anything;
+    let context = {} as Context;
     const url = await start(
       async (_event: unknown, given: unknown) => {
-        context = given;
+        context = given as Context;
         return {
-          remaining: (given as Anything).getRemainingTimeInMillis.call(
+          remaining: (given as Context).getRemainingTimeInMillis.call(
             undefined,
           ),
         };
@@ -189,8 +186,7 @@ describe("the context", () => {
       process.env["AWS_LAMBDA_FUNCTION_NAME"] = "from-env";
       process.env["AWS_REGION"] = "eu-west-1";
       const url = await start(
-        async (_event: unknown, context: Anything) =>
-          context.invokedFunctionArn,
+        async (_event: unknown, context: Context) => context.invokedFunctionArn,
       );
       expect(await (await fetch(url)).json()).toBe(
         "arn:aws:lambda:eu-west-1:000000000000:function:from-env",
@@ -200,7 +196,7 @@ describe("the context", () => {
       await front.close();
       delete process.env["AWS_LAMBDA_FUNCTION_NAME"];
       const other = await start(
-        async (_event: unknown, context: Anything) => context.functionName,
+        async (_event: unknown, context: Context) => context.functionName,
       );
       expect(await (await fetch(other)).json()).toBe("local");
     } finally {
@@ -457,7 +453,7 @@ describe("a front", () => {
     const url = await start(
       middy().handler(
         // The majors' types of a handler have nothing in common.
-        (async (event: Anything) => ({
+        (async (event: APIGatewayProxyEventV2) => ({
           statusCode: 200,
           body: event.rawPath,
         })) as never,
