@@ -43,6 +43,10 @@ export class BedrockProvider implements Provider {
     this.#options = options;
   }
 
+  get region(): string | undefined {
+    return this.#configuredRegion();
+  }
+
   async call(request: ModelRequest): Promise<ProviderResponse> {
     const target = await this.#target(request.model);
     const transport = this.#transport(target.region);

@@ -101,6 +101,14 @@ export function createContext(invocation: Invocation): LLMContext {
   const promptAnswer = async (request: ModelRequest) =>
     answer(await invocation.callModel(request));
 
+  const textAnswer = (response: ModelResponse): ModelResponse => {
+    const { stopReason, text } = response;
+    const truncated = stopReason === "timeout" && text !== "";
+    return truncated && invocation.timeoutStrategy === "truncate"
+      ? response
+      : answer(response);
+  };
+
   const answer = (response: ModelResponse): ModelResponse => {
     const { stopReason } = response;
     if (stopReason === "timeout")
@@ -151,7 +159,7 @@ export function createContext(invocation: Invocation): LLMContext {
     ) {
       return invocation.track(async () => {
         const request = promptRequest("invoke", prompt, variables, options);
-        return (await promptAnswer(request)).text;
+        return textAnswer(await invocation.callModel(request)).text;
       });
     },
 
@@ -200,7 +208,7 @@ export function createContext(invocation: Invocation): LLMContext {
         });
         // A cache, or a provider that does not stream, answers without deltas.
         if (!shown && response.text !== "") onText(response.text);
-        return answer(response);
+        return textAnswer(response);
       });
     },
 

@@ -127,7 +127,17 @@ export interface ModelFailure {
   readonly requestId?: string;
   /** What had arrived before the failure; usage is estimated. */
   readonly partial?: ProviderResponse;
+  /** Every attempt of the call, when it took more than one. */
+  readonly errors?: readonly FailedAttempt[];
   readonly cause?: unknown;
+}
+
+/** One of the attempts of a call that failed. */
+export interface FailedAttempt {
+  readonly model: string;
+  /** What had been waited before it, in milliseconds. */
+  readonly waitMs: number;
+  readonly error: unknown;
 }
 
 /** A model call failed. */
@@ -142,6 +152,8 @@ export class ModelInvocationError extends LambdaLLMError {
   declare readonly serviceMessage?: string;
   declare readonly httpStatusCode?: number;
   declare readonly requestId?: string;
+  /** Every attempt of the call in order, the last one included, when it took more than one. */
+  declare readonly errors?: readonly FailedAttempt[];
   /** What had arrived before the failure. Not enumerable: it holds the model's text. */
   declare readonly partial?: ProviderResponse;
 
@@ -159,6 +171,37 @@ export class ModelInvocationError extends LambdaLLMError {
     this.billed = billed ?? "none";
     Object.assign(this, facts);
     if (partial !== undefined) hide(this, "partial", partial);
+  }
+
+  /** The same failure with other facts. */
+  with(
+    changes: Partial<ModelFailure>,
+    message = this.message,
+  ): ModelInvocationError {
+    const { reason, model, retryable, billed, partial, cause } = this;
+    const { retryAfterMs, serviceError, serviceMessage } = this;
+    const { httpStatusCode, requestId, errors } = this;
+    const facts = {
+      partial,
+      cause,
+      retryAfterMs,
+      serviceError,
+      serviceMessage,
+      httpStatusCode,
+      requestId,
+      errors,
+    };
+    const known = Object.entries(facts).filter(
+      ([, value]) => value !== undefined,
+    );
+    return new ModelInvocationError(message, {
+      reason,
+      model,
+      retryable,
+      billed,
+      ...Object.fromEntries(known),
+      ...changes,
+    });
   }
 }
 

@@ -37,6 +37,7 @@ export { callOptionChecks, systemBlocks } from "./context.ts";
 export { type BillableCall, costOf } from "./cost.ts";
 export {
   ConfigurationError,
+  type FailedAttempt,
   type FailureReason,
   GuardrailError,
   InvocationTimeoutError,
@@ -60,6 +61,7 @@ export { Middleware } from "./middleware.ts";
 export { Model, type ModelConstants, type ModelId } from "./model.ts";
 export type {
   BedrockSettings,
+  CallInfo,
   CallModel,
   Delta,
   DeltaKind,
@@ -110,3 +112,4 @@ export {
 export type { TextStream } from "./text-stream.ts";
 export { MAX_TIMER_MS } from "./timer.ts";
 export type { InvocationMetrics } from "./totals.ts";
+export { withModel } from "./with-model.ts";

@@ -1,8 +1,13 @@
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
-import { ConfigurationError, ModelInvocationError } from "./errors.ts";
+import {
+  ConfigurationError,
+  InvocationTimeoutError,
+  ModelInvocationError,
+} from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import type { LLMContext } from "./llm-context.ts";
 import {
+  type CallInfo,
   type CallModel,
   type Given,
   type Interceptor,
@@ -34,6 +39,8 @@ export interface InvocationOptions {
   readonly onClose?: () => void;
 }
 
+const INSIDE_OUT: readonly Stage[] = ["attempt", "limit", "retry", "call"];
+
 interface NamedInterceptor {
   readonly name: string;
   readonly intercept: Interceptor;
@@ -41,6 +48,9 @@ interface NamedInterceptor {
 
 /** What the invocation keeps to itself before Lambda's kill, so that an error can still be answered. */
 const ANSWER_RESERVE_MS = 500;
+
+/** How long after the deadline a call may still hang at most. */
+const LONGEST_GRACE_MS = 2_500;
 
 /** From here on `shouldCheckpoint` says yes, unless a timeout guard sets its own buffer. */
 const DEFAULT_BUFFER_MS = 5_000;
@@ -56,17 +66,23 @@ export class Invocation {
   readonly totals: Totals;
   readonly parent: Invocation | undefined;
   /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
-  bufferMs = DEFAULT_BUFFER_MS;
+  bufferMs: number;
+  /** What the caller of `invoke` and `stream` gets of an answer that the deadline cut off: an error, or its text so far. */
+  timeoutStrategy: "fail-fast" | "truncate";
+  /** The share of the budget that is left, from 0 to 1; undefined where nothing keeps a budget. */
+  budgetShareLeft: () => number | undefined;
 
   /** The functions that the handler's context has. */
   llm: LLMContext | undefined;
 
   readonly #remainingTimeMs: () => number;
   readonly #onClose: (() => void) | undefined;
+  readonly #timeoutAt: number;
   #deadline: number;
   readonly #stages: Record<Stage, NamedInterceptor[]> = {
     call: [],
     retry: [],
+    limit: [],
     attempt: [],
   };
   readonly #inFlight = new Map<AbortController, Promise<unknown>>();
@@ -84,10 +100,14 @@ export class Invocation {
     this.totals = new Totals(parent?.totals);
     this.#remainingTimeMs =
       options.remainingTimeMs ?? (() => Number.POSITIVE_INFINITY);
+    this.#timeoutAt = Date.now() + this.#remainingTimeMs();
     this.#deadline = Math.min(
-      Date.now() + this.#remainingTimeMs() - ANSWER_RESERVE_MS,
+      this.#timeoutAt - ANSWER_RESERVE_MS,
       parent?.deadline ?? Number.POSITIVE_INFINITY,
     );
+    this.bufferMs = parent?.bufferMs ?? DEFAULT_BUFFER_MS;
+    this.timeoutStrategy = parent?.timeoutStrategy ?? "fail-fast";
+    this.budgetShareLeft = () => parent?.budgetShareLeft();
   }
 
   /** When model calls stop, in epoch milliseconds; `Infinity` without a Lambda deadline. */
@@ -98,6 +118,20 @@ export class Invocation {
   /** Moves the deadline forward; a later one than the present is ignored. */
   tightenDeadline(deadline: number): void {
     if (deadline < this.#deadline) this.#deadline = deadline;
+  }
+
+  /**
+   * When what still hangs is given up, in epoch milliseconds: after the deadline, so that a model that stops there can be
+   * answered for, and early enough before Lambda's timeout.
+   */
+  get backstop(): number {
+    return this.#backstop(this.#deadline);
+  }
+
+  #backstop(deadline: number): number {
+    if (deadline === Number.POSITIVE_INFINITY) return deadline;
+    const graceMs = Math.max(0, (this.#timeoutAt - deadline) / 2);
+    return deadline + Math.min(graceMs, LONGEST_GRACE_MS);
   }
 
   /** Milliseconds until Lambda's timeout. Can be negative. */
@@ -118,7 +152,7 @@ export class Invocation {
     const interceptors: NamedInterceptor[] | undefined = this.#stages[stage];
     if (interceptors === undefined || typeof intercept !== "function")
       throw new ConfigurationError(
-        'intercept takes a stage ("call", "retry" or "attempt"), a name and a function.',
+        'intercept takes a stage ("call", "retry", "limit" or "attempt"), a name and a function.',
       );
     const present = interceptors[0];
     if (stage === "retry" && present !== undefined)
@@ -168,12 +202,29 @@ export class Invocation {
     const abort = () => controller.abort(signal?.reason);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
-    const running = run({ ...request, signal: controller.signal }).finally(
-      () => {
-        signal?.removeEventListener("abort", abort);
-        this.#inFlight.delete(controller);
-      },
-    );
+    // The provider stops at the deadline; this is for everything around it, such as a store that never answers.
+    const gaveUp = Promise.withResolvers<never>();
+    const giveUp = () => {
+      const error = new InvocationTimeoutError(
+        "The time was over, and the model call had not ended: something around it hangs.",
+      );
+      controller.abort(error);
+      gaveUp.reject(error);
+    };
+    const deadline = Math.min(request.deadline ?? Infinity, this.#deadline);
+    const patienceMs = this.#backstop(deadline) - Date.now();
+    const timer =
+      patienceMs <= MAX_TIMER_MS
+        ? setTimeout(giveUp, Math.max(0, patienceMs))
+        : undefined;
+    const running = Promise.race([
+      run({ ...request, signal: controller.signal }),
+      gaveUp.promise,
+    ]).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      this.#inFlight.delete(controller);
+    });
     this.#inFlight.set(controller, running);
     return running;
   }
@@ -201,7 +252,7 @@ export class Invocation {
     const attempts = { count: 0 };
     this.events.emit("call-start", { callId, request });
     try {
-      const answered = await this.#pipeline((asked) =>
+      const answered = await this.#pipeline({ callId }, (asked) =>
         this.#attempt(tightened(asked, deadline), callId, attempts),
       )(request);
       const response = { ...answered, attempts: attempts.count };
@@ -215,13 +266,13 @@ export class Invocation {
     }
   }
 
-  #pipeline(attempt: CallModel): CallModel {
+  #pipeline(call: CallInfo, attempt: CallModel): CallModel {
     let next = attempt;
-    for (const stage of ["attempt", "retry", "call"] as const)
+    for (const stage of INSIDE_OUT)
       for (const { name, intercept } of this.#interceptors(stage).reverse()) {
         const inner = next;
         next = async (request) => {
-          const response: unknown = await intercept(request, inner);
+          const response: unknown = await intercept(request, inner, call);
           if (isResponse(response)) return response;
           throw new ConfigurationError(
             `The interceptor "${name}" did not return a response: return what next(request) gives.`,

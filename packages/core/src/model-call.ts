@@ -150,6 +150,8 @@ export interface ProviderResponse {
 }
 
 export interface ModelResponse extends ProviderResponse {
+  /** What features decided about the call, such as the router's choice and its reason. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Cost of the attempt that answered, in USD; undefined when the model's price is unknown. */
   readonly costUsd: number | undefined;
   /** How many attempts the call took. */
@@ -158,17 +160,24 @@ export interface ModelResponse extends ProviderResponse {
 
 export type CallModel = (request: ModelRequest) => Promise<ModelResponse>;
 
+/** What an interceptor is told beside the request. */
+export interface CallInfo {
+  /** The call's number in its invocation, as in the events. */
+  readonly callId: number;
+}
+
 /** A function around a model call. Returns new objects; never mutates. */
 export type Interceptor = (
   request: ModelRequest,
   next: CallModel,
+  call: CallInfo,
 ) => Promise<ModelResponse>;
 
 /**
- * Where an interceptor sits: around the call, around its retries (one interceptor only), or around each attempt.
- * Within a stage the first one added is the outermost.
+ * Where an interceptor sits: around the call, around its retries (one interceptor only), where an attempt's time and
+ * tokens are limited, or around each attempt as it is sent. Within a stage the first one added is the outermost.
  */
-export type Stage = "call" | "retry" | "attempt";
+export type Stage = "call" | "retry" | "limit" | "attempt";
 
 /** Left out and undefined mean the same in what callers give. */
 export type Given<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
@@ -176,6 +185,8 @@ export type Given<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
 /** What talks to a model service. */
 export interface Provider {
   readonly name: string;
+  /** Where it calls models, when it knows that without asking. */
+  readonly region?: string | undefined;
   call(request: ModelRequest): Promise<ProviderResponse>;
   /** The exact number of input tokens, as the service counts them. */
   countTokens?(request: ModelRequest): Promise<number>;

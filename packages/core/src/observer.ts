@@ -26,10 +26,19 @@ export function observe(request: ModelRequest): {
   return observer;
 }
 
-/** A provider that lets the signal's own reason through still fails as one error type. */
+/**
+ * A provider that lets the signal's own reason through still fails as one error type. An interceptor that gives an
+ * attempt up aborts it with the error that the attempt then has failed with.
+ */
 export function asFailure(error: unknown, request: ModelRequest): unknown {
   const { signal, model } = request;
-  if (!signal?.aborted || error !== signal.reason) return error;
+  if (!signal?.aborted) return error;
+  const { reason } = signal;
+  if (ModelInvocationError.isInstance(reason))
+    return ModelInvocationError.isInstance(error) && error.partial
+      ? reason.with({ billed: error.billed, partial: error.partial })
+      : reason;
+  if (error !== reason) return error;
   return new ModelInvocationError("The model call was aborted.", {
     reason: "aborted",
     model,

@@ -32,7 +32,7 @@ describe.each(middyMajors)(
         expect(() =>
           Reflect.apply(invocation.intercept, invocation, args),
         ).toThrow(
-          'intercept takes a stage ("call", "retry" or "attempt"), a name and a function.',
+          'intercept takes a stage ("call", "retry", "limit" or "attempt"), a name and a function.',
         );
       });
     });
