@@ -64,7 +64,7 @@ function lineage(errorClass: typeof LambdaLLMError): readonly string[] {
 }
 
 /** Prompts, answers and bodies sit in fields that `console.error` and `JSON.stringify` do not print. */
-function hide(target: object, key: PropertyKey, value: unknown): void {
+export function hide(target: object, key: PropertyKey, value: unknown): void {
   Object.defineProperty(target, key, {
     value,
     enumerable: false,

@@ -104,6 +104,42 @@ export {
   withoutProto,
 } from "./schema/index.ts";
 export {
+  BudgetExceededError,
+  type BudgetFailure,
+  SessionConflictError,
+  StepInProgressError,
+  StoreError,
+  type StoreFailureReason,
+} from "./state-errors.ts";
+export type {
+  BudgetLimits,
+  BudgetReservation,
+  BudgetState,
+  BudgetStore,
+  BudgetUse,
+  ReserveOutcome,
+  SpendingReportRow,
+  SpendingRow,
+} from "./stores/budget-store.ts";
+export { checkId } from "./stores/check-id.ts";
+export type { Stores } from "./stores/index.ts";
+export type {
+  NewTurn,
+  SessionHeader,
+  SessionKey,
+  SessionMessage,
+  SessionStore,
+  SessionSummary,
+  StoredSession,
+  Turn,
+} from "./stores/session-store.ts";
+export type {
+  ClaimOutcome,
+  StepKey,
+  StepRecord,
+  StepStore,
+} from "./stores/step-store.ts";
+export {
   formatTemplate,
   type PromptValue,
   type VariableNames,
