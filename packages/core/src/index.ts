@@ -121,8 +121,14 @@ export type {
   SpendingReportRow,
   SpendingRow,
 } from "./stores/budget-store.ts";
+export { checkAmount } from "./stores/check-amount.ts";
 export { checkId } from "./stores/check-id.ts";
 export type { Stores } from "./stores/index.ts";
+export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";
+export type { MemoryStoreOptions } from "./stores/memory-options.ts";
+export { MemorySessionStore } from "./stores/memory-session-store.ts";
+export { MemoryStepStore } from "./stores/memory-step-store.ts";
+export { memoryStores } from "./stores/memory-stores.ts";
 export type {
   NewTurn,
   SessionHeader,

@@ -1,0 +1,14 @@
+import { check, validateOptions } from "../options.ts";
+
+export interface MemoryStoreOptions {
+  /** The clock for expiry and leases, in epoch milliseconds. @default Date.now */
+  readonly now?: (() => number) | undefined;
+}
+
+export function clockOf(
+  owner: string,
+  options: MemoryStoreOptions,
+): () => number {
+  validateOptions(owner, { now: check.function }, options);
+  return options.now ?? Date.now;
+}

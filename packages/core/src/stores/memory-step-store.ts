@@ -1,0 +1,132 @@
+import type { JsonValue } from "../content.ts";
+import { ConfigurationError } from "../errors.ts";
+import { checkId } from "./check-id.ts";
+import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
+import type {
+  ClaimOutcome,
+  StepKey,
+  StepRecord,
+  StepStore,
+} from "./step-store.ts";
+
+type StepState =
+  | { readonly status: "running"; readonly expiresAt: number }
+  | { readonly status: "done"; readonly output: JsonValue }
+  | { readonly status: "failed"; readonly error: JsonValue };
+
+interface StepData {
+  readonly fence: number;
+  readonly owner: string;
+  readonly inputHash: string | undefined;
+  readonly expiresAt: number;
+  state: StepState;
+}
+
+/**
+ * Steps in the memory of this process, for tests and development: they live as long as the process does, and no other
+ * process can resume a run.
+ */
+export class MemoryStepStore implements StepStore {
+  readonly #runs = new Map<string, Map<string, StepData>>();
+  readonly #now: () => number;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#now = clockOf("MemoryStepStore", options);
+  }
+
+  async claim(
+    key: StepKey,
+    options: {
+      readonly owner: string;
+      readonly leaseMs: number;
+      readonly inputHash?: string | undefined;
+      readonly expiresAt?: number | undefined;
+    },
+  ): Promise<ClaimOutcome> {
+    const { owner, leaseMs, inputHash, expiresAt = Infinity } = options;
+    const steps = this.#steps(key);
+    const record = this.#find(key);
+    if (differ(record?.inputHash, inputHash))
+      throw new ConfigurationError(
+        `The step "${key.step}" of the run "${key.runId}" was recorded for another input; use another run id for it.`,
+      );
+    if (record?.state.status === "done") return structuredClone(record.state);
+    const state = {
+      status: "running",
+      expiresAt: this.#now() + leaseMs,
+    } as const;
+    if (
+      record?.state.status === "running" &&
+      record.state.expiresAt > this.#now()
+    ) {
+      if (record.owner !== owner) return { ...record.state };
+      record.state = state;
+      return { status: "claimed", fence: record.fence };
+    }
+    // Also after a record that has expired: a holder who stalled since then stays superseded.
+    const fence = (steps.get(key.step)?.fence ?? 0) + 1;
+    steps.set(key.step, {
+      fence,
+      owner,
+      inputHash: inputHash ?? record?.inputHash,
+      expiresAt,
+      state,
+    });
+    return { status: "claimed", fence };
+  }
+
+  async renew(key: StepKey, fence: number, leaseMs: number): Promise<boolean> {
+    const expiresAt = this.#now() + leaseMs;
+    return this.#advance(key, fence, { status: "running", expiresAt });
+  }
+
+  async commit(
+    key: StepKey,
+    fence: number,
+    output: JsonValue,
+  ): Promise<boolean> {
+    return this.#advance(key, fence, { status: "done", output });
+  }
+
+  async fail(key: StepKey, fence: number, error: JsonValue): Promise<boolean> {
+    return this.#advance(key, fence, { status: "failed", error });
+  }
+
+  async list(runId: string): Promise<readonly StepRecord[]> {
+    checkId("run id", runId);
+    return [...(this.#runs.get(runId)?.keys() ?? [])]
+      .toSorted()
+      .flatMap((step) => {
+        const record = this.#find({ runId, step });
+        if (!record) return [];
+        const { fence, state } = record;
+        return [{ runId, step, fence, ...structuredClone(state) }];
+      });
+  }
+
+  /** Whether the step of this holder is in the state now: by this write or by an earlier attempt of it. */
+  #advance(key: StepKey, fence: number, state: StepState): boolean {
+    const record = this.#find(key);
+    if (record?.fence !== fence) return false;
+    if (record.state.status === "running")
+      record.state = structuredClone(state);
+    return record.state.status === state.status;
+  }
+
+  #find(key: StepKey): StepData | undefined {
+    const record = this.#steps(key).get(key.step);
+    return record && record.expiresAt > this.#now() ? record : undefined;
+  }
+
+  #steps({ runId, step }: StepKey): Map<string, StepData> {
+    checkId("run id", runId);
+    checkId("step", step);
+    const steps = this.#runs.get(runId) ?? new Map<string, StepData>();
+    this.#runs.set(runId, steps);
+    return steps;
+  }
+}
+
+function differ(recorded: string | undefined, given: string | undefined) {
+  return recorded !== undefined && given !== undefined && recorded !== given;
+}
