@@ -1,12 +1,6 @@
 import { checkMessages } from "./check-messages.ts";
 import type { SystemBlock } from "./content.ts";
-import {
-  ConfigurationError,
-  type FailureReason,
-  GuardrailError,
-  InvocationTimeoutError,
-  ModelInvocationError,
-} from "./errors.ts";
+import { ConfigurationError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import type {
   CallOptions,
@@ -15,11 +9,12 @@ import type {
   PromptSource,
   StructuredOptions,
 } from "./llm-context.ts";
-import type { ModelRequest, ModelResponse } from "./model-call.ts";
+import type { ModelRequest } from "./model-call.ts";
 import { ObjectStream } from "./object-stream.ts";
 import { check, type OptionCheck, validateOptions } from "./options.ts";
 import type { OutputSchema } from "./schema/index.ts";
 import { formatTemplate, hasVariables } from "./template.ts";
+import { textAnswer, wholeAnswer } from "./text-answer.ts";
 import { TextStream } from "./text-stream.ts";
 
 /** Settings that a provider's options and a single call share. */
@@ -99,45 +94,7 @@ export function createContext(invocation: Invocation): LLMContext {
   };
 
   const promptAnswer = async (request: ModelRequest) =>
-    answer(await invocation.callModel(request));
-
-  const textAnswer = (response: ModelResponse): ModelResponse => {
-    const { stopReason, text } = response;
-    const truncated = stopReason === "timeout" && text !== "";
-    return truncated && invocation.timeoutStrategy === "truncate"
-      ? response
-      : answer(response);
-  };
-
-  const answer = (response: ModelResponse): ModelResponse => {
-    const { stopReason } = response;
-    if (stopReason === "timeout")
-      throw new InvocationTimeoutError(
-        `The model ${response.model} had not answered when the time was over: raise the function's timeout, lower maxTokens, or choose a faster model.`,
-        response,
-      );
-    if (
-      stopReason === "guardrail_intervened" ||
-      stopReason === "content_filtered"
-    )
-      throw new GuardrailError(
-        "A guardrail or content filter replaced the model's answer.",
-        response,
-      );
-    const reason = BROKEN_ANSWERS.get(stopReason);
-    if (reason !== undefined)
-      throw new ModelInvocationError(
-        `The model ${response.model} ended with ${stopReason}: there is no complete answer.`,
-        {
-          reason,
-          model: response.model,
-          retryable: reason === "interrupted",
-          billed: "partial",
-          partial: response,
-        },
-      );
-    return response;
-  };
+    wholeAnswer(await invocation.callModel(request));
 
   const converseRequest = (method: string, given: ConverseRequest) => {
     validateOptions(method, converseChecks, given);
@@ -159,7 +116,7 @@ export function createContext(invocation: Invocation): LLMContext {
     ) {
       return invocation.track(async () => {
         const request = promptRequest("invoke", prompt, variables, options);
-        return textAnswer(await invocation.callModel(request)).text;
+        return textAnswer(invocation, await invocation.callModel(request)).text;
       });
     },
 
@@ -208,7 +165,7 @@ export function createContext(invocation: Invocation): LLMContext {
         });
         // A cache, or a provider that does not stream, answers without deltas.
         if (!shown && response.text !== "") onText(response.text);
-        return textAnswer(response);
+        return textAnswer(invocation, response);
       });
     },
 
@@ -300,13 +257,6 @@ function eitherSignal(
 ): AbortSignal {
   return given === undefined ? own : AbortSignal.any([given, own]);
 }
-
-/** Answers that are none: empty, or broken off by the model itself. */
-const BROKEN_ANSWERS: ReadonlyMap<string, FailureReason> = new Map([
-  ["malformed_model_output", "interrupted"],
-  ["malformed_tool_use", "interrupted"],
-  ["model_context_window_exceeded", "context-overflow"],
-]);
 
 /** `invoke("Hello", { maxTokens: 5 })` would ignore what it was told. */
 function refuseMisplacedOptions(

@@ -8,6 +8,7 @@ export {
   registerModel,
   type TokenPrices,
 } from "./catalog.ts";
+export { checkMessages } from "./check-messages.ts";
 export {
   type AudioBlock,
   type CachePoint,
@@ -151,7 +152,8 @@ export {
   type VariableNames,
   type Variables,
 } from "./template.ts";
-export type { TextStream } from "./text-stream.ts";
+export { textAnswer } from "./text-answer.ts";
+export { TextStream } from "./text-stream.ts";
 export { MAX_TIMER_MS } from "./timer.ts";
 export type { InvocationMetrics } from "./totals.ts";
 export { withModel } from "./with-model.ts";
