@@ -94,6 +94,8 @@ export type FailureReason =
   | "model-failed"
   /** The answer broke off before its end. */
   | "interrupted"
+  /** The answer did not begin, or did not go on, in the time that a timeout guard gives it. */
+  | "stalled"
   /** The connection could not be made or was lost. */
   | "connection"
   /** The request is not valid for the service. */

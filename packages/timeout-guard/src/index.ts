@@ -1,1 +1,117 @@
-export {};
+import {
+  ConfigurationError,
+  check,
+  invocationOf,
+  type MiddyMiddleware,
+  type MiddyRequest,
+  validateOptions,
+} from "@lambdallm/core";
+import { limitAttempts } from "./limit-attempts.ts";
+
+/** What the caller of `invoke` and `stream` gets of an answer that the deadline cut off. */
+export type TimeoutStrategy = "fail-fast" | "truncate" | "checkpoint";
+
+export interface TimeoutGuardOptions {
+  /**
+   * What happens to an answer that is not complete at the deadline. `fail-fast`: an InvocationTimeoutError. `truncate`: its
+   * text so far, or the same error when there is none. `checkpoint` is not there yet.
+   * @default "fail-fast"
+   */
+  readonly strategy?: TimeoutStrategy | undefined;
+  /**
+   * Milliseconds before Lambda's timeout at which model calls stop, so that the handler can still answer. From then on
+   * `context.shouldCheckpoint` is true.
+   * @default 5_000
+   */
+  readonly bufferMs?: number | undefined;
+  /**
+   * Milliseconds that a model may take for its first token; then the attempt fails, and a retry or a fallback takes over.
+   * Streams every call.
+   * @default no limit
+   */
+  readonly firstTokenTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds that a model may pause between two tokens; then the attempt fails. Streams every call.
+   * @default no limit
+   */
+  readonly betweenTokensTimeoutMs?: number | undefined;
+  /**
+   * Lowers `maxTokens` so that the answer ends before the deadline, by the speed that this process has seen of the model.
+   * @default false
+   */
+  readonly adaptMaxTokens?: boolean | undefined;
+}
+
+const DEFAULT_BUFFER_MS = 5_000;
+
+const checks = {
+  strategy: check.oneOf("fail-fast", "truncate", "checkpoint"),
+  bufferMs: check.wholeNumber,
+  firstTokenTimeoutMs: check.positiveInteger,
+  betweenTokensTimeoutMs: check.positiveInteger,
+  adaptMaxTokens: check.boolean,
+};
+
+/** @throws {ConfigurationError} naming the option that does not exist or has a wrong value. */
+export function timeoutGuardValidateOptions(options: unknown): void {
+  validateOptions("timeoutGuard", checks, options);
+}
+
+/**
+ * Ends model calls before Lambda's timeout, so that the handler always answers.
+ *
+ * @throws {ConfigurationError} once, at cold start, for options that are wrong; and in an invocation that has no more
+ * time left than `bufferMs`, or no provider.
+ * @example
+ * export const handler = middy()
+ *   .use(bedrock())
+ *   .use(timeoutGuard({ strategy: "truncate" }))
+ *   .handler(async (event, context) => context.invoke("Tell me about {topic}.", { topic: event.topic }));
+ */
+export function timeoutGuard(
+  options: TimeoutGuardOptions = {},
+): Required<Pick<MiddyMiddleware, "before">> {
+  timeoutGuardValidateOptions(options);
+  const { strategy = "fail-fast", bufferMs = DEFAULT_BUFFER_MS } = options;
+  const { firstTokenTimeoutMs, betweenTokensTimeoutMs } = options;
+  const { adaptMaxTokens = false } = options;
+  if (strategy === "checkpoint")
+    throw new ConfigurationError(
+      'timeoutGuard: the strategy "checkpoint" needs the package @lambdallm/checkpoint, which is not there yet: use "fail-fast" or "truncate".',
+    );
+  const truncate = strategy === "truncate";
+  const limitsAttempts =
+    truncate ||
+    adaptMaxTokens ||
+    firstTokenTimeoutMs !== undefined ||
+    betweenTokensTimeoutMs !== undefined;
+
+  const timeoutGuardBefore = async ({
+    context,
+  }: MiddyRequest): Promise<void> => {
+    const invocation = invocationOf(context);
+    const { remainingTimeMs } = invocation;
+    if (remainingTimeMs <= bufferMs)
+      throw new ConfigurationError(
+        `timeoutGuard: the invocation has ${remainingTimeMs} ms left, and bufferMs keeps ${bufferMs} ms of them free, so that no model could be called. Raise the function's timeout (Lambda's default is 3 seconds), or lower bufferMs.`,
+      );
+    invocation.timeoutStrategy = strategy;
+    invocation.bufferMs = bufferMs;
+    invocation.tightenDeadline(Date.now() + remainingTimeMs - bufferMs);
+    if (limitsAttempts)
+      invocation.intercept(
+        "limit",
+        "timeoutGuard",
+        limitAttempts(invocation, {
+          truncate,
+          adaptMaxTokens,
+          firstTokenTimeoutMs,
+          betweenTokensTimeoutMs,
+        }),
+      );
+  };
+
+  return { before: timeoutGuardBefore };
+}
+
+export default timeoutGuard;

@@ -1,0 +1,142 @@
+import {
+  findModel,
+  type Interceptor,
+  type Invocation,
+  type ModelRequest,
+  type ModelResponse,
+} from "@lambdallm/core";
+import { type SilenceLimits, SilenceWatch } from "./silence-watch.ts";
+import {
+  durationMs,
+  MIN_TOKENS,
+  type Speed,
+  SpeedMeter,
+  tokensWithin,
+} from "./speed-meter.ts";
+
+export interface AttemptLimits extends SilenceLimits {
+  /** The text so far is wanted at the deadline. */
+  readonly truncate: boolean;
+  readonly adaptMaxTokens: boolean;
+}
+
+/** Of a model that nothing has been seen of yet. */
+const UNKNOWN_SPEED: Speed = { tokensPerSecond: 30, timeToFirstTokenMs: 1_000 };
+
+/** How much longer than on a slow day an answer may take: to stream one needlessly costs less than to lose it. */
+const SLOWER_STILL = 1.5;
+
+/** Of the process on purpose: an invocation is over before it could learn how fast its model is. */
+const meter = new SpeedMeter();
+
+/** The interceptor that holds each attempt to its limits, and learns from its answer. */
+export function limitAttempts(
+  invocation: Invocation,
+  limits: AttemptLimits,
+): Interceptor {
+  const { truncate, adaptMaxTokens } = limits;
+  const { firstTokenTimeoutMs, betweenTokensTimeoutMs } = limits;
+  const watching =
+    firstTokenTimeoutMs !== undefined || betweenTokensTimeoutMs !== undefined;
+
+  return async (given, next, { callId }) => {
+    const request = adaptMaxTokens ? endingInTime(given) : given;
+    const learn = (response: ModelResponse) => {
+      learnFrom(request.model, response);
+      return response;
+    };
+    if (watching && canStream(request)) {
+      const watch = new SilenceWatch(request, limits);
+      // The time runs from here on: a budget may have to be reserved before.
+      const unsubscribe = invocation.events.on("attempt-start", (attempt) => {
+        if (attempt.callId === callId) watch.begin();
+      });
+      try {
+        return learn(await next(watch.request));
+      } finally {
+        unsubscribe();
+        watch.end();
+      }
+    }
+    return learn(
+      await next(
+        truncate && losesTextAtDeadline(request)
+          ? { ...request, onDelta: showNobody }
+          : request,
+      ),
+    );
+  };
+}
+
+const showNobody = () => {};
+
+/** A model by whatever id it is called. */
+const nameOf = (model: string) => findModel(model)?.id ?? model;
+
+function leftMs({ deadline = Number.POSITIVE_INFINITY }: ModelRequest): number {
+  return deadline - Date.now();
+}
+
+/** What the service would stop at; undefined when nobody knows. */
+function longestAnswer({ model, maxTokens }: ModelRequest): number | undefined {
+  return maxTokens ?? findModel(model)?.maxOutputTokens;
+}
+
+/**
+ * The same request with fewer `maxTokens` when the model could not write as many before the deadline. Half of a value is
+ * none, and a model's own settings, such as a budget for thinking, may have to be smaller than `maxTokens`: requests
+ * with either stay as they are.
+ */
+function endingInTime(request: ModelRequest): ModelRequest {
+  const speed = meter.speedOf(nameOf(request.model));
+  const wanted = longestAnswer(request);
+  const { output, bedrock } = request;
+  if (
+    speed === undefined ||
+    wanted === undefined ||
+    output !== undefined ||
+    bedrock?.additionalModelRequestFields !== undefined
+  )
+    return request;
+  const maxTokens = tokensWithin(speed, leftMs(request));
+  return maxTokens < wanted ? { ...request, maxTokens } : request;
+}
+
+/** Whether a buffered answer could still be on its way at the deadline, and its text be lost. */
+function losesTextAtDeadline(request: ModelRequest): boolean {
+  const { onDelta, output, model } = request;
+  // Half of a value is none: there is nothing to save.
+  if (onDelta !== undefined || output !== undefined) return false;
+  const timeMs = leftMs(request);
+  // Without a deadline nothing is lost, and past it nothing is sent.
+  if (timeMs === Number.POSITIVE_INFINITY || timeMs <= 0) return false;
+  const tokens = longestAnswer(request);
+  const speed = meter.speedOf(nameOf(model)) ?? UNKNOWN_SPEED;
+  const inTime =
+    tokens !== undefined && durationMs(speed, tokens) * SLOWER_STILL <= timeMs;
+  return !inTime && canStream(request);
+}
+
+/** Some models refuse tools in a stream. */
+function canStream(request: ModelRequest): boolean {
+  if (request.onDelta !== undefined) return true;
+  const { model, messages, output, tools = [] } = request;
+  if (findModel(model)?.streamingTools !== false) return true;
+  return (
+    output === undefined &&
+    tools.length === 0 &&
+    !messages.some(({ content }) =>
+      content.some((block) => "toolUse" in block || "toolResult" in block),
+    )
+  );
+}
+
+function learnFrom(asked: string, response: ModelResponse): void {
+  const { usage, latencyMs, timeToFirstTokenMs, stopReason } = response;
+  const { outputTokens } = usage;
+  const model = nameOf(asked);
+  // It was slower than anything that is known of it, and nobody saw how slow.
+  if (stopReason === "timeout" && outputTokens < MIN_TOKENS)
+    meter.forget(model);
+  else meter.record(model, { outputTokens, latencyMs, timeToFirstTokenMs });
+}

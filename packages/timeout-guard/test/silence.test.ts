@@ -1,0 +1,178 @@
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
+import { MockProvider, type MockResponse } from "@lambdallm/testing";
+import { middyMajors } from "../../../test-support/middy.ts";
+import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
+import {
+  failureOf,
+  feature,
+  type HandlerContext,
+  question,
+  retryOnce,
+  run,
+} from "./support.ts";
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  // What is left after a call would go on in a later invocation.
+  const left = jest.getTimerCount();
+  jest.useRealTimers();
+  expect(left).toBe(0);
+});
+
+describe.each(middyMajors)("On %s", (_name, middy) => {
+  const guarded = async <Result>(
+    options: TimeoutGuardOptions,
+    responses: readonly MockResponse[],
+    handler: (context: HandlerContext) => Promise<Result>,
+    features: Parameters<typeof run>[1] = [],
+  ): Promise<Result> => {
+    const model = new MockProvider({ responses });
+    const running = run(
+      middy,
+      [model.middleware(), ...features, timeoutGuard(options)],
+      handler,
+    );
+    await jest.advanceTimersByTimeAsync(20_000);
+    return running;
+  };
+  const invoke = ({ invoke: call }: HandlerContext) => call("Hi");
+
+  test("each token gives the model time for the next one", async () => {
+    const answer = await guarded(
+      { firstTokenTimeoutMs: 3_000, betweenTokensTimeoutMs: 1_000 },
+      [{ delayMs: 2_000, pieceDelayMs: 900, pieces: ["a", "b", "c", "d"] }],
+      invoke,
+    );
+    expect(answer).toBe("abcd");
+  });
+
+  test("the limit between tokens does not wait for the first one", async () => {
+    const answer = await guarded(
+      { betweenTokensTimeoutMs: 1_000 },
+      [{ delayMs: 9_000, pieces: ["a", "b"] }],
+      invoke,
+    );
+    expect(answer).toBe("ab");
+  });
+
+  test("the limit for the first token does not limit the later ones", async () => {
+    const answer = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ pieceDelayMs: 900, pieces: ["a", "b", "c"] }],
+      invoke,
+    );
+    expect(answer).toBe("abc");
+  });
+
+  test.each([
+    ["first", { delayMs: 1_001 }, "did not begin to answer within 1000 ms"],
+    ["next", { pieceDelayMs: 901 }, "stopped answering for 900 ms"],
+  ])(
+    "a model that is late with its %s token is given up",
+    async (_which, late, message) => {
+      const error = await guarded(
+        { firstTokenTimeoutMs: 1_000, betweenTokensTimeoutMs: 900 },
+        [{ pieces: ["a", "b"], ...late }],
+        (context) => failureOf(invoke(context)),
+      );
+      expect(error).toMatchObject({ reason: "stalled", billed: "unknown" });
+      expect(error.message).toContain(message);
+    },
+  );
+
+  test("each attempt has the time anew, and what is done before it is sent is not the model's", async () => {
+    const slowStore = feature("attempt", "store", async (request, next) => {
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return next(request);
+    });
+    const response = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ delayMs: 5_000 }, { delayMs: 900, text: "second" }],
+      ({ converse }) => converse({ messages: question() }),
+      [retryOnce, slowStore],
+    );
+    expect(response).toMatchObject({ text: "second", attempts: 2 });
+  });
+
+  test("calls at the same time have a watch each", async () => {
+    const responses = [{ delayMs: 5_000 }, { delayMs: 900, text: "second" }];
+    const [late, inTime] = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      responses,
+      async (context) =>
+        Promise.all([failureOf(invoke(context)), invoke(context)]),
+    );
+    expect(late).toMatchObject({ reason: "stalled" });
+    expect(inTime).toBe("second");
+  });
+
+  test("the caller's own abort stays the caller's", async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 500);
+    const error = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ delayMs: 5_000 }],
+      ({ invoke: call }) =>
+        failureOf(call("Hi", undefined, { signal: controller.signal })),
+    );
+    expect(error).toMatchObject({ reason: "aborted", retryable: false });
+  });
+
+  test("what the caller's observer throws stays the caller's", async () => {
+    const mine = new Error("mine");
+    const error = await guarded(
+      { betweenTokensTimeoutMs: 1_000 },
+      ["answer"],
+      ({ converse }) =>
+        failureOf(
+          converse({
+            messages: question(),
+            onDelta: () => {
+              throw mine;
+            },
+          }),
+        ),
+      [retryOnce],
+    );
+    expect(error).toBe(mine);
+  });
+
+  test("a request that an interceptor took the signal from is watched, too", async () => {
+    const unsignalled = feature("call", "unsignalled", (request, next) => {
+      const { signal: _, ...rest } = request;
+      return next(rest);
+    });
+    const error = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ delayMs: 5_000 }],
+      (context) => failureOf(invoke(context)),
+      [unsignalled],
+    );
+    expect(error).toMatchObject({ reason: "stalled" });
+  });
+
+  test("a piece that comes after the end starts nothing", async () => {
+    let late = () => {};
+    const keep = feature("attempt", "keep", (request, next) => {
+      late = () => request.onDelta?.({ kind: "text", text: "late" });
+      return next(request);
+    });
+    const answer = await guarded(
+      { betweenTokensTimeoutMs: 1_000 },
+      ["answer"],
+      invoke,
+      [keep],
+    );
+    late();
+    expect(answer).toBe("answer");
+  });
+});

@@ -1,0 +1,170 @@
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "@jest/globals";
+import { type InvocationEvents, invocationOf } from "@lambdallm/core";
+import type { LocalBedrock, Reply } from "@lambdallm/local";
+import { middyMajors } from "../../../test-support/middy.ts";
+import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
+import {
+  failureOf,
+  type HandlerContext,
+  HOUR_MS,
+  MODEL,
+  operations,
+  provider,
+  question,
+  readAll,
+  retryOnce,
+  run,
+  start,
+  unfinished,
+} from "./support.ts";
+
+let local: LocalBedrock;
+let reply: Reply;
+beforeAll(async () => {
+  local = await start({ respond: () => reply });
+});
+beforeEach(() => {
+  local.reset();
+  reply = "One two three";
+});
+afterAll(() => local.close());
+
+const NOTHING = { latencyMs: HOUR_MS };
+const WORDS_THEN_NOTHING = { tokenDelayMs: HOUR_MS };
+/** What a healthy answer needs on a loaded machine is less. */
+const LIMIT_MS = 1_500;
+
+describe.each(middyMajors)("On %s", (_name, middy) => {
+  const guarded = <Result>(
+    options: TimeoutGuardOptions,
+    handler: (context: HandlerContext) => Promise<Result>,
+  ) => run(middy, [provider(local), retryOnce, timeoutGuard(options)], handler);
+
+  test("a model that does not begin is given up, and asked again by the retries above", async () => {
+    local.setFaults([NOTHING]);
+    const failed: InvocationEvents["attempt-error"][] = [];
+    const { response, metrics } = await guarded(
+      { firstTokenTimeoutMs: LIMIT_MS },
+      async (context) => {
+        invocationOf(context).events.on("attempt-error", (event) =>
+          failed.push(event),
+        );
+        const answer = await context.converse({ messages: question() });
+        return { response: answer, metrics: context.metrics };
+      },
+    );
+    expect(response).toMatchObject({
+      text: "One two three",
+      stopReason: "end_turn",
+      attempts: 2,
+    });
+    expect(operations(local)).toEqual(["ConverseStream", "ConverseStream"]);
+    expect(await local.requests[0]?.closed).toMatchObject({ byClient: true });
+    expect(failed.map(({ error }) => error)).toEqual([
+      expect.objectContaining({
+        name: "ModelInvocationError",
+        message: `The model did not begin to answer within ${LIMIT_MS} ms (firstTokenTimeoutMs).`,
+        reason: "stalled",
+        model: MODEL,
+        retryable: true,
+        billed: "unknown",
+        statusCode: 502,
+      }),
+    ]);
+    // Nobody knows what the first attempt was billed.
+    expect(metrics).toMatchObject({
+      attempts: 2,
+      failedAttempts: 1,
+      usage: { estimated: true },
+    });
+  });
+
+  test("a model that stops in the middle is given up, with what it is billed for", async () => {
+    reply = unfinished("One two");
+    local.setFaults([WORDS_THEN_NOTHING, WORDS_THEN_NOTHING]);
+    const { error, metrics } = await guarded(
+      { betweenTokensTimeoutMs: LIMIT_MS },
+      async (context) => ({
+        error: await failureOf(context.invoke("Count")),
+        metrics: context.metrics,
+      }),
+    );
+    expect(error).toMatchObject({
+      message: `The model stopped answering for ${LIMIT_MS} ms (betweenTokensTimeoutMs).`,
+      reason: "stalled",
+      retryable: true,
+      billed: "partial",
+      partial: { text: "One two", usage: { estimated: true, outputTokens: 2 } },
+    });
+    // The caller has seen none of it, so there was a second attempt.
+    expect(metrics).toMatchObject({
+      attempts: 2,
+      failedAttempts: 2,
+      usage: { outputTokens: 4 },
+    });
+  });
+
+  test("a model that stops within its thoughts is given up, and the caller hears only what it asked for", async () => {
+    const reasoningContent = { text: "Let me think" };
+    reply = {
+      content: [],
+      rawEvents: [
+        {
+          type: "contentBlockDelta",
+          payload: { contentBlockIndex: 0, delta: { reasoningContent } },
+        },
+        { type: "contentBlockStop", payload: { contentBlockIndex: 0 } },
+      ],
+    };
+    local.setFaults([WORDS_THEN_NOTHING]);
+    const heard: string[] = [];
+    await guarded(
+      { firstTokenTimeoutMs: LIMIT_MS, betweenTokensTimeoutMs: LIMIT_MS },
+      async ({ converse }) => {
+        const call = converse({
+          messages: question(),
+          deltas: ["text"],
+          onDelta: ({ kind }) => heard.push(kind),
+        });
+        while (local.requests.length < 1)
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        reply = "One two three";
+        return call;
+      },
+    );
+    expect(local.requests).toHaveLength(2);
+    expect(new Set(heard)).toEqual(new Set(["text"]));
+  });
+
+  test("answers that come in time are what they are without a guard", async () => {
+    const limits = {
+      firstTokenTimeoutMs: HOUR_MS,
+      betweenTokensTimeoutMs: Number.MAX_SAFE_INTEGER,
+    };
+    reply = { content: [{ text: '{"title": "One"}' }] };
+    const answers = await guarded(limits, async (context) => {
+      const schema = { title: "string" } as const;
+      const options = { model: "meta.llama3-8b-instruct-v1:0" };
+      return Promise.all([
+        context.invoke("Count"),
+        readAll(context.stream("Count")),
+        context.invokeStructured("Count", schema, {}, options),
+        context.streamStructured("Count", schema, {}, options).object,
+      ]);
+    });
+    expect(answers).toEqual([
+      '{"title": "One"}',
+      '{"title": "One"}',
+      { title: "One" },
+      { title: "One" },
+    ]);
+    expect(local.requests).toHaveLength(4);
+  });
+});
