@@ -1,0 +1,42 @@
+import { MAX_TIMER_MS, type ModelInvocationError } from "@lambdallm/core";
+import type { Settings } from "./settings.ts";
+
+/** Larger exponents make no difference to a wait that has a maximum. */
+const MAX_EXPONENT = 30;
+
+/**
+ * How long to wait before a retry: full jitter, on top of what the service asked for, so that calls which were throttled
+ * together do not come back together. The jitter is drawn from what fits into `roomMs`. Undefined when there is no room.
+ *
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
+export function backoffMs(
+  { reason, retryAfterMs = 0 }: ModelInvocationError,
+  retriesBefore: number,
+  roomMs: number,
+  settings: Settings,
+): number | undefined {
+  const spareMs = Math.min(roomMs, MAX_TIMER_MS) - retryAfterMs;
+  if (spareMs < 0) return undefined;
+  const { baseDelayMs, throttledBaseDelayMs, maxDelayMs, random } = settings;
+  const baseMs = reason === "throttled" ? throttledBaseDelayMs : baseDelayMs;
+  const exponential = baseMs * 2 ** Math.min(retriesBefore, MAX_EXPONENT);
+  const longestMs = Math.min(exponential, maxDelayMs, spareMs);
+  return retryAfterMs + Math.floor(random() * longestMs);
+}
+
+/** Ends at once when the signal aborts. */
+export function wait(
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+  });
+}

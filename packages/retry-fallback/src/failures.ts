@@ -1,0 +1,89 @@
+import {
+  type FailedAttempt,
+  ModelInvocationError,
+  type ModelRequest,
+  type ModelResponse,
+} from "@lambdallm/core";
+
+/** What cannot be retried, but another model may be able to do. */
+export const CURED_BY_FALLBACK: ReadonlySet<string> = new Set([
+  "capability",
+  "context-overflow",
+  "model-retired",
+  "quota",
+]);
+
+/** Whether the error says that the model is down. Throttling says that there is too much of us. */
+export function isOutage({ reason, retryable }: ModelInvocationError): boolean {
+  return retryable && reason !== "throttled";
+}
+
+/** The failure that an answer is: one that the model itself broke off. Undefined for all others. */
+export function brokenAnswer(
+  response: ModelResponse,
+): ModelInvocationError | undefined {
+  const { model, stopReason } = response;
+  const overflown = stopReason === "model_context_window_exceeded";
+  if (
+    !overflown &&
+    stopReason !== "malformed_model_output" &&
+    stopReason !== "malformed_tool_use"
+  )
+    return undefined;
+  return new ModelInvocationError(
+    `The model ${nameOf(model)} ended with ${stopReason}: there is no complete answer.`,
+    {
+      reason: overflown ? "context-overflow" : "interrupted",
+      model,
+      retryable: !overflown,
+      billed: "partial",
+      partial: response,
+    },
+  );
+}
+
+export function circuitOpen(
+  model: string,
+  retryAfterMs: number | undefined,
+): ModelInvocationError {
+  return new ModelInvocationError(
+    `The model ${nameOf(model)} was not asked: it has failed too often lately, and its circuit is open.`,
+    {
+      reason: "circuit-open",
+      model,
+      retryable: true,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    },
+  );
+}
+
+export function notAsked(
+  model: string,
+  obstacle: string,
+): ModelInvocationError {
+  return new ModelInvocationError(
+    `The model ${nameOf(model)} was not asked: ${obstacle}.`,
+    { reason: "capability", model },
+  );
+}
+
+/** The caller, or the end of the invocation, came before the next attempt. */
+export function aborted(
+  { model, signal }: ModelRequest,
+  errors: readonly FailedAttempt[],
+): ModelInvocationError {
+  const reason: unknown = signal?.reason;
+  // Whoever gives a call up with an error of this kind wants it to fail with that.
+  if (ModelInvocationError.isInstance(reason)) return reason;
+  return new ModelInvocationError("The model call was aborted.", {
+    reason: "aborted",
+    model,
+    errors,
+    cause: reason,
+  });
+}
+
+/** Account numbers stay out of messages: callers may see them. */
+export function nameOf(model: string): string {
+  return model.startsWith("arn:") ? model.slice(model.indexOf("/") + 1) : model;
+}

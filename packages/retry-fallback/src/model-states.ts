@@ -1,0 +1,80 @@
+import { Circuit, type CircuitState } from "./circuit.ts";
+import { RetryBudget } from "./retry-budget.ts";
+
+/** A circuit as it is at the moment. */
+export interface CircuitInfo {
+  /** The provider's name, such as `bedrock`. */
+  readonly provider: string;
+  /** Left out where the provider does not know it. */
+  readonly region?: string;
+  /** The id that requests ask for. */
+  readonly model: string;
+  readonly state: CircuitState;
+  /** Failures in a row. */
+  readonly failures: number;
+  /** When the next request may probe the model, in epoch milliseconds; open circuits only. */
+  readonly retryAt?: number;
+}
+
+export interface ModelState {
+  readonly circuit: Circuit;
+  readonly budget: RetryBudget;
+  readonly info: () => CircuitInfo;
+}
+
+/**
+ * The one thing here that outlives an invocation, on purpose: an invocation is over before it could learn that a model is
+ * down. Ids can come from outside, so the oldest states are forgotten.
+ */
+const states = new Map<string, ModelState>();
+const MAX_STATES = 100;
+
+const ARN_REGION = /^arn:[^:]*:[^:]*:([^:]+):/;
+
+/** What this process knows about a model in a Region. */
+export function modelState(
+  provider: { readonly name: string; readonly region?: string | undefined },
+  model: string,
+): ModelState {
+  const { name } = provider;
+  const region = ARN_REGION.exec(model)?.[1] ?? provider.region;
+  const key = JSON.stringify([name, region, model]);
+  const state = states.get(key) ?? newState(name, region, model);
+  // The last one used comes last.
+  states.delete(key);
+  states.set(key, state);
+  for (const oldest of states.keys())
+    if (states.size > MAX_STATES) states.delete(oldest);
+    else break;
+  return state;
+}
+
+function newState(
+  provider: string,
+  region: string | undefined,
+  model: string,
+): ModelState {
+  const circuit = new Circuit();
+  const info = (): CircuitInfo => {
+    const { state, failures, retryAt } = circuit;
+    return {
+      provider,
+      ...(region !== undefined && { region }),
+      model,
+      state,
+      failures,
+      ...(retryAt !== undefined && { retryAt }),
+    };
+  };
+  return { circuit, budget: new RetryBudget(), info };
+}
+
+/** The circuits of this process, one for each model and Region that was called lately, 100 at most. */
+export function circuitStates(): readonly CircuitInfo[] {
+  return Array.from(states.values(), ({ info }) => info());
+}
+
+/** Closes every circuit and fills every retry budget. For tests, which share a process. */
+export function resetRetryState(): void {
+  states.clear();
+}

@@ -1,0 +1,232 @@
+import {
+  type CallModel,
+  type FailedAttempt,
+  findModel,
+  type Invocation,
+  ModelInvocationError,
+  type ModelRequest,
+  type ModelResponse,
+  withModel,
+} from "@lambdallm/core";
+import { backoffMs, wait } from "./backoff.ts";
+import type { Health } from "./circuit.ts";
+import {
+  aborted,
+  brokenAnswer,
+  CURED_BY_FALLBACK,
+  circuitOpen,
+  isOutage,
+  nameOf,
+  notAsked,
+} from "./failures.ts";
+import { ModelGate } from "./model-gate.ts";
+import { modelState } from "./model-states.ts";
+import { obstacleTo } from "./obstacle.ts";
+import type { Settings } from "./settings.ts";
+import { type WatchedRequest, watchDeltas } from "./watch-deltas.ts";
+
+/** Of the invocation that the middleware was used in. */
+export interface CallOptions {
+  readonly settings: Settings;
+  readonly invocation: Pick<Invocation, "events" | "provider">;
+  readonly callId: number;
+  readonly next: CallModel;
+}
+
+interface Failure {
+  readonly error: ModelInvocationError;
+  /** The answer that is the failure, when the model broke it off itself. */
+  readonly response?: ModelResponse;
+  /** False when the circuit kept the model from being asked. */
+  readonly asked: boolean;
+}
+
+interface Retry {
+  readonly waitMs: number;
+  readonly tokens: number;
+}
+
+const AT_ONCE: Retry = { waitMs: 0, tokens: 0 };
+
+/** One model call with its retries and fallbacks. */
+export class PersistentCall {
+  readonly #options: CallOptions;
+  readonly #watched: WatchedRequest;
+  readonly #fallbacks: string[];
+  readonly #tried = new Set<string>();
+  readonly #errors: FailedAttempt[] = [];
+  #attempts = 0;
+  #lastAttempt: Failure | undefined;
+  /** The largest context that was too small. */
+  #overflownTokens = 0;
+
+  constructor(request: ModelRequest, options: CallOptions) {
+    this.#options = options;
+    this.#watched = watchDeltas(request);
+    this.#fallbacks = [...options.settings.fallbackModels];
+  }
+
+  async run(): Promise<ModelResponse> {
+    const { callId, invocation } = this.#options;
+    let { model } = this.#watched.request;
+    for (;;) {
+      this.#tried.add(model);
+      const outcome = await this.#ask(model);
+      if (!isFailure(outcome)) return outcome;
+      const { error } = outcome;
+      const fallback = this.#fallbackFor(model, error);
+      // What a model answered tells more than that another one was not asked.
+      if (fallback === undefined)
+        return this.#end(this.#lastAttempt ?? outcome);
+      invocation.events.emit("fallback", {
+        callId,
+        from: model,
+        to: fallback,
+        error,
+      });
+      model = fallback;
+    }
+  }
+
+  /** Asks one model until it answers, or until asking it again makes no sense. */
+  async #ask(model: string): Promise<ModelResponse | Failure> {
+    const { callId, invocation, settings } = this.#options;
+    const { events, provider } = invocation;
+    const request = withModel(this.#watched.request, model);
+    const { signal } = request;
+    const gate = new ModelGate(
+      modelState(provider, model),
+      settings,
+      (circuit) => events.emit("circuit", { callId, ...circuit }),
+    );
+    let outcome = await this.#attempt(request, gate, AT_ONCE);
+    for (let retries = 0; isFailure(outcome) && outcome.asked; retries += 1) {
+      const { error } = outcome;
+      const retry = this.#planRetry(error, retries, gate);
+      if (retry === undefined) break;
+      const { waitMs, tokens } = retry;
+      const attempt = this.#attempts;
+      events.emit("retry", { callId, model, attempt, error, waitMs });
+      await wait(waitMs, signal);
+      // Timers can be late.
+      const tooLate = this.#leftMs <= 0;
+      if (signal?.aborted || tooLate) gate.giveBackTokens(tokens);
+      if (signal?.aborted) throw aborted(request, this.#errors);
+      if (tooLate) break;
+      outcome = await this.#attempt(request, gate, retry);
+    }
+    return outcome;
+  }
+
+  /** One attempt, whose failure goes onto the list. */
+  async #attempt(
+    request: ModelRequest,
+    gate: ModelGate,
+    { waitMs, tokens }: Retry,
+  ): Promise<ModelResponse | Failure> {
+    const { model, signal } = request;
+    const failed = (failure: Failure): Failure => {
+      this.#errors.push({ model, waitMs, error: failure.error });
+      if (failure.asked) this.#lastAttempt = failure;
+      return failure;
+    };
+    const pass = gate.enter();
+    if (pass === undefined) {
+      gate.giveBackTokens(tokens);
+      const error = circuitOpen(model, gate.retryAfterMs);
+      return failed({ error, asked: false });
+    }
+    let health: Health = "unknown";
+    const settle = () => gate.settle(pass, health, tokens);
+    // What hangs in spite of its abort must not keep the circuit half-open.
+    signal?.addEventListener("abort", settle);
+    this.#attempts += 1;
+    try {
+      const response = await this.#options.next(request);
+      const error = brokenAnswer(response);
+      if (error !== undefined) return failed({ error, response, asked: true });
+      if (response.stopReason !== "timeout") health = "well";
+      return response;
+    } catch (error) {
+      const { thrown } = this.#watched;
+      if (thrown !== undefined) throw thrown.error;
+      if (!ModelInvocationError.isInstance(error)) throw error;
+      if (isOutage(error) && !signal?.aborted) health = "sick";
+      return failed({ error, asked: true });
+    } finally {
+      signal?.removeEventListener("abort", settle);
+      settle();
+    }
+  }
+
+  /** How to ask again; undefined when it makes no sense. */
+  #planRetry(
+    error: ModelInvocationError,
+    retriesBefore: number,
+    gate: ModelGate,
+  ): Retry | undefined {
+    const { settings } = this.#options;
+    if (!error.retryable || retriesBefore >= settings.maxRetries)
+      return undefined;
+    if (this.#isOver || gate.isBlocked) return undefined;
+    const roomMs = this.#leftMs - settings.minAttemptMs;
+    const waitMs = backoffMs(error, retriesBefore, roomMs, settings);
+    if (waitMs === undefined) return undefined;
+    const tokens = gate.takeTokens(error);
+    return tokens === undefined ? undefined : { waitMs, tokens };
+  }
+
+  /** The next model that may do what this one could not. Those that cannot go onto the list of errors. */
+  #fallbackFor(
+    model: string,
+    { reason, retryable }: ModelInvocationError,
+  ): string | undefined {
+    const { minAttemptMs } = this.#options.settings;
+    if (!retryable && !CURED_BY_FALLBACK.has(reason)) return undefined;
+    if (this.#isOver || this.#leftMs < minAttemptMs) return undefined;
+    if (reason === "context-overflow")
+      this.#overflownTokens = Math.max(
+        this.#overflownTokens,
+        findModel(model)?.contextWindowTokens ?? 0,
+      );
+    for (
+      let candidate = this.#fallbacks.shift();
+      candidate !== undefined;
+      candidate = this.#fallbacks.shift()
+    ) {
+      if (this.#tried.has(candidate)) continue;
+      const { request } = this.#watched;
+      const obstacle = obstacleTo(request, candidate, this.#overflownTokens);
+      if (obstacle === undefined) return candidate;
+      const error = notAsked(candidate, obstacle);
+      this.#errors.push({ model: candidate, waitMs: 0, error });
+    }
+    return undefined;
+  }
+
+  /** The caller has seen something of the answer, or does not want one any more. */
+  get #isOver(): boolean {
+    const { seen, request } = this.#watched;
+    return seen || request.signal?.aborted === true;
+  }
+
+  get #leftMs(): number {
+    const { deadline = Number.POSITIVE_INFINITY } = this.#watched.request;
+    return deadline - Date.now();
+  }
+
+  #end({ error, response }: Failure): ModelResponse {
+    if (response !== undefined) return response;
+    if (this.#errors.length === 1) throw error;
+    const attempts = this.#attempts === 1 ? "attempt" : "attempts";
+    const models = Array.from(this.#tried, nameOf).join(", ");
+    throw error.with(
+      { errors: this.#errors, cause: error },
+      `No complete answer after ${this.#attempts} ${attempts} at ${models}. ${error.message}`,
+    );
+  }
+}
+
+function isFailure(outcome: ModelResponse | Failure): outcome is Failure {
+  return "asked" in outcome;
+}
