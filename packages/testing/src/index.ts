@@ -1,3 +1,12 @@
+export { budgetStoreConformance } from "./conformance/budget-store.ts";
+export { sessionStoreConformance } from "./conformance/session-store.ts";
+export { stepStoreConformance } from "./conformance/step-store.ts";
+export type {
+  ConformanceClock,
+  RegisterTest,
+  StoreConformanceOptions,
+  TimedStoreConformanceOptions,
+} from "./conformance/suite.ts";
 export {
   MockLambdaContext,
   type MockLambdaContextOptions,

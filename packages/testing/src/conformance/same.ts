@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { ConfigurationError } from "@lambdallm/core";
+
+/**
+ * Compares data and nothing else: not the order of properties, nor prototypes, which differ where a test runner has globals of
+ * its own. A property that is undefined counts as missing.
+ */
+export function same(actual: unknown, expected: unknown, what?: string): void {
+  assert.deepEqual(dataOf(actual), dataOf(expected), what);
+}
+
+function dataOf(value: unknown): unknown {
+  if (Array.isArray(value)) return Array.from(value, dataOf);
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return `bytes: ${bytes.toString("hex")}`;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const data: Record<string, unknown> = Object.create(null);
+  for (const [name, member] of Object.entries(value))
+    if (member !== undefined) data[name] = dataOf(member);
+  return data;
+}
+
+/** Also of a method that throws before it returns a promise. */
+export async function refuses(
+  run: () => Promise<unknown>,
+  what: string,
+): Promise<void> {
+  await assert.rejects(
+    async () => run(),
+    (error) => ConfigurationError.isInstance(error),
+    `${what} must throw a ConfigurationError`,
+  );
+}
+
+export function times<Item>(
+  count: number,
+  make: (index: number) => Item,
+): Item[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
+
+/** Some clients for many callers: each may hold a connection. */
+export async function clientsOf<Store>(
+  connect: () => Promise<Store>,
+): Promise<(index: number) => Store> {
+  const [first, ...others] = await Promise.all([
+    connect(),
+    connect(),
+    connect(),
+    connect(),
+  ]);
+  const clients = [first, ...others];
+  return (index) => clients[index % clients.length] ?? first;
+}

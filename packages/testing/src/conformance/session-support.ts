@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import type {
+  NewTurn,
+  SessionKey,
+  SessionMessage,
+  SessionStore,
+} from "@lambdallm/core";
+
+const MAX_ATTEMPTS = 500;
+
+export const newSession = (): SessionKey => ({
+  tenantId: "conformance",
+  sessionId: randomUUID(),
+});
+
+export const say = (text: string): SessionMessage => ({
+  role: "user",
+  content: [{ text }],
+});
+
+export const turnOf = (
+  first: number,
+  ...texts: readonly string[]
+): NewTurn => ({ first, messages: texts.map(say), writeId: randomUUID() });
+
+/** Writes turns of these sizes one after the other. */
+export async function fill(
+  store: SessionStore,
+  key: SessionKey,
+  turns: readonly (readonly string[])[],
+): Promise<readonly NewTurn[]> {
+  const written: NewTurn[] = [];
+  let next = 0;
+  for (const texts of turns) {
+    const turn = turnOf(next, ...texts);
+    assert.equal(await store.append(key, turn), true);
+    written.push(turn);
+    next += texts.length;
+  }
+  return written;
+}
+
+/** Reads the next number and writes there, until nobody else came first. */
+export async function appendAtEnd(
+  store: SessionStore,
+  key: SessionKey,
+  turn: Omit<NewTurn, "first">,
+): Promise<void> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const { next } = await store.load(key, { lastMessages: 1 });
+    if (await store.append(key, { ...turn, first: next })) return;
+    await wait(Math.random() * Math.min(100, 2 ** attempt));
+  }
+  assert.fail(`append was refused ${MAX_ATTEMPTS} times in a row`);
+}
+
+/** What was read, without the time of writing, which the store sets. */
+export const withoutTimes = (
+  turns: readonly { readonly writtenAt: number }[],
+): unknown => turns.map(({ writtenAt: _, ...turn }) => turn);

@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import type { JsonValue, StepStore } from "@lambdallm/core";
+import { refuses, same, times } from "./same.ts";
+import { BAD_IDS, GOOD_IDS, JSON_SAMPLES, prefixed } from "./samples.ts";
+import { claim, claimOf, newRun, newStep } from "./step-support.ts";
+import type { Cases, TimedTools, Tools } from "./suite.ts";
+
+const OUTPUTS: Readonly<Record<string, JsonValue>> = {
+  ...JSON_SAMPLES,
+  null: null,
+  false: false,
+  zero: 0,
+  "an empty text": "",
+  "an empty list": [],
+  "an empty object": {},
+};
+
+export const stepRecordCases: Cases<Tools<StepStore>> = {
+  "the steps of a run are listed in their order, and those of no other":
+    async ({ store, connect }) => {
+      const runId = newRun();
+      same(await store.list(runId), []);
+      const steps = times(12, (index) => `${index}`.padStart(6, "0"));
+      // Neither in order nor at once.
+      for (const step of [...steps.slice(5), ...steps.slice(0, 5).toReversed()])
+        await claim(store, { runId, step });
+      for (const other of [`${runId}0`, runId.slice(0, -1), newRun()])
+        await claim(store, { runId: other, step: "000003" });
+      const listed = await (await connect()).list(runId);
+      same(
+        listed.map(({ step }) => step),
+        steps,
+      );
+      same(await store.list(`${runId}0`).then((records) => records.length), 1);
+    },
+
+  "any JSON comes back as it was given, from a claim and in the list": async ({
+    store,
+    connect,
+  }) => {
+    const other = await connect();
+    for (const [name, value] of Object.entries(OUTPUTS)) {
+      const done = newStep();
+      await claim(store, done);
+      assert.equal(await store.commit(done, 1, value), true);
+      const expected = { status: "done", output: value };
+      same(await other.claim(done, claimOf()), expected, name);
+      same(await other.list(done.runId), [{ ...done, fence: 1, ...expected }]);
+      const failed = newStep();
+      await claim(store, failed);
+      assert.equal(await store.fail(failed, 1, value), true);
+      same(await other.list(failed.runId), [
+        { ...failed, fence: 1, status: "failed", error: value },
+      ]);
+    }
+    assert.equal(Reflect.get({}, "polluted"), undefined);
+  },
+
+  "what a caller does with an output afterwards does not change the stored one":
+    async ({ store }) => {
+      const key = newStep();
+      const output = { list: [1] };
+      await claim(store, key);
+      await store.commit(key, 1, output);
+      output.list.push(2);
+      const expected = { status: "done", output: { list: [1] } };
+      const read = await store.claim(key, claimOf());
+      same(read, expected);
+      if (read.status === "done")
+        Reflect.set(Object(read.output), "list", "changed");
+      same(await store.claim(key, claimOf()), expected);
+    },
+
+  "runs and steps are separate, whatever their ids are": async ({
+    store,
+    connect,
+  }) => {
+    const unique = newRun();
+    const keys = [
+      { runId: `${unique}:a`, step: "b" },
+      { runId: unique, step: "a:b" },
+      ...GOOD_IDS.map((id) => ({ runId: prefixed(unique, id), step: "s" })),
+      ...GOOD_IDS.map((id) => ({ runId: `${unique}-`, step: id })),
+    ];
+    for (const [index, key] of keys.entries()) {
+      await claim(store, key);
+      assert.equal(await store.commit(key, 1, index), true);
+    }
+    const other = await connect();
+    for (const [index, key] of keys.entries())
+      same(await other.claim(key, claimOf()), {
+        status: "done",
+        output: index,
+      });
+  },
+
+  "every method refuses what is no id": async ({ store }) => {
+    for (const [why, id] of BAD_IDS) {
+      // The types forbid what is tried here.
+      const runId = id as string;
+      await refuses(async () => store.list(runId), `list of ${why}`);
+      for (const part of ["runId", "step"]) {
+        const key = { ...newStep(), [part]: id };
+        await refuses(
+          async () => store.claim(key, claimOf()),
+          `claim of ${why}`,
+        );
+        await refuses(
+          async () => store.renew(key, 1, 1_000),
+          `renew of ${why}`,
+        );
+        await refuses(
+          async () => store.commit(key, 1, "out"),
+          `commit to ${why}`,
+        );
+        await refuses(
+          async () => store.fail(key, 1, "error"),
+          `fail of ${why}`,
+        );
+      }
+    }
+  },
+};
+
+export const stepExpiryCases: Cases<TimedTools<StepStore>> = {
+  "a holder who died keeps its step until its lease is over, and no longer":
+    async ({ store, connect, lifetimeMs, outlive }) => {
+      const dead = newStep();
+      const alive = { ...dead, step: "000002" };
+      await claim(store, dead, { leaseMs: lifetimeMs });
+      await claim(store, alive, { leaseMs: lifetimeMs * 100 });
+      await outlive();
+      const other = await connect();
+      assert.equal((await other.claim(alive, claimOf())).status, "running");
+      assert.equal(await claim(other, dead), 2);
+    },
+
+  "of many who take over at once one gets the step": async ({
+    store,
+    connect,
+    lifetimeMs,
+    outlive,
+  }) => {
+    const key = newStep();
+    await claim(store, key, { leaseMs: lifetimeMs });
+    await outlive();
+    const clients = await Promise.all([connect(), connect(), connect()]);
+    const outcomes = await Promise.all(
+      [...clients, ...clients, ...clients].map(async (client) =>
+        client.claim(key, claimOf()),
+      ),
+    );
+    same(
+      outcomes.filter(({ status }) => status === "claimed"),
+      [{ status: "claimed", fence: 2 }],
+    );
+  },
+
+  "a holder who stalled is refused once somebody else has its step": async ({
+    store,
+    connect,
+    lifetimeMs,
+    outlive,
+  }) => {
+    const key = newStep();
+    const old = await claim(store, key, { leaseMs: lifetimeMs });
+    await outlive();
+    const other = await connect();
+    const fence = await claim(other, key);
+    assert.equal(await store.renew(key, old, 3_600_000), false);
+    assert.equal(await store.fail(key, old, "stalled"), false);
+    assert.equal(await store.commit(key, old, "stalled"), false);
+    assert.equal(await other.commit(key, fence, "out"), true);
+    assert.equal(await store.commit(key, old, "stalled"), false);
+    const outcome = await store.claim(key, claimOf());
+    same(outcome, { status: "done", output: "out" });
+  },
+
+  "a holder whose lease is over keeps its step while nobody else wants it":
+    async ({ store, lifetimeMs, outlive }) => {
+      const renewed = newStep();
+      const committed = newStep();
+      for (const key of [renewed, committed])
+        await claim(store, key, { leaseMs: lifetimeMs });
+      await outlive();
+      assert.equal(await store.renew(renewed, 1, 3_600_000), true);
+      const refused = await store.claim(renewed, claimOf());
+      assert.equal(refused.status, "running");
+      assert.equal(await store.commit(committed, 1, "out"), true);
+    },
+
+  "a renewed lease lasts for its new time": async ({
+    store,
+    connect,
+    clock,
+    lifetimeMs,
+    outlive,
+  }) => {
+    const key = newStep();
+    await claim(store, key, { leaseMs: lifetimeMs });
+    const leaseMs = lifetimeMs * 100;
+    assert.equal(await store.renew(key, 1, leaseMs), true);
+    await outlive();
+    const outcome = await (await connect()).claim(key, claimOf());
+    assert.ok(outcome.status === "running");
+    assert.ok(outcome.expiresAt > clock.now() + lifetimeMs);
+    assert.equal(await store.commit(key, 1, "out"), true);
+  },
+
+  "a record that has expired is not read, and its step can be claimed": async ({
+    store,
+    connect,
+    clock,
+    lifetimeMs,
+    outlive,
+  }) => {
+    const { runId } = newStep();
+    const expiresAt = clock.now() + lifetimeMs;
+    const inputHash = "a";
+    const steps = ["000001", "000002", "000003", "000004"];
+    for (const step of steps) {
+      const key = { runId, step };
+      const kept = step === "000004";
+      await claim(store, key, kept ? {} : { expiresAt, inputHash });
+      if (step === "000001") await store.commit(key, 1, "out");
+      if (step === "000002") await store.fail(key, 1, "error");
+    }
+    assert.equal((await store.list(runId)).length, 4);
+    await outlive();
+    const other = await connect();
+    same(
+      (await other.list(runId)).map(({ step }) => step),
+      ["000004"],
+    );
+    for (const step of steps.slice(0, 3))
+      await claim(other, { runId, step }, { inputHash: "b" });
+    assert.equal((await store.list(runId)).length, 4);
+  },
+};

@@ -1,0 +1,28 @@
+import type { StepStore } from "@lambdallm/core";
+import { stepClaimCases } from "./step-claims.ts";
+import { stepExpiryCases, stepRecordCases } from "./step-records.ts";
+import { registerTimed, type TimedStoreConformanceOptions } from "./suite.ts";
+
+/**
+ * Registers the tests of everything that the contract of a StepStore promises.
+ *
+ * @example
+ * stepStoreConformance({
+ *   test,
+ *   createStore: () => new MyStepStore(client),
+ *   // Without a clock to set, time has to pass.
+ *   clock: { now: Date.now, advance: (ms) => setTimeout(ms) },
+ *   lifetimeMs: 1_500,
+ * });
+ * @throws {ConfigurationError} An option is missing or wrong.
+ */
+export function stepStoreConformance(
+  options: TimedStoreConformanceOptions<StepStore>,
+): void {
+  registerTimed(
+    "stepStoreConformance",
+    options,
+    { ...stepClaimCases, ...stepRecordCases },
+    stepExpiryCases,
+  );
+}
