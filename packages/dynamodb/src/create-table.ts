@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  type DynamoDBClient,
+  UpdateTimeToLiveCommand,
+} from "@aws-sdk/client-dynamodb";
+import {
+  ConfigurationError,
+  check,
+  StoreError,
+  validateOptions,
+} from "@lambdallm/core";
+import {
+  type ClientOptions,
+  clientChecks,
+  clientSource,
+} from "./table/client.ts";
+import { tableDefinition } from "./table-definition.ts";
+
+export interface CreateTableOptions extends ClientOptions {
+  readonly tableName: string | undefined;
+  /** Milliseconds until the table must be ready. @default 60_000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+const POLL_MS = 500;
+const FIRST_POLL_MS = 20;
+
+const checks = {
+  ...clientChecks,
+  tableName: check.text,
+  timeoutMs: check.positiveInteger,
+};
+
+/**
+ * Creates the table for development and tests, and waits until it can be used; one that is there already is left as it is. Deployments create it from `tableDefinition`.
+ *
+ * @throws {ConfigurationError} for options that are wrong, and for a table with other keys.
+ * @throws {StoreError} `timeout`
+ */
+export async function createTable(options: CreateTableOptions): Promise<void> {
+  validateOptions("createTable", checks, options);
+  const { tableName, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  if (tableName === undefined)
+    throw new ConfigurationError(
+      'createTable: the option "tableName" is missing.',
+    );
+  const client = clientSource("createTable", options)();
+  const { TimeToLiveSpecification, ...definition } = tableDefinition;
+  await client
+    .send(
+      new CreateTableCommand({
+        TableName: tableName,
+        BillingMode: definition.BillingMode,
+        AttributeDefinitions: [...definition.AttributeDefinitions],
+        KeySchema: [...definition.KeySchema],
+      }),
+    )
+    .catch(unless("ResourceInUseException"));
+  await waitUntilActive(client, tableName, timeoutMs);
+  const { TimeToLiveDescription: current } = await client.send(
+    new DescribeTimeToLiveCommand({ TableName: tableName }),
+  );
+  if (current?.TimeToLiveStatus?.startsWith("ENABL")) return;
+  await client
+    .send(
+      new UpdateTimeToLiveCommand({
+        TableName: tableName,
+        TimeToLiveSpecification,
+      }),
+    )
+    // Local engines have no time to live: nothing is deleted there, and nothing expired is read.
+    .catch(unless("UnknownOperationException"));
+}
+
+async function waitUntilActive(
+  client: DynamoDBClient,
+  tableName: string,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (let waitMs = FIRST_POLL_MS; ; waitMs = POLL_MS) {
+    const { Table: table } = await client.send(
+      new DescribeTableCommand({ TableName: tableName }),
+    );
+    const keys = table?.KeySchema?.map((key) => key.AttributeName).join(", ");
+    if (keys !== "PK, SK")
+      throw new ConfigurationError(
+        `createTable: the table "${tableName}" exists with other keys (${keys}) than PK, SK.`,
+      );
+    if (table?.TableStatus === "ACTIVE") return;
+    if (performance.now() + waitMs > deadline)
+      throw new StoreError(
+        `createTable: the table "${tableName}" was not ready in ${timeoutMs} ms.`,
+        { reason: "timeout", operation: "createTable", retryable: true },
+      );
+    await sleep(waitMs);
+  }
+}
+
+function unless(name: string) {
+  return (error: unknown) => {
+    if (!(error instanceof Error && error.name === name)) throw error;
+  };
+}

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { StoreError } from "@lambdallm/core";
+import type { Attributes, Item, StoredItem } from "../table/attributes.ts";
+import { corrupt } from "../table/failure.ts";
+import { fromJson, toJson } from "./json-with-bytes.ts";
+
+/** As JSON, binary content included. */
+export const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
+
+const CHUNK_BYTES = 350 * 1024;
+/** A write unit. */
+const WORTH_ZIPPING_BYTES = 1_024;
+
+const zip = promisify(gzip);
+const unzip = promisify(gunzip);
+
+/** A value as it goes into the table. */
+export interface Payload {
+  /** For the item: one of `m`, JSON; `z`, zipped JSON; `p`, a pointer to the chunks. */
+  readonly attributes: Attributes;
+  /** To be written before the item. */
+  readonly chunks: readonly {
+    readonly SK: string;
+    readonly bytes: Uint8Array;
+  }[];
+}
+
+/** Where and how a value is stored. */
+export interface PayloadOptions {
+  /** What the value is, for errors. */
+  readonly name: string;
+  readonly operation: string;
+  /** Larger ones go into chunks. */
+  readonly inlineBytes: number;
+  /** The beginning of the chunks' sort keys, which belongs to one writer. */
+  readonly chunkPrefix: string;
+}
+
+/**
+ * @throws {ConfigurationError} The value has no JSON.
+ * @throws {StoreError} `too-large`
+ */
+export async function pack(
+  value: unknown,
+  { name, operation, inlineBytes, chunkPrefix }: PayloadOptions,
+): Promise<Payload> {
+  const json = toJson(name, value);
+  const size = Buffer.byteLength(json);
+  if (size > MAX_PAYLOAD_BYTES)
+    throw new StoreError(
+      `${operation}: the ${name} would take ${size} bytes; at most ${MAX_PAYLOAD_BYTES} can be stored.`,
+      { reason: "too-large", operation },
+    );
+  const zipped = size > 2 * WORTH_ZIPPING_BYTES ? await zip(json) : undefined;
+  const isZipped =
+    zipped !== undefined && zipped.length <= size - WORTH_ZIPPING_BYTES;
+  if ((isZipped ? zipped.length : size) <= inlineBytes)
+    return { attributes: isZipped ? { z: zipped } : { m: json }, chunks: [] };
+  const body = isZipped ? zipped : Buffer.from(json);
+  const sha256 = sha256Of(body);
+  // With the hash of its content, a chunk is never written over by another content.
+  const key = `${chunkPrefix}#${sha256}`;
+  const chunks = chunksOf(body).map((bytes, index) => ({
+    SK: chunkKey(key, index),
+    bytes,
+  }));
+  const pointer: Pointer = {
+    key,
+    chunks: chunks.length,
+    bytes: body.length,
+    sha256,
+    isZipped,
+  };
+  return { attributes: { p: JSON.stringify(pointer) }, chunks };
+}
+
+/** @throws {StoreError} `corrupt`: a chunk is missing, or something is not as it was written. */
+export async function unpack(
+  stored: StoredItem,
+  readChunk: (SK: string) => Promise<Item | undefined>,
+): Promise<unknown> {
+  const { m, z } = stored.item;
+  try {
+    if (m?.S !== undefined) return fromJson(m.S);
+    if (z?.B !== undefined) return fromJson(await unzipped(z.B));
+    const { body, isZipped } = await joined(stored, readChunk);
+    return fromJson(isZipped ? await unzipped(body) : body.toString());
+  } catch (error) {
+    if (StoreError.isInstance(error)) throw error;
+    // Without the cause: a syntax error quotes the text.
+    throw corrupt(stored.operation, "a stored value cannot be decoded");
+  }
+}
+
+async function joined(
+  stored: StoredItem,
+  readChunk: (SK: string) => Promise<Item | undefined>,
+): Promise<{ readonly body: Buffer; readonly isZipped: boolean }> {
+  const pointer: unknown = JSON.parse(stored.text("p"));
+  if (!isPointer(pointer))
+    throw corrupt(stored.operation, "a pointer to chunks is not valid");
+  const chunks = await Promise.all(
+    Array.from({ length: pointer.chunks }, async (_, index) => {
+      const chunk = await readChunk(chunkKey(pointer.key, index));
+      if (chunk?.["b"]?.B) return chunk["b"].B;
+      throw corrupt(
+        stored.operation,
+        `chunk ${index + 1} of ${pointer.chunks} of a stored value is missing`,
+      );
+    }),
+  );
+  const body = Buffer.concat(chunks);
+  if (body.length !== pointer.bytes || sha256Of(body) !== pointer.sha256)
+    throw corrupt(
+      stored.operation,
+      "the chunks of a stored value were altered",
+    );
+  return { body, isZipped: pointer.isZipped };
+}
+
+interface Pointer {
+  /** What the chunks' sort keys begin with. */
+  readonly key: string;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly isZipped: boolean;
+}
+
+function isPointer(value: unknown): value is Pointer {
+  const { key, chunks, bytes, sha256, isZipped } = Object(value);
+  return (
+    typeof key === "string" &&
+    Number.isSafeInteger(chunks) &&
+    chunks > 0 &&
+    chunks <= MAX_PAYLOAD_BYTES / CHUNK_BYTES + 1 &&
+    Number.isSafeInteger(bytes) &&
+    typeof sha256 === "string" &&
+    typeof isZipped === "boolean"
+  );
+}
+
+const chunkKey = (key: string, index: number) =>
+  `${key}#${String(index).padStart(3, "0")}`;
+
+function chunksOf(body: Buffer): readonly Buffer[] {
+  const chunks: Buffer[] = [];
+  for (let start = 0; start < body.length; start += CHUNK_BYTES)
+    chunks.push(body.subarray(start, start + CHUNK_BYTES));
+  return chunks;
+}
+
+const sha256Of = (body: Buffer) =>
+  createHash("sha256").update(body).digest("base64url");
+
+const unzipped = async (body: Uint8Array) =>
+  // What is larger was not written here.
+  (await unzip(body, { maxOutputLength: MAX_PAYLOAD_BYTES })).toString();

@@ -1,0 +1,87 @@
+import {
+  checkId,
+  type JsonValue,
+  type SessionHeader,
+  StoreError,
+} from "@lambdallm/core";
+import { fromJson, toJson } from "../payload/json-with-bytes.ts";
+import { StoredItem } from "../table/attributes.ts";
+import { expiry } from "../table/expiry.ts";
+import { corrupt } from "../table/failure.ts";
+import type { Table } from "../table/table.ts";
+import { HEADER } from "./session-items.ts";
+
+const MAX_METADATA_BYTES = 350 * 1024;
+
+const OPERATION = "saveHeader";
+
+export async function saveHeader(
+  table: Table,
+  PK: string,
+  header: {
+    readonly expectedVersion: number;
+    readonly metadata: SessionHeader["metadata"];
+    readonly expiresAt?: number | undefined;
+    readonly writeId: string;
+  },
+): Promise<SessionHeader | undefined> {
+  const { expectedVersion, metadata, expiresAt, writeId } = header;
+  checkId("write id", writeId);
+  const json = toJson("metadata", metadata);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > MAX_METADATA_BYTES)
+    throw new StoreError(
+      `${OPERATION}: the metadata has ${bytes} bytes as JSON; at most ${MAX_METADATA_BYTES} can be stored.`,
+      { reason: "too-large", operation: OPERATION },
+    );
+  const isNew = expectedVersion === 0;
+  const times = expiry(expiresAt);
+  const outcome = await table.start(OPERATION).update(
+    { PK, SK: HEADER },
+    {
+      update: [
+        "SET #v = :next, #meta = :meta, #w = :w",
+        isNew && ", #created = :now",
+        expiresAt !== undefined ? ", #x = :x, #ttl = :ttl" : " REMOVE #x, #ttl",
+      ]
+        .filter(Boolean)
+        .join(""),
+      condition: isNew
+        ? "attribute_not_exists(#v) OR #x <= :now"
+        : "#v = :expected AND (attribute_not_exists(#x) OR #x > :now)",
+      values: {
+        ":next": expectedVersion + 1,
+        ":meta": json,
+        ":w": writeId,
+        ":now": table.now(),
+        ":expected": isNew ? undefined : expectedVersion,
+        ":x": times["x"],
+        ":ttl": times["ttl"],
+      },
+      returning: "ALL_NEW",
+      readRefusal: true,
+    },
+  );
+  if (outcome.written) return headerOf(new StoredItem(outcome.item, OPERATION));
+  return outcome.existing?.["w"]?.S === writeId
+    ? headerOf(new StoredItem(outcome.existing, OPERATION))
+    : undefined;
+}
+
+export function headerOf(stored: StoredItem): SessionHeader {
+  return {
+    version: stored.number("v"),
+    metadata: metadataOf(stored),
+    createdAt: stored.number("created"),
+  };
+}
+
+function metadataOf(stored: StoredItem): SessionHeader["metadata"] {
+  const json = stored.text("meta");
+  try {
+    // As it was given to saveHeader.
+    return fromJson(json) as Readonly<Record<string, JsonValue>>;
+  } catch {
+    throw corrupt(stored.operation, "a session's metadata cannot be decoded");
+  }
+}

@@ -1,0 +1,39 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { Operation } from "./operation.ts";
+
+export interface TableSettings {
+  readonly tableName: string;
+  readonly client: () => DynamoDBClient;
+  /** For one operation, its retries included. */
+  readonly timeoutMs: number;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** All keys carry it when there is one. */
+  readonly tenantId: string | undefined;
+}
+
+/** The one table, and what all stores on it share. */
+export class Table {
+  readonly settings: TableSettings;
+
+  constructor(settings: TableSettings) {
+    this.settings = settings;
+  }
+
+  now(): number {
+    return this.settings.now();
+  }
+
+  /** Begins an operation: its deadline counts from here. */
+  start(name: string): Operation {
+    return new Operation(name, this.settings);
+  }
+
+  /** The partition of a budget's scope or of a run. */
+  partition(kind: "B" | "R", id: string): string {
+    const { tenantId } = this.settings;
+    return tenantId === undefined
+      ? `${kind}#${id}`
+      : `${kind}#${tenantId}#${id}`;
+  }
+}

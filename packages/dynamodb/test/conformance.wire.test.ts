@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { dynamoDBStore } from "@lambdallm/dynamodb";
+import {
+  budgetStoreConformance,
+  sessionStoreConformance,
+  stepStoreConformance,
+} from "@lambdallm/testing";
+import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
+
+let table: TestTable;
+let time = Date.now();
+
+beforeAll(async () => {
+  table = await startTable();
+});
+afterAll(() => table.stop());
+
+const connect = () =>
+  dynamoDBStore({
+    tableName: table.tableName,
+    clientConfig: table.clientConfig,
+    now: () => time,
+  });
+
+const clock = {
+  now: () => time,
+  advance: (ms: number) => {
+    time += ms;
+  },
+};
+
+describe("DynamoDB as a SessionStore", () => {
+  sessionStoreConformance({
+    test,
+    createStore: () => connect().sessions,
+    clock,
+  });
+});
+
+describe("DynamoDB as a BudgetStore", () => {
+  budgetStoreConformance({ test, createStore: () => connect().budgets });
+});
+
+describe("DynamoDB as a StepStore", () => {
+  stepStoreConformance({ test, createStore: () => connect().steps, clock });
+});
