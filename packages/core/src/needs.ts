@@ -1,0 +1,60 @@
+import type { ModelInfo } from "./catalog.ts";
+import type { ModelRequest } from "./model-call.ts";
+
+/** What a request asks of its model. */
+export interface RequestNeeds {
+  /** Tools are offered, or the conversation has tool calls in it. */
+  readonly tools: boolean;
+  readonly streaming: boolean;
+  readonly images: boolean;
+  /** Documents of any format. */
+  readonly documents: boolean;
+  readonly pdf: boolean;
+  readonly video: boolean;
+  readonly audio: boolean;
+}
+
+/** Reads a request's needs off its tools and messages, tool results and guarded content included. */
+export function needsOf({
+  messages,
+  tools = [],
+  onDelta,
+}: Pick<ModelRequest, "messages" | "tools" | "onDelta">): RequestNeeds {
+  const kinds = new Set<string>();
+  const add = (block: object): void => {
+    for (const [kind, value] of Object.entries(block)) {
+      if (value === undefined) continue;
+      kinds.add(kind);
+      if (kind === "document" && value.format === "pdf") kinds.add("pdf");
+      if (kind === "toolResult") for (const part of value.content) add(part);
+      if (kind === "guardContent") add(value);
+    }
+  };
+  for (const { content } of messages) for (const block of content) add(block);
+  return {
+    tools: tools.length > 0 || kinds.has("toolUse") || kinds.has("toolResult"),
+    streaming: onDelta !== undefined,
+    images: kinds.has("image"),
+    documents: kinds.has("document"),
+    pdf: kinds.has("pdf"),
+    video: kinds.has("video"),
+    audio: kinds.has("audio"),
+  };
+}
+
+/**
+ * What a model cannot do of that, in words; empty when nothing speaks against it. What the catalog does not know, the model
+ * is taken to be able to. What the provider can say in another way is no need: a system prompt, a schema.
+ */
+export function unmetNeeds(
+  needs: RequestNeeds,
+  info: ModelInfo | undefined,
+): readonly string[] {
+  const unmet: string[] = [];
+  if (needs.tools && info?.tools === false) unmet.push("it has no tools");
+  else if (needs.tools && needs.streaming && info?.streamingTools === false)
+    unmet.push("it has no tools in streams");
+  if (needs.images && info?.vision === false) unmet.push("it reads no images");
+  if (needs.pdf && info?.pdf === false) unmet.push("it reads no PDF documents");
+  return unmet;
+}

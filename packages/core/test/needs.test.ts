@@ -1,0 +1,94 @@
+import { describe, expect, test } from "@jest/globals";
+import { type Message, needsOf, unmetNeeds } from "@lambdallm/core";
+
+const bytes = new Uint8Array([1]);
+const nothing = needsOf({ messages: [] });
+
+const image = { image: { format: "png", source: { bytes } } } as const;
+const pdf = {
+  document: { name: "Report", format: "pdf", source: { bytes } },
+} as const;
+const csv = {
+  document: { name: "Table", format: "csv", source: { bytes } },
+} as const;
+const toolResult = (content: readonly object[]) => ({
+  toolResult: { toolUseId: "1", content },
+});
+
+function messageOf(...content: readonly object[]): Message {
+  // The blocks above are content blocks.
+  return { role: "user", content: content as Message["content"] };
+}
+
+describe("What a request needs", () => {
+  test.each([
+    ["text", [messageOf({ text: "Hi" })], {}],
+    ["an image", [messageOf(image)], { images: true }],
+    ["a PDF", [messageOf(pdf)], { documents: true, pdf: true }],
+    ["another document", [messageOf(csv)], { documents: true }],
+    ["video", [messageOf({ video: { format: "mp4" } })], { video: true }],
+    ["audio", [messageOf({ audio: { format: "mp3" } })], { audio: true }],
+    [
+      "an image in a tool's result",
+      [messageOf(toolResult([image]))],
+      { tools: true, images: true },
+    ],
+    [
+      "a guarded image",
+      [messageOf({ guardContent: { image: image.image } })],
+      { images: true },
+    ],
+    [
+      "a tool call in the history",
+      [messageOf({ toolUse: { toolUseId: "1", name: "clock", input: {} } })],
+      { tools: true },
+    ],
+    ["a member that is undefined", [messageOf({ image: undefined })], {}],
+  ] as const)("is read off its messages: %s", (_name, messages, needs) => {
+    expect(needsOf({ messages })).toEqual({ ...nothing, ...needs });
+  });
+
+  test("is tools when it offers some, and streaming when it observes", () => {
+    const tools = [
+      { toolSpec: { name: "clock", inputSchema: { json: {} } } },
+    ] as const;
+    expect(needsOf({ messages: [], tools, onDelta: () => {} })).toEqual({
+      ...nothing,
+      tools: true,
+      streaming: true,
+    });
+  });
+});
+
+describe("What a model cannot do of it", () => {
+  const all = {
+    tools: true,
+    streaming: true,
+    images: true,
+    documents: true,
+    pdf: true,
+    video: true,
+    audio: true,
+  };
+
+  test("is what the catalog says it cannot", () => {
+    const able = { id: "x", streamingTools: false, vision: false, pdf: false };
+    expect(unmetNeeds(all, able)).toEqual([
+      "it has no tools in streams",
+      "it reads no images",
+      "it reads no PDF documents",
+    ]);
+    expect(unmetNeeds(all, { ...able, tools: false })).toContain(
+      "it has no tools",
+    );
+    expect(unmetNeeds({ ...all, streaming: false }, able)).not.toContain(
+      "it has no tools in streams",
+    );
+    expect(unmetNeeds(nothing, able)).toEqual([]);
+  });
+
+  test("is nothing as far as the catalog does not know", () => {
+    expect(unmetNeeds(all, { id: "x" })).toEqual([]);
+    expect(unmetNeeds(all, undefined)).toEqual([]);
+  });
+});
