@@ -1,0 +1,87 @@
+import {
+  ConfigurationError,
+  costOf,
+  InvocationTimeoutError,
+  ModelInvocationError,
+  type ModelRequest,
+  type ModelResponse,
+  type ProviderResponse,
+  type Usage,
+} from "@lambdallm/core";
+import { nanoCost, nanoOfPico } from "./money.ts";
+import type { AssumedPrice } from "./worst-case.ts";
+
+/** What an attempt costs. */
+export interface Charge {
+  readonly nanoUsd: number;
+  readonly model: string;
+  /** Left out when nothing is known of it. */
+  readonly usage?: Usage;
+}
+
+export interface ChargeFacts {
+  readonly request: ModelRequest;
+  /** What the attempt can cost at most. */
+  readonly worstNanoUsd: number;
+  readonly assumedPrice: AssumedPrice | undefined;
+  /** The caller has seen a piece of the answer. */
+  readonly hasBegun: boolean;
+}
+
+/** Known usage has its price, and anything else is charged at its worst case. */
+export function chargeOfAnswer(
+  answer: ProviderResponse,
+  costUsd: number | undefined,
+  { worstNanoUsd, assumedPrice }: ChargeFacts,
+): Charge {
+  const { model, usage } = answer;
+  const known =
+    costUsd === undefined
+      ? assumedPrice && assumedCost(usage, assumedPrice)
+      : nanoCost(costUsd);
+  if (usage.estimated !== true)
+    return { model, usage, nanoUsd: known ?? worstNanoUsd };
+  // Every prompt has tokens: an estimate without any says that nothing was sent.
+  const nanoUsd =
+    usage.totalTokens === 0 ? 0 : Math.max(worstNanoUsd, known ?? 0);
+  return { model, usage, nanoUsd };
+}
+
+export function chargeOfResponse(
+  response: ModelResponse,
+  facts: ChargeFacts,
+): Charge {
+  return chargeOfAnswer(response, response.costUsd, facts);
+}
+
+/** A failed attempt costs what its error says, and the worst case where it does not say it. */
+export function chargeOfFailure(error: unknown, facts: ChargeFacts): Charge {
+  const { request, worstNanoUsd, hasBegun } = facts;
+  const { model, signal } = request;
+  const nothing = { model, nanoUsd: 0 };
+  // Thrown before anything is sent, unless it is one of the caller's own, thrown at the sight of a piece.
+  if (ConfigurationError.isInstance(error) && !hasBegun) return nothing;
+  if (ModelInvocationError.isInstance(error)) {
+    const { partial, billed, reason } = error;
+    if (partial !== undefined)
+      return chargeOfAnswer(partial, costOf(partial), facts);
+    // An abort may come when the model is already writing.
+    if (billed === "none" && reason !== "aborted" && !signal?.aborted)
+      return nothing;
+  }
+  if (InvocationTimeoutError.isInstance(error) && error.partial !== undefined)
+    return chargeOfAnswer(error.partial, costOf(error.partial), facts);
+  return { model, nanoUsd: worstNanoUsd };
+}
+
+function assumedCost(usage: Usage, { input, output }: AssumedPrice): number {
+  const inputTokens = inputTokensOf(usage);
+  return nanoOfPico((inputTokens * input + usage.outputTokens * output) * 1e6);
+}
+
+/** Cache reads and writes included. */
+export function inputTokensOf(usage: Usage): number {
+  return (
+    usage.inputTokens + usage.cacheReadInputTokens + usage.cacheWriteInputTokens
+  );
+}

@@ -1,0 +1,252 @@
+import {
+  type BudgetUse,
+  type CallInfo,
+  type CallModel,
+  type Invocation,
+  type ModelRequest,
+  type ModelResponse,
+  withModel,
+} from "@lambdallm/core";
+import { Alerts } from "./alerts.ts";
+import {
+  type Charge,
+  type ChargeFacts,
+  chargeOfFailure,
+  chargeOfResponse,
+} from "./charge.ts";
+import { fits } from "./fits.ts";
+import type { Hold, Ledger, Refused } from "./ledger.ts";
+import { dayOf, usdOf } from "./money.ts";
+import { budgetExceeded, uncovered } from "./periods.ts";
+import { tellProblem } from "./problem.ts";
+import type { ScopeMemories } from "./scope-memory.ts";
+import type { Settings } from "./settings.ts";
+import type { SpendingLog } from "./spending-log.ts";
+import type { CostTracker } from "./tracker.ts";
+import { unknownCost } from "./unknown-cost.ts";
+import { type AssumedPrice, type Region, worstCaseOf } from "./worst-case.ts";
+
+export interface GateOptions {
+  readonly settings: Settings;
+  readonly invocation: Invocation;
+  readonly memories: ScopeMemories;
+  readonly ledger: Ledger;
+  readonly spending: SpendingLog;
+  /** Those with limits, from narrow to wide. */
+  readonly trackers: readonly CostTracker[];
+  /** Where models may be called at the moment. */
+  readonly regions: () => readonly Region[];
+}
+
+/** A request, and the most that it can cost. */
+interface Offer {
+  readonly request: ModelRequest;
+  readonly nanoUsd: number;
+}
+
+/** What was set aside for it. */
+interface Admission extends Offer {
+  readonly day: string;
+  readonly holds: readonly Hold[];
+}
+
+/** The tag of an answer that a cheaper model gave: the model that was asked for. */
+const DOWNGRADED = "budget.downgradedFrom";
+
+/** Lets the attempts of an invocation through as far as the budgets go, and settles what they have cost. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #assumedPrice: AssumedPrice | undefined;
+  readonly #alerts: Alerts;
+  readonly #unpriced = new Set<string>();
+
+  constructor(options: GateOptions) {
+    const { settings, invocation, memories } = options;
+    this.#options = options;
+    this.#assumedPrice =
+      typeof settings.unknownPrice === "string"
+        ? undefined
+        : settings.unknownPrice;
+    this.#alerts = new Alerts(invocation, memories);
+  }
+
+  async attempt(
+    request: ModelRequest,
+    next: CallModel,
+    { callId }: CallInfo,
+  ): Promise<ModelResponse> {
+    // The core does not send it.
+    if (request.signal?.aborted) return next(request);
+    const admission = await this.#admit(request, callId);
+    if (request.signal?.aborted) {
+      await this.#options.ledger.settle(admission.holds, 0);
+      return next(request);
+    }
+    const watched = watch(admission.request);
+    const facts = (): ChargeFacts => ({
+      request: admission.request,
+      worstNanoUsd: admission.nanoUsd,
+      assumedPrice: this.#assumedPrice,
+      hasBegun: watched.hasBegun(),
+    });
+    let response: ModelResponse;
+    try {
+      response = await next(watched.request);
+    } catch (error) {
+      const charge = chargeOfFailure(error, facts());
+      await this.#settle(admission, charge, charge.nanoUsd > 0);
+      throw error;
+    }
+    await this.#settle(admission, chargeOfResponse(response, facts()), true);
+    return admission.request.model === request.model
+      ? response
+      : {
+          ...response,
+          tags: { ...response.tags, [DOWNGRADED]: request.model },
+        };
+  }
+
+  async #admit(request: ModelRequest, callId: number): Promise<Admission> {
+    const { settings, trackers, ledger } = this.#options;
+    const at = Date.now();
+    const day = dayOf(at);
+    const wanted = { request, nanoUsd: this.#mostOf(request) };
+    const reserved = await ledger.reserve(trackers, wanted.nanoUsd, at);
+    if (!("short" in reserved)) {
+      for (const hold of reserved) this.#alerts.passed(hold);
+      if (settings.isShadow) this.#pretend(wanted, reserved, callId);
+      return { ...wanted, day, holds: reserved };
+    }
+    this.#alerts.refused(reserved, wanted.nanoUsd, day);
+    const { usedNanoUsd, limitNanoUsd } = reserved.short;
+    for (const offer of this.#cheaper(wanted)) {
+      if (usedNanoUsd + offer.nanoUsd > limitNanoUsd) continue;
+      const holds = await ledger.reserve(trackers, offer.nanoUsd, at);
+      if ("short" in holds) continue;
+      this.#decided(reserved, wanted, callId, offer);
+      return { ...offer, day, holds };
+    }
+    this.#decided(reserved, wanted, callId);
+    throw budgetExceeded(
+      reserved.tracker.scope,
+      reserved.short,
+      wanted.nanoUsd,
+    );
+  }
+
+  /** The upper bound of its cost; 0 when it is not known, and the settings allow that. */
+  #mostOf(request: ModelRequest): number {
+    const { settings, invocation, trackers, regions } = this.#options;
+    const { unknownPrice, isEnforced } = settings;
+    const { model } = request;
+    const worst = worstCaseOf(request, regions(), this.#assumedPrice);
+    if (worst.missing === undefined) return worst.nanoUsd;
+    const isRefused =
+      unknownPrice === "error" || (unknownPrice !== "allow" && isEnforced);
+    if (isRefused && trackers.length > 0)
+      throw unknownCost(model, worst.missing);
+    if (!this.#unpriced.has(model))
+      tellProblem(invocation, { kind: "unknown-price", model });
+    this.#unpriced.add(model);
+    return 0;
+  }
+
+  /** The same for the models that it may be downgraded to, the dearest first. */
+  #cheaper({ request, nanoUsd }: Offer): Offer[] {
+    const { settings, regions } = this.#options;
+    const offers: Offer[] = [];
+    for (const model of settings.downgradeTo) {
+      const changed = withModel(request, model);
+      const worst = worstCaseOf(changed, regions(), this.#assumedPrice);
+      if (
+        worst.missing === undefined &&
+        worst.nanoUsd < nanoUsd &&
+        fits(model, changed, regions()[0])
+      )
+        offers.push({ request: changed, nanoUsd: worst.nanoUsd });
+    }
+    return offers.sort((a, b) => b.nanoUsd - a.nanoUsd);
+  }
+
+  /** Shadow mode: what would have happened. */
+  #pretend(wanted: Offer, holds: readonly Hold[], callId: number): void {
+    const { settings } = this.#options;
+    if (settings.onExceeded === "alert") return;
+    const refusedOf = (nanoUsd: number): Refused | undefined => {
+      for (const { tracker, use } of holds) {
+        const before = use && without(use, wanted.nanoUsd);
+        const short = before && uncovered(tracker.limits, before, nanoUsd);
+        if (short !== undefined) return { tracker, short };
+      }
+      return undefined;
+    };
+    const refused = refusedOf(wanted.nanoUsd);
+    if (refused === undefined) return;
+    const offer = this.#cheaper(wanted).find(
+      ({ nanoUsd }) => refusedOf(nanoUsd) === undefined,
+    );
+    this.#decided(refused, wanted, callId, offer);
+  }
+
+  #decided(
+    { tracker, short }: Refused,
+    { request, nanoUsd }: Offer,
+    callId: number,
+    offer?: Offer,
+  ): void {
+    const { settings, invocation } = this.#options;
+    invocation.events.emit("budget-exceeded", {
+      callId,
+      scope: tracker.scope,
+      period: short.period,
+      usedUsd: usdOf(short.usedNanoUsd),
+      limitUsd: usdOf(short.limitNanoUsd),
+      neededUsd: usdOf(nanoUsd),
+      model: request.model,
+      action: offer === undefined ? "block" : "downgrade",
+      ...(offer !== undefined && { toModel: offer.request.model }),
+      shadow: settings.isShadow,
+    });
+  }
+
+  async #settle(
+    { request, nanoUsd, day, holds }: Admission,
+    charge: Charge,
+    counts: boolean,
+  ): Promise<void> {
+    const { invocation, ledger, spending } = this.#options;
+    const { model } = charge;
+    if (counts) spending.add(day, request, charge);
+    if (charge.nanoUsd > nanoUsd && !this.#unpriced.has(request.model))
+      tellProblem(invocation, {
+        kind: "underestimated",
+        model,
+        reservedUsd: usdOf(nanoUsd),
+        actualUsd: usdOf(charge.nanoUsd),
+      });
+    await ledger.settle(holds, charge.nanoUsd);
+  }
+}
+
+function without(use: BudgetUse, nanoUsd: number): BudgetUse {
+  return {
+    dayNanoUsd: use.dayNanoUsd - nanoUsd,
+    monthNanoUsd: use.monthNanoUsd - nanoUsd,
+  };
+}
+
+/** Notices whether the caller has seen a piece of the answer. */
+function watch(request: ModelRequest) {
+  const { onDelta } = request;
+  let begun = false;
+  const hasBegun = () => begun;
+  if (onDelta === undefined) return { request, hasBegun };
+  const watching: ModelRequest = {
+    ...request,
+    onDelta: (delta) => {
+      begun = true;
+      onDelta(delta);
+    },
+  };
+  return { request: watching, hasBegun };
+}

@@ -1,0 +1,94 @@
+import type { BudgetLimits, BudgetUse } from "@lambdallm/core";
+import { monthOf } from "./money.ts";
+import { type Period, type PeriodUse, periodsOf } from "./periods.ts";
+
+/** How long a refusal is remembered: others may give back what they did not use. */
+const REFUSAL_MS = 5_000;
+const REAP_EVERY_MS = 600_000;
+const MAX_SCOPES = 1_000;
+
+interface Refusal {
+  readonly day: string;
+  readonly until: number;
+  readonly short: PeriodUse;
+}
+
+/** What this process knows of a budget. The store is what counts; this spares asking it, and telling things twice. */
+export class ScopeMemory {
+  #use: (BudgetUse & { readonly day: string }) | undefined;
+  #refusal: Refusal | undefined;
+  #reapedAt = Number.NEGATIVE_INFINITY;
+  readonly #alerts = new Map<string, string>();
+
+  saw(day: string, use: BudgetUse): void {
+    this.#use = { ...use, day };
+  }
+
+  /** A reservation was settled with this much less. */
+  gaveBack(day: string, nanoUsd: number): void {
+    if (nanoUsd > 0) this.#refusal = undefined;
+    const use = this.#use;
+    if (use === undefined || monthOf(use.day) !== monthOf(day)) return;
+    this.#use = {
+      day: use.day,
+      dayNanoUsd: use.dayNanoUsd - (use.day === day ? nanoUsd : 0),
+      monthNanoUsd: use.monthNanoUsd - nanoUsd,
+    };
+  }
+
+  /** The least share of a limit that is left; undefined when nothing is known of this day. */
+  shareLeft(day: string, limits: BudgetLimits): number | undefined {
+    const use = this.#use;
+    if (use?.day !== day) return undefined;
+    const shares = periodsOf(limits, use).map(
+      ({ usedNanoUsd, limitNanoUsd }) =>
+        limitNanoUsd === 0 ? 0 : Math.max(0, 1 - usedNanoUsd / limitNanoUsd),
+    );
+    return Math.min(...shares);
+  }
+
+  refused(day: string, at: number, short: PeriodUse): void {
+    this.#refusal = { day, until: at + REFUSAL_MS, short };
+  }
+
+  /** The limit that has refused a call lately, when it would refuse this amount, too. */
+  refusal(day: string, at: number, nanoUsd: number): PeriodUse | undefined {
+    const refusal = this.#refusal;
+    if (refusal?.day !== day || at >= refusal.until) return undefined;
+    const { usedNanoUsd, limitNanoUsd } = refusal.short;
+    return usedNanoUsd + nanoUsd > limitNanoUsd ? refusal.short : undefined;
+  }
+
+  /** True the first time, for each day or month. */
+  isNews(period: Period, share: number, day: string): boolean {
+    const name = `${period} ${share}`;
+    const when = period === "daily" ? day : monthOf(day);
+    const isNews = this.#alerts.get(name) !== when;
+    this.#alerts.set(name, when);
+    return isNews;
+  }
+
+  /** Whether it is time to clean up after callers that died; says so once. */
+  isReapDue(at: number): boolean {
+    const isDue = at - this.#reapedAt >= REAP_EVERY_MS;
+    if (isDue) this.#reapedAt = at;
+    return isDue;
+  }
+}
+
+/** The memories of the scopes that were used last. */
+export class ScopeMemories {
+  readonly #memories = new Map<string, ScopeMemory>();
+
+  of(scope: string): ScopeMemory {
+    const memory = this.#memories.get(scope) ?? new ScopeMemory();
+    // Put at the end, so that the one at the front is the one that was not used for longest.
+    this.#memories.delete(scope);
+    this.#memories.set(scope, memory);
+    for (const oldest of this.#memories.keys()) {
+      if (this.#memories.size <= MAX_SCOPES) break;
+      this.#memories.delete(oldest);
+    }
+    return memory;
+  }
+}

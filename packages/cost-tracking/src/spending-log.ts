@@ -1,0 +1,44 @@
+import { randomUUID } from "node:crypto";
+import {
+  findModel,
+  type ModelRequest,
+  type SpendingRow,
+} from "@lambdallm/core";
+import { type Charge, inputTokensOf } from "./charge.ts";
+
+/** The tag that a `Prompt` with a name gives its calls. */
+const PROMPT_TAG = "prompt.name";
+
+/** What an invocation has spent, and on what. */
+export class SpendingLog {
+  readonly #days = new Map<string, Map<string, SpendingRow>>();
+
+  add(day: string, { tags }: ModelRequest, charge: Charge): void {
+    const { nanoUsd, usage } = charge;
+    const model = findModel(charge.model)?.id ?? charge.model;
+    const prompt = tags?.[PROMPT_TAG] ?? "";
+    const rows = this.#days.get(day) ?? new Map<string, SpendingRow>();
+    this.#days.set(day, rows);
+    const name = JSON.stringify([model, prompt]);
+    const row = rows.get(name);
+    rows.set(name, {
+      model,
+      prompt,
+      calls: (row?.calls ?? 0) + 1,
+      inputTokens:
+        (row?.inputTokens ?? 0) +
+        (usage === undefined ? 0 : inputTokensOf(usage)),
+      outputTokens: (row?.outputTokens ?? 0) + (usage?.outputTokens ?? 0),
+      costNanoUsd: (row?.costNanoUsd ?? 0) + nanoUsd,
+    });
+  }
+
+  /** By day, each with an id of its own: a repeated write counts once. */
+  get writes() {
+    return Array.from(this.#days, ([day, rows]) => ({
+      day,
+      writeId: randomUUID(),
+      rows: [...rows.values()],
+    }));
+  }
+}

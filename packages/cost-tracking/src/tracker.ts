@@ -1,0 +1,138 @@
+import {
+  type BudgetLimits,
+  ConfigurationError,
+  check,
+  checkId,
+  type Stores,
+  validateOptions,
+} from "@lambdallm/core";
+import { budgetChecks, storeCheck } from "./checks.ts";
+import { type CostForecast, forecastOf } from "./forecast.ts";
+import { DAY_MS, dayOf, monthEnd, monthStart, nanoLimit } from "./money.ts";
+import { budgetExceeded, type Period, uncovered } from "./periods.ts";
+import { type CostReport, reportOf } from "./report.ts";
+
+export interface CostTrackerOptions {
+  /** Keeps the budget, such as `dynamoDBStore()`. */
+  readonly store: Pick<Stores, "budgets">;
+  /** The budget's name, as in `costTracking`. @default "global", with a `key` "key" */
+  readonly name?: string | undefined;
+  /** Whose budget it is. @default one budget for all */
+  readonly key?: string | undefined;
+  /** For a UTC day. @default no limit */
+  readonly dailyBudgetUsd?: number | undefined;
+  /** For a UTC month. @default no limit */
+  readonly monthlyBudgetUsd?: number | undefined;
+}
+
+const checks = {
+  store: storeCheck,
+  ...budgetChecks,
+  // checkId says what is wrong with it.
+  key: () => undefined,
+};
+
+const reportChecks = {
+  period: check.oneOf("daily", "monthly"),
+  date: (date: unknown) =>
+    date instanceof Date && !Number.isNaN(date.getTime())
+      ? undefined
+      : "a valid Date",
+};
+
+/**
+ * One budget: what it has left, where the money went, and where it is going.
+ *
+ * @example
+ * const tracker = new CostTracker({ store: dynamoDBStore({ tableName }), monthlyBudgetUsd: 500 });
+ * const { costUsd, byModel } = await tracker.report("monthly");
+ */
+export class CostTracker {
+  readonly store: Stores["budgets"];
+  /** The budget in the store: its name, with `/` and the key when it has one. */
+  readonly scope: string;
+  /** "" without one. */
+  readonly key: string;
+  readonly limits: BudgetLimits;
+
+  /** @throws {ConfigurationError} naming the option that is wrong; for a key that is empty, too long or contains `#`. */
+  constructor(options: CostTrackerOptions) {
+    validateOptions("CostTracker", checks, options);
+    const { store, key, dailyBudgetUsd, monthlyBudgetUsd } = options;
+    if (store === undefined)
+      throw new ConfigurationError(
+        'CostTracker: the option "store" is missing: give a store that keeps budgets, such as dynamoDBStore().',
+      );
+    if (key !== undefined) checkId("key of the budget", key);
+    const { name = key === undefined ? "global" : "key" } = options;
+    this.store = store.budgets;
+    this.key = key ?? "";
+    this.scope = key === undefined ? name : `${name}/${key}`;
+    checkId("key of the budget, with the budget's name,", this.scope);
+    this.limits = Object.freeze({
+      ...(dailyBudgetUsd !== undefined && {
+        dailyNanoUsd: nanoLimit(dailyBudgetUsd),
+      }),
+      ...(monthlyBudgetUsd !== undefined && {
+        monthlyNanoUsd: nanoLimit(monthlyBudgetUsd),
+      }),
+    });
+  }
+
+  /** Whether there is a daily or a monthly limit. */
+  get isLimited(): boolean {
+    return Object.keys(this.limits).length > 0;
+  }
+
+  /**
+   * Does nothing as long as something is left to spend.
+   *
+   * @throws {BudgetExceededError} Nothing is left of the day or the month.
+   * @throws {StoreError} The store failed.
+   */
+  async checkBudget(): Promise<void> {
+    const use = await this.store.read(this.scope, Date.now());
+    // The smallest amount that there is.
+    const short = uncovered(this.limits, use, 1);
+    if (short !== undefined) throw budgetExceeded(this.scope, short);
+  }
+
+  /**
+   * What was spent on a UTC day or in a UTC month, and on what.
+   *
+   * @param date A moment of that day or month. @default now
+   * @throws {StoreError} The store failed.
+   */
+  async report(period: Period, date: Date = new Date()): Promise<CostReport> {
+    validateOptions("report", reportChecks, { period, date });
+    const { scope, limits, store } = this;
+    const at = date.getTime();
+    const isDaily = period === "daily";
+    const days = isDaily
+      ? { from: dayOf(at), to: dayOf(at) }
+      : { from: dayOf(monthStart(at)), to: dayOf(monthEnd(at) - DAY_MS) };
+    const [state, rows] = await Promise.all([
+      store.read(scope, at),
+      store.report(scope, days),
+    ]);
+    const limitNanoUsd = isDaily ? limits.dailyNanoUsd : limits.monthlyNanoUsd;
+    const now = Date.now();
+    return reportOf({ scope, period, ...days, limitNanoUsd, state, rows, now });
+  }
+
+  /**
+   * What the month will have cost, judged by the last 14 whole days: nothing is projected from less than 3.
+   *
+   * @throws {StoreError} The store failed.
+   */
+  async forecast(): Promise<CostForecast> {
+    const { scope, limits, store } = this;
+    const now = Date.now();
+    const [state, before] = await Promise.all([
+      store.read(scope, now),
+      store.read(scope, monthStart(now) - DAY_MS),
+    ]);
+    const { monthlyNanoUsd: limitNanoUsd } = limits;
+    return forecastOf({ scope, limitNanoUsd, state, before, now });
+  }
+}

@@ -1,0 +1,129 @@
+import {
+  findModel,
+  type ModelPrices,
+  type ModelRequest,
+  type TokenPrices,
+} from "@lambdallm/core";
+import { inputTokenBound } from "./input-bound.ts";
+import { nanoOfPico } from "./money.ts";
+
+/** USD per one million tokens, for models that the catalog has no price of. */
+export interface AssumedPrice {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** What is not known, and would have to be. */
+export type Missing = "price" | "tier" | "context" | "output";
+
+/** The most that one attempt can cost, or what has to be known to say so. */
+export type WorstCase =
+  | { readonly nanoUsd: number; readonly missing?: undefined }
+  | { readonly missing: Missing };
+
+/** Undefined: not known. */
+export type Region = string | undefined;
+
+const ZERO: TokenPrices = { input: 0, output: 0 };
+
+/** 1 USD per million tokens is 1e6 pico-USD per token. */
+const PICO_PER_PRICE = 1e6;
+
+/**
+ * The upper bound of an attempt's cost: every input token at the dearest price that may apply to it, and as many output
+ * tokens as the model may write.
+ *
+ * @param regions Where the model may be called.
+ */
+export function worstCaseOf(
+  request: ModelRequest,
+  regions: readonly Region[],
+  assumed: AssumedPrice | undefined,
+): WorstCase {
+  const { model, maxTokens = Number.POSITIVE_INFINITY } = request;
+  const info = findModel(model, { region: regions[0] });
+  // A managed prompt brings a text and settings of its own.
+  const isManaged = model.includes(":prompt/");
+  const inputTokens = Math.min(
+    isManaged ? Number.POSITIVE_INFINITY : inputTokenBound(request),
+    info?.contextWindowTokens ?? Number.POSITIVE_INFINITY,
+  );
+  const outputTokens = Math.min(
+    isManaged ? Number.POSITIVE_INFINITY : maxTokens,
+    info?.maxOutputTokens ?? Number.POSITIVE_INFINITY,
+  );
+  const prices = pricesOf(request, regions, inputTokens, assumed);
+  if (typeof prices === "string") return { missing: prices };
+  if (inputTokens === Number.POSITIVE_INFINITY) return { missing: "context" };
+  if (outputTokens === Number.POSITIVE_INFINITY) return { missing: "output" };
+  const pico =
+    inputTokens * dearestInput(prices, hasHourCache(request)) +
+    outputTokens * dearest(prices.map(({ output }) => output));
+  return { nanoUsd: nanoOfPico(pico) };
+}
+
+/** Every price that may apply, or what is missing. */
+function pricesOf(
+  request: ModelRequest,
+  regions: readonly Region[],
+  inputTokens: number,
+  assumed: AssumedPrice | undefined,
+): readonly TokenPrices[] | Missing {
+  const tier = request.bedrock?.serviceTier?.type ?? "default";
+  const prices: TokenPrices[] = [];
+  for (const way of waysTo(request.model, regions)) {
+    prices.push(way);
+    const { longContext, serviceTiers = {} } = way;
+    if (longContext && inputTokens > longContext.aboveInputTokens)
+      prices.push(longContext);
+    if (tier === "default" || tier === "standard") continue;
+    // The service may fall back to its default tier, so that price stays in.
+    const ofTier = Object.hasOwn(serviceTiers, tier)
+      ? serviceTiers[tier]
+      : undefined;
+    if (ofTier === undefined && assumed === undefined) return "tier";
+    prices.push(ofTier ?? ZERO, assumed ?? ZERO);
+  }
+  if (prices.length > 0) return prices;
+  return assumed === undefined ? "price" : [assumed];
+}
+
+/** The provider decides to which inference profile a bare id goes, and they differ in price. */
+function waysTo(model: string, regions: readonly Region[]): ModelPrices[] {
+  return regions.flatMap((region) => {
+    const info = findModel(model, { region });
+    const profiles = info?.id === model ? (info.profiles ?? []) : [];
+    const ids = [model, ...profiles.map((profile) => `${profile}.${model}`)];
+    return ids.flatMap((id) => findModel(id, { region })?.prices ?? []);
+  });
+}
+
+/** What is not cached costs `input`; the rest may be read from the cache or, with or without being asked to, written to it. */
+function dearestInput(prices: readonly TokenPrices[], forAnHour: boolean) {
+  return dearest(
+    prices.flatMap(({ input, cacheRead, cacheWrite, cacheWrite1h }) => [
+      input,
+      cacheRead,
+      cacheWrite,
+      forAnHour ? cacheWrite1h : undefined,
+    ]),
+  );
+}
+
+/** In pico-USD per token. */
+function dearest(prices: readonly (number | undefined)[]): number {
+  return Math.max(
+    ...prices.map((price = 0) => Math.round(price * PICO_PER_PRICE)),
+  );
+}
+
+function hasHourCache({ system = [], messages, tools = [] }: ModelRequest) {
+  const isHour = (block: object) =>
+    "cachePoint" in block &&
+    Reflect.get(Object(block.cachePoint), "ttl") === "1h";
+  return (
+    system.some(isHour) ||
+    tools.some(isHour) ||
+    messages.some(({ content }) => content.some(isHour))
+  );
+}
