@@ -1,0 +1,88 @@
+import {
+  type ConverseRequest,
+  estimateRequestTokens,
+  systemBlocks,
+} from "@lambdallm/core";
+
+/** What a rule decides on. In a rule that is a string the names may be in snake_case. */
+export interface RouteFacts {
+  /** Estimated from the texts: a quarter of their ASCII characters, and one for every other one. */
+  readonly inputTokens: number;
+  /** Undefined when the call does not limit the answer. */
+  readonly maxTokens: number | undefined;
+  /** Tools are offered, or the conversation has tool calls in it. */
+  readonly hasTools: boolean;
+  readonly hasImages: boolean;
+  readonly hasDocuments: boolean;
+  readonly hasVideo: boolean;
+  readonly hasAudio: boolean;
+  /** The answer has to have a shape, as `invokeStructured` asks for. */
+  readonly hasSchema: boolean;
+  readonly isStreaming: boolean;
+  /** From 0 to 1; undefined when nothing keeps a budget. */
+  readonly budgetShareLeft: number | undefined;
+  /** `1 - budgetShareLeft`. */
+  readonly budgetConsumed: number | undefined;
+  /** Until the call's deadline or Lambda's timeout, whichever comes first; `Infinity` without either. */
+  readonly remainingTimeMs: number;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The call itself, for rules that are functions. */
+  readonly request: ConverseRequest;
+}
+
+/** What a decision depends on besides the request. */
+export interface RouteCircumstances {
+  /** The share of the budget that is left, from 0 to 1. @default no budget */
+  readonly budgetShareLeft?: number | undefined;
+  /** @default Infinity */
+  readonly remainingTimeMs?: number | undefined;
+  /** The AWS Region, for prices and ends of life. @default none */
+  readonly region?: string | undefined;
+  /** Epoch milliseconds, for prices and ends of life. @default Date.now() */
+  readonly now?: number | undefined;
+}
+
+export function factsOf(
+  request: ConverseRequest,
+  { budgetShareLeft, remainingTimeMs }: RouteCircumstances,
+): RouteFacts {
+  const { messages, tools = [], system = [] } = request;
+  const kinds = contentKinds(request);
+  return Object.freeze({
+    inputTokens: estimateRequestTokens({
+      messages,
+      tools,
+      system: systemBlocks(system),
+    }),
+    maxTokens: request.maxTokens,
+    hasTools:
+      tools.length > 0 || kinds.has("toolUse") || kinds.has("toolResult"),
+    hasImages: kinds.has("image"),
+    hasDocuments: kinds.has("document"),
+    hasVideo: kinds.has("video"),
+    hasAudio: kinds.has("audio"),
+    hasSchema: request.output !== undefined,
+    isStreaming: request.onDelta !== undefined,
+    budgetShareLeft,
+    budgetConsumed:
+      budgetShareLeft === undefined ? undefined : 1 - budgetShareLeft,
+    remainingTimeMs: remainingTimeMs ?? Number.POSITIVE_INFINITY,
+    tags: request.tags ?? {},
+    request,
+  });
+}
+
+/** The kinds of blocks in the messages, those in tool results and guarded content included. */
+function contentKinds({ messages }: ConverseRequest): ReadonlySet<string> {
+  const kinds = new Set<string>();
+  const add = (block: object): void => {
+    for (const [kind, value] of Object.entries(block)) {
+      if (value === undefined) continue;
+      kinds.add(kind);
+      if (kind === "toolResult") for (const part of value.content) add(part);
+      if (kind === "guardContent") add(value);
+    }
+  };
+  for (const { content } of messages) for (const block of content) add(block);
+  return kinds;
+}

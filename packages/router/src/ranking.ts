@@ -1,0 +1,127 @@
+import { costOf, findModel } from "@lambdallm/core";
+import type { RouteFacts } from "./facts.ts";
+import { misfitsOf } from "./fit.ts";
+import type { RouterSettings } from "./settings.ts";
+import { type QualityTier, tierOf } from "./tiers.ts";
+
+/** How one model stands for one call. */
+export interface RankedModel {
+  readonly model: string;
+  readonly fits: boolean;
+  /** Why it does not fit; empty when it does. */
+  readonly misfits: readonly string[];
+  readonly tier: QualityTier;
+  /** Estimated for this call; undefined when the price is unknown. */
+  readonly costUsd: number | undefined;
+  /** Whether the catalog knows of native structured output. */
+  readonly nativeOutput: boolean;
+  /** Of the strategy "balanced": the share of the budget that is left times the tier, minus the cost's logarithm to base 3. */
+  readonly score: number;
+}
+
+export interface RankingPlace {
+  readonly region: string | undefined;
+  readonly now: number;
+}
+
+/** Used where neither the call nor the options say how long answers are. */
+const DEFAULT_OUTPUT_TOKENS = 500;
+
+/** How many times as much a model may cost that is one tier better, while the whole budget is left. */
+const PRICE_OF_A_TIER = 3;
+
+/** The models in the order of preference, those that fit first. */
+export function rank(
+  facts: RouteFacts,
+  place: RankingPlace,
+  settings: RouterSettings,
+): readonly RankedModel[] {
+  const { models, strategy, qualityThreshold } = settings;
+  const ranked = models.map((model): RankedModel => {
+    const estimate = estimateModel(model, facts, place, settings);
+    if (estimate.tier >= qualityThreshold) return estimate;
+    const misfit = `its quality tier ${estimate.tier} is below ${qualityThreshold}`;
+    return { ...estimate, fits: false, misfits: [...estimate.misfits, misfit] };
+  });
+  const keys = [fitsFirst, ...KEYS[strategy]];
+  if (facts.hasSchema) keys.push(nativeFirst);
+  keys.push(betterFirst);
+  // Array.prototype.sort is stable: what is equal in everything stays in the order of the option.
+  return ranked.sort((left, right) => {
+    for (const key of keys) {
+      const [one, other] = [key(left), key(right)];
+      if (one !== other) return one < other ? -1 : 1;
+    }
+    return 0;
+  });
+}
+
+/** What is known of one model for this call; the quality threshold is left to the caller. */
+export function estimateModel(
+  model: string,
+  facts: RouteFacts,
+  { region, now }: RankingPlace,
+  settings: RouterSettings,
+): RankedModel {
+  const info = findModel(model, { region, now });
+  const { expectedOutputTokens, requireNativeOutput } = settings;
+  const { maxTokens, inputTokens } = facts;
+  const longest = maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
+  const outputTokens = Math.min(longest, expectedOutputTokens ?? longest);
+  const misfits = misfitsOf(model, info, facts, {
+    outputTokens: longest,
+    requireNativeOutput,
+    region,
+    now,
+  });
+  const tier = tierOf(model, settings.quality);
+  const costUsd = costOf({
+    model,
+    region,
+    now,
+    usage: {
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      cacheReadInputTokens: 0,
+      cacheWriteInputTokens: 0,
+    },
+  });
+  return {
+    model,
+    fits: misfits.length === 0,
+    misfits,
+    tier,
+    costUsd,
+    nativeOutput: info?.nativeStructuredOutput === true,
+    score: scoreOf(tier, costUsd, facts.budgetShareLeft),
+  };
+}
+
+function scoreOf(
+  tier: QualityTier,
+  costUsd: number | undefined,
+  budgetShareLeft = 1,
+): number {
+  const share = Math.min(1, Math.max(0, budgetShareLeft));
+  const score =
+    share * tier -
+    Math.log(costUsd ?? Number.POSITIVE_INFINITY) / Math.log(PRICE_OF_A_TIER);
+  // Three times the price for one tier more is a tie, whatever the logarithm's last digit says.
+  return Math.round(score * 1e6) / 1e6;
+}
+
+/** A smaller key comes first. */
+type SortKey = (model: RankedModel) => number;
+
+const fitsFirst: SortKey = ({ fits }) => (fits ? 0 : 1);
+const cheaperFirst: SortKey = ({ costUsd }) =>
+  costUsd ?? Number.POSITIVE_INFINITY;
+const betterFirst: SortKey = ({ tier }) => -tier;
+const nativeFirst: SortKey = ({ nativeOutput }) => (nativeOutput ? 0 : 1);
+
+const KEYS: Readonly<Record<RouterSettings["strategy"], readonly SortKey[]>> = {
+  cheapest: [cheaperFirst],
+  quality: [betterFirst, cheaperFirst],
+  balanced: [({ score }) => -score, cheaperFirst],
+};
