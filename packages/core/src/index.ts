@@ -1,3 +1,4 @@
+export type { BodyFormat } from "./body-format.ts";
 export {
   baseModelId,
   findModel,
@@ -78,6 +79,7 @@ export type {
   StopReason,
   Usage,
 } from "./model-call.ts";
+export { needsOf, type RequestNeeds, unmetNeeds } from "./needs.ts";
 export type { Growing, ObjectStream } from "./object-stream.ts";
 export { check, type OptionCheck, validateOptions } from "./options.ts";
 export {
@@ -155,5 +157,9 @@ export {
 export { textAnswer } from "./text-answer.ts";
 export { TextStream } from "./text-stream.ts";
 export { MAX_TIMER_MS } from "./timer.ts";
+export {
+  type ResponseBodyOptions,
+  toResponseBody,
+} from "./to-response-body.ts";
 export type { InvocationMetrics } from "./totals.ts";
 export { withModel } from "./with-model.ts";

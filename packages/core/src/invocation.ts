@@ -350,7 +350,8 @@ export class Invocation {
     for (const promise of this.#given) promise.catch(() => {});
     if (this.#inFlight.size === 0 && this.#finalizers.length === 0) return;
     // A store that never answers must not keep the response from being sent.
-    const patienceMs = this.#remainingTimeMs() - ANSWER_RESERVE_MS / 2;
+    const leftMs = this.#remainingTimeMs();
+    const patienceMs = leftMs - Math.min(ANSWER_RESERVE_MS, leftMs) / 2;
     let timer: NodeJS.Timeout | undefined;
     const impatient = new Promise<void>((resolve) => {
       const giveUp = () => {

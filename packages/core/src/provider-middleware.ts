@@ -1,7 +1,7 @@
 import type { Context as LambdaContext } from "aws-lambda";
 import type { Invocation } from "./invocation.ts";
 import { type OpenOptions, openInvocation, type WithLLM } from "./registry.ts";
-import { guardStreamBody } from "./stream-body.ts";
+import { dropReplaced, guardStreamBody } from "./stream-body.ts";
 
 /** The part of a Middy request that this suite uses; Middy 6 and 7 both fit. */
 export interface MiddyRequest<TContext = LambdaContext> {
@@ -83,6 +83,7 @@ function closeOnShortcuts(
       set: (value: unknown) => {
         const early =
           "earlyResponse" in request && value === request.earlyResponse;
+        if (!early) dropReplaced(response, value);
         response = early && !invocation.closed ? answerEarly(value) : value;
       },
     },

@@ -1,161 +1,170 @@
 import { Readable } from "node:stream";
 import { isUint8Array } from "node:util/types";
 import {
-  ConfigurationError,
-  InvocationTimeoutError,
-  LambdaLLMError,
-} from "./errors.ts";
+  type BodyFormat,
+  CONTENT_TYPES,
+  errorRecord,
+  FORMAT,
+  formatOfContentType,
+  isBodyFormat,
+} from "./body-format.ts";
+import { ChunkSource, isAsyncIterable } from "./chunk-source.ts";
+import { ConfigurationError, InvocationTimeoutError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import { MAX_TIMER_MS } from "./timer.ts";
 
-type Chunk = string | Uint8Array;
-
-function isStream(body: unknown): body is AsyncIterable<unknown> {
-  return (
-    typeof body === "object" && body !== null && Symbol.asyncIterator in body
-  );
-}
-
-function contentTypeOf(response: object): string {
-  const headers: unknown = Reflect.get(response, "headers");
-  const entries =
-    headers instanceof Headers
-      ? headers.entries()
-      : Object.entries(headers ?? {});
-  for (const [name, value] of entries)
-    if (name.toLowerCase() === "content-type")
-      return String(value).toLowerCase();
-  return "text/plain";
-}
-
-/** The last record of a stream that failed, in the format of its content type, on lines of its own. */
-function errorRecord(
-  error: unknown,
-  contentType: string,
-  last: Chunk | undefined,
-): string {
-  const record = LambdaLLMError.isInstance(error)
-    ? { code: error.code, message: error.message }
-    : { code: "INTERNAL", message: "Internal Server Error" };
-  const tail = Buffer.from(last?.slice(-2) ?? "\n\n").toString("latin1");
-  const newLine = tail.endsWith("\n") ? "" : "\n";
-  if (contentType.startsWith("text/event-stream"))
-    return `${tail === "\n\n" ? "" : "\n\n"}event: error\ndata: ${JSON.stringify(record)}\n\n`;
-  if (/^application\/(x-)?(ndjson|jsonl|json-lines)/.test(contentType))
-    return `${newLine}${JSON.stringify({ error: record })}\n`;
-  return `${newLine}\n[${record.code}] ${record.message}\n`;
-}
-
 /**
  * Replaces a streamed body by one that never fails: an error after the first byte would end the Lambda process. It
- * becomes a last record instead, at the deadline too; then the invocation is closed, then the body ends. Returns
- * undefined when the response has no streamed body.
+ * becomes a last record instead, and so does the end of the time; then the invocation is closed, then the body ends.
+ * Returns undefined when the response has no streamed body.
  */
 export function guardStreamBody(
   response: unknown,
   invocation: Invocation,
 ): unknown {
-  if (isStream(response)) return guard(response, "text/plain", invocation);
+  const source = streamOf(response);
+  if (source === undefined) return undefined;
+  if (source === response) return new GuardedBody(source, "", invocation);
+  // It has a body, so it is an object.
+  const given = response as { readonly headers?: object | null };
+  // The runtime sends the headers as JSON, which a Headers object does not become.
+  const headers =
+    given.headers instanceof Headers
+      ? Object.fromEntries(given.headers)
+      : given.headers;
+  const contentType = contentTypeOf(headers);
+  const format = ownFormat(source);
+  const added = format &&
+    contentType === undefined && { "content-type": CONTENT_TYPES[format] };
+  return {
+    ...given,
+    ...("headers" in given && { headers }),
+    ...(added && { headers: { ...headers, ...added } }),
+    body: new GuardedBody(source, contentType ?? "", invocation),
+  };
+}
+
+/** A guarded body that another response replaces is read by nobody, unless that one is made of it. */
+export function dropReplaced(present: unknown, next: unknown): void {
+  const body = streamOf(present);
+  if (body instanceof GuardedBody && streamOf(next) === undefined)
+    body.destroy();
+}
+
+function streamOf(response: unknown): AsyncIterable<unknown> | undefined {
+  if (isAsyncIterable(response)) return response;
   if (typeof response !== "object" || response === null) return undefined;
   const body: unknown = Reflect.get(response, "body");
-  if (!isStream(body)) return undefined;
-  return {
-    ...response,
-    body: guard(body, contentTypeOf(response), invocation),
-  };
+  return isAsyncIterable(body) ? body : undefined;
 }
 
-function guard(
-  source: AsyncIterable<unknown>,
-  contentType: string,
-  invocation: Invocation,
-): Readable {
-  const iterator = source[Symbol.asyncIterator]();
-  // The iterator reports what fails, but not before its first step.
-  if (isNodeStream(source)) source.on("error", () => {});
-  let leaving: Promise<unknown> | undefined;
-  const leave = () => {
-    // An iterator that nobody has started, and one that waits for a chunk, do not end the stream behind them.
-    if (isNodeStream(source)) source.destroy();
-    leaving ??= (async () => iterator.return?.())().catch(() => {});
-    return leaving;
-  };
-  let ended = false;
-  let last: Chunk | undefined;
-  let timer: NodeJS.Timeout | undefined;
+/** What `toResponseBody` made knows its format, and what a nested provider guarded keeps it. */
+function ownFormat(body: object): BodyFormat | undefined {
+  const format: unknown = Reflect.get(body, FORMAT);
+  return isBodyFormat(format) ? format : undefined;
+}
 
-  const end = async (failure?: { readonly error: unknown }) => {
-    if (ended) return;
-    ended = true;
-    clearTimeout(timer);
-    if (failure !== undefined) {
-      void leave();
-      if (!invocation.events.emit("body-error", failure))
-        console.error("A streamed response failed:", failure.error);
-      body.push(errorRecord(failure.error, contentType, last));
-    }
-    await invocation.close();
-    body.push(null);
-  };
+function contentTypeOf(headers: object | null | undefined): string | undefined {
+  for (const [name, value] of Object.entries(headers ?? {}))
+    if (name.toLowerCase() === "content-type" && value != null)
+      return String(value);
+  return undefined;
+}
 
-  const write = (chunk: unknown) => {
-    if (typeof chunk === "string" || isUint8Array(chunk)) {
-      last = chunk;
-      body.push(chunk);
-    } else
-      end({
-        error: new TypeError(
-          `A streamed body must be made of string or bytes, not of ${typeof chunk}.`,
-        ),
-      });
-  };
+/** Not a generator: the `finally` of one that nobody starts does not run. */
+class GuardedBody extends Readable {
+  readonly [FORMAT]: BodyFormat | undefined;
+  readonly #format: BodyFormat;
+  readonly #source: ChunkSource;
+  readonly #invocation: Invocation;
+  #last: string | Uint8Array | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
 
-  // Not a generator: the `finally` of one that nobody starts does not run.
-  const body = new Readable({
-    read() {
-      iterator.next().then(
-        ({ done, value }) => {
-          if (ended) return;
-          if (done) end();
-          else write(value ?? "");
-        },
-        (error: unknown) => end({ error }),
-      );
-    },
-    destroy(_error, callback) {
-      ended = true;
-      clearTimeout(timer);
-      // The error is dropped: whoever destroyed the body knows it, and an 'error' event would end the process.
-      Promise.all([leave(), invocation.close()]).then(() => callback());
-    },
-  });
-  // In Middy's standard mode the response becomes JSON, and a stream would be sent as its inner state.
-  Object.defineProperty(body, "toJSON", {
-    value: () => {
-      throw new ConfigurationError(
-        "The response has a stream as its body, but the handler does not stream: set Middy's executionMode to executionModeStreamifyResponse, or return a string.",
-      );
-    },
-  });
-  // A middleware that fails after this point drops the body unread.
-  invocation.addFinalizer(() => {
-    if (!ended) body.destroy();
-  });
-
-  if (Number.isFinite(invocation.deadline)) {
-    const expire = () =>
-      end({
-        error: new InvocationTimeoutError(
-          "The time was over before the response was complete.",
-        ),
-      });
-    const leftMs = invocation.deadline - Date.now();
-    timer = setTimeout(expire, Math.min(Math.max(0, leftMs), MAX_TIMER_MS));
-    timer.unref();
+  constructor(
+    source: AsyncIterable<unknown>,
+    contentType: string,
+    invocation: Invocation,
+  ) {
+    super();
+    this[FORMAT] = ownFormat(source);
+    this.#format = this[FORMAT] ?? formatOfContentType(contentType);
+    this.#source = new ChunkSource(source);
+    this.#invocation = invocation;
+    // A middleware that fails after this point drops the body unread.
+    invocation.addFinalizer(() => {
+      if (!this.#ended) this.destroy();
+    });
+    // At the deadline the model stops, and its stream ends in the way that was chosen. This is for what still hangs then.
+    const leftMs = invocation.backstop - Date.now();
+    if (leftMs > MAX_TIMER_MS) return;
+    this.#timer = setTimeout(() => this.#expire(), Math.max(0, leftMs));
+    this.#timer.unref();
   }
-  return body;
-}
 
-function isNodeStream(source: object): source is Readable {
-  return "destroy" in source && "on" in source;
+  override _read(): void {
+    void this.#step();
+  }
+
+  override _destroy(
+    _error: Error | null,
+    callback: (error?: Error | null) => void,
+  ): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    void this.#source.leave();
+    // The error is dropped: whoever destroyed the body knows it, and an 'error' event would end the process.
+    void this.#invocation.close().then(() => callback());
+  }
+
+  /** In Middy's standard mode the response becomes JSON, and a stream would be sent as its inner state. */
+  toJSON(): never {
+    throw new ConfigurationError(
+      "The response has a stream as its body, but the handler does not stream: set Middy's executionMode to executionModeStreamifyResponse, or return a string.",
+    );
+  }
+
+  async #step(): Promise<void> {
+    try {
+      const { done, value } = await this.#source.next();
+      if (this.#ended) return;
+      if (done) await this.#end();
+      else this.#write(value ?? "");
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  #write(chunk: unknown): void {
+    if (typeof chunk !== "string" && !isUint8Array(chunk))
+      throw new TypeError(
+        `A streamed body must be made of string or bytes, not of ${typeof chunk}.`,
+      );
+    this.#last = chunk;
+    this.push(chunk);
+  }
+
+  #expire(): void {
+    void this.#fail(
+      new InvocationTimeoutError(
+        "The time was over before the response was complete.",
+      ),
+    );
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#ended) return;
+    void this.#source.leave();
+    if (!this.#invocation.events.emit("body-error", { error }))
+      console.error("A streamed response failed:", error);
+    this.push(errorRecord(this.#format, error, this.#last));
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.#invocation.close();
+    this.push(null);
+  }
 }

@@ -66,12 +66,12 @@ describe.each(middyMajors)(
       return { body: response.body as Readable, flushed };
     };
 
-    describe("comes at the deadline", () => {
+    describe("comes at the backstop, between the deadline and the kill,", () => {
       test("with an error record after what was written, and leaves the source", async () => {
         const source = hangingSource("Once");
         const { body, flushed } = await streamed(source.body);
         const reading = text(body);
-        await jest.advanceTimersByTimeAsync(9_999);
+        await jest.advanceTimersByTimeAsync(10_249);
         expect(flushed.times).toBe(0);
         await jest.advanceTimersByTimeAsync(1);
         expect(await reading).toBe(`Once\n${TIMEOUT}`);
@@ -87,8 +87,10 @@ describe.each(middyMajors)(
           middleware,
         );
         const reading = text(body);
-        await jest.advanceTimersByTimeAsync(10_000);
-        expect(await reading).toBe(TIMEOUT);
+        await jest.advanceTimersByTimeAsync(10_250);
+        expect(await reading).toContain(
+          "[INVOCATION_TIMEOUT] The time was over",
+        );
         expect(reasons).toHaveLength(1);
       });
 
@@ -101,7 +103,7 @@ describe.each(middyMajors)(
           );
           return source.body;
         });
-        await jest.advanceTimersByTimeAsync(10_000);
+        await jest.advanceTimersByTimeAsync(10_250);
         expect(flushed.times).toBe(1);
         expect(source.left).toBe(1);
         expect(seen).toEqual([expect.any(InvocationTimeoutError)]);
@@ -120,15 +122,18 @@ describe.each(middyMajors)(
           }),
         };
         const reading = text((await streamed(body)).body);
-        await jest.advanceTimersByTimeAsync(10_000);
+        await jest.advanceTimersByTimeAsync(10_250);
         expect(await reading).toBe(`Once\n${TIMEOUT}`);
       });
 
-      test("at once when the time is over already", async () => {
-        const context = new MockLambdaContext({ timeoutMs: 400 });
+      test.each([
+        ["soon when the deadline is over already", 400, 150],
+        ["at once when the time is over already", 0, 1],
+      ])("%s", async (_when, timeoutMs, waitMs) => {
+        const context = new MockLambdaContext({ timeoutMs });
         const { body } = await streamed(hangingSource().body, context);
         const reading = text(body);
-        await jest.advanceTimersByTimeAsync(1);
+        await jest.advanceTimersByTimeAsync(waitMs);
         expect(await reading).toBe(TIMEOUT);
       });
 
@@ -146,7 +151,7 @@ describe.each(middyMajors)(
           }
           const { body } = await streamed(source());
           const reading = text(body);
-          await jest.advanceTimersByTimeAsync(10_000);
+          await jest.advanceTimersByTimeAsync(10_250);
           gate.resolve();
           expect(await reading).toBe(`Once\n${TIMEOUT}`);
           await settled();

@@ -1,0 +1,72 @@
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+
+export function isAsyncIterable(
+  value: unknown,
+): value is AsyncIterable<unknown> {
+  return (
+    typeof value === "object" && value !== null && Symbol.asyncIterator in value
+  );
+}
+
+function isNodeStream(source: object): source is Readable {
+  return "destroy" in source && "on" in source;
+}
+
+function isWebStream(source: object): source is ReadableStream<unknown> {
+  return "getReader" in source;
+}
+
+/** Whoever reads a Node stream sees its error; one that comes before that, or that nobody reads, would end the process. */
+export function ignoreEarlyErrors(source: object): void {
+  if (isNodeStream(source)) source.on("error", () => {});
+}
+
+/** Brings the chunks of a stream. It can be left at any time: before its first chunk, and while it waits for one. */
+export class ChunkSource {
+  readonly #read: () => unknown;
+  readonly #release: () => unknown;
+  #over = false;
+
+  constructor(source: AsyncIterable<unknown>) {
+    ignoreEarlyErrors(source);
+    if (isWebStream(source)) {
+      // Its iterator cannot be left while it waits for a chunk.
+      const reader = source.getReader();
+      this.#read = () => reader.read();
+      this.#release = () => reader.cancel();
+      return;
+    }
+    const iterator = source[Symbol.asyncIterator]();
+    this.#read = () => iterator.next();
+    this.#release = () => {
+      // The same holds for Node's iterators, and for those that nobody has started.
+      if (isNodeStream(source)) source.destroy();
+      return iterator.return?.();
+    };
+  }
+
+  async next(): Promise<IteratorResult<unknown, undefined>> {
+    try {
+      // The types promise more than a source of somebody else's keeps.
+      const { done, value } = (await this.#read()) as IteratorResult<unknown>;
+      if (!done) return { done: false, value };
+    } catch (error) {
+      this.#over = true;
+      throw error;
+    }
+    this.#over = true;
+    return { done: true, value: undefined };
+  }
+
+  /** Ends the source. It never rejects, but may not resolve. */
+  async leave(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    try {
+      await this.#release();
+    } catch {
+      // Whoever leaves has no use for what it says.
+    }
+  }
+}
