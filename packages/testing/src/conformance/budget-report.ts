@@ -1,55 +1,20 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import type {
-  BudgetStore,
-  SpendingReportRow,
-  SpendingRow,
-} from "@lambdallm/core";
+import type { BudgetStore, SpendingReportRow } from "@lambdallm/core";
 import {
-  ask,
   CENT,
   DOLLAR,
   dayOf,
   newScope,
   noonOf,
-  requestOf,
+  reportOf,
   reserve,
+  row,
+  sorted,
+  spendingOf,
 } from "./budget-support.ts";
-import { clientsOf, refuses, same, times } from "./same.ts";
-import { BAD_IDS, GOOD_IDS, prefixed } from "./samples.ts";
+import { clientsOf, same, times } from "./same.ts";
+import { GOOD_IDS } from "./samples.ts";
 import type { Cases, Tools } from "./suite.ts";
-
-const row = (changes: Partial<SpendingRow> = {}): SpendingRow => ({
-  model: "m",
-  prompt: "p",
-  calls: 1,
-  inputTokens: 100,
-  outputTokens: 10,
-  costNanoUsd: CENT,
-  ...changes,
-});
-
-const spendingOf = (
-  rows: readonly SpendingRow[],
-  { at = noonOf(1), key = "k", writeId = randomUUID() } = {},
-) => ({ day: dayOf(at), key, writeId, rows });
-
-const nameOf = ({ day, key, model, prompt }: SpendingReportRow) =>
-  JSON.stringify([day, key, model, prompt]);
-
-// A report has no order of its own.
-const sorted = (rows: readonly SpendingReportRow[]) =>
-  rows.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-
-async function reportOf(
-  store: BudgetStore,
-  scope: string,
-  from = 1,
-  to = 1,
-): Promise<readonly SpendingReportRow[]> {
-  const days = { from: dayOf(noonOf(from)), to: dayOf(noonOf(to)) };
-  return sorted(await store.report(scope, days));
-}
 
 export const budgetReportCases: Cases<Tools<BudgetStore>> = {
   "a report of nothing is empty": async ({ store }) => {
@@ -165,97 +130,4 @@ export const budgetReportCases: Cases<Tools<BudgetStore>> = {
     assert.equal((await store.read(scope, noonOf(1))).monthNanoUsd, 3);
     assert.equal((await reportOf(store, scope))[0]?.costNanoUsd, DOLLAR);
   },
-
-  "scopes, reservations and keys are separate, whatever their ids are": async ({
-    store,
-    connect,
-  }) => {
-    const unique = newScope();
-    const scopes = GOOD_IDS.map((id) => prefixed(unique, id));
-    await Promise.all(
-      [...scopes, unique].map(async (scope, index) =>
-        reserve(store, scope, { amount: index + 1 }),
-      ),
-    );
-    const other = await connect();
-    for (const [index, scope] of scopes.entries()) {
-      const { dayNanoUsd } = await other.read(scope, noonOf(1));
-      assert.equal(dayNanoUsd, index + 1);
-    }
-    for (const id of GOOD_IDS) {
-      await reserve(store, unique, { id });
-      await store.record(unique, spendingOf([row()], { key: id }));
-    }
-    const { reservations } = await other.read(unique, noonOf(1));
-    assert.equal(reservations.length, GOOD_IDS.length + 1);
-    for (const reservation of reservations)
-      assert.equal(await other.settle(reservation, 0), true);
-    const keys = (await reportOf(other, unique)).map(({ key }) => key);
-    same(keys.toSorted(), GOOD_IDS.toSorted());
-  },
-
-  "every method refuses what is no id": async ({ store }) => {
-    const days = { from: "2026-01-01", to: "2026-01-31" };
-    for (const [why, bad] of BAD_IDS) {
-      // The types forbid what is tried here.
-      const id = bad as string;
-      const scope = newScope();
-      const reservation = await reserve(store, scope);
-      await refuses(async () => ask(store, id), `reserve in ${why}`);
-      const request = requestOf(scope);
-      await refuses(
-        async () => store.reserve({ ...request, id }),
-        `reserve of ${why}`,
-      );
-      for (const part of ["scope", "id"])
-        await refuses(
-          async () => store.settle({ ...reservation, [part]: id }, 0),
-          `settle of ${why}`,
-        );
-      await refuses(async () => store.reap(id, noonOf(1)), `reap of ${why}`);
-      await refuses(async () => store.read(id, noonOf(1)), `read of ${why}`);
-      await refuses(async () => store.report(id, days), `report of ${why}`);
-      const spending = spendingOf([row()]);
-      await refuses(async () => store.record(id, spending), `record in ${why}`);
-      if (id !== "")
-        await refuses(
-          async () => store.record(scope, { ...spending, key: id }),
-          `record for ${why}`,
-        );
-    }
-  },
-
-  "amounts that are no whole numbers of at least 0 are refused and change nothing":
-    async ({ store }) => {
-      const scope = newScope();
-      const reservation = await reserve(store, scope);
-      for (const bad of [0.5, -1, 2 ** 53, NaN, Infinity, "1", null]) {
-        // The types forbid what is tried here.
-        const amount = bad as number;
-        const request = requestOf(scope);
-        await refuses(
-          async () => store.reserve({ ...request, amountNanoUsd: amount }),
-          `reserve of ${bad}`,
-        );
-        for (const limit of ["dailyNanoUsd", "monthlyNanoUsd"])
-          await refuses(
-            async () =>
-              store.reserve({ ...request, limits: { [limit]: amount } }),
-            `a limit of ${bad}`,
-          );
-        await refuses(
-          async () => store.settle(reservation, amount),
-          `settle with ${bad}`,
-        );
-        const spending = spendingOf([row(), row({ costNanoUsd: amount })]);
-        await refuses(
-          async () => store.record(scope, spending),
-          `record of ${bad}`,
-        );
-      }
-      const read = await store.read(scope, noonOf(1));
-      assert.equal(read.monthNanoUsd, CENT);
-      assert.equal(read.reservations.length, 1);
-      same(await reportOf(store, scope), []);
-    },
 };

@@ -1,4 +1,5 @@
 import type { BudgetStore } from "@lambdallm/core";
+import { budgetInputCases } from "./budget-input.ts";
 import { budgetLimitCases } from "./budget-limits.ts";
 import { budgetReportCases } from "./budget-report.ts";
 import { budgetSettlingCases } from "./budget-settling.ts";
@@ -19,5 +20,6 @@ export function budgetStoreConformance(
     ...budgetLimitCases,
     ...budgetSettlingCases,
     ...budgetReportCases,
+    ...budgetInputCases,
   });
 }

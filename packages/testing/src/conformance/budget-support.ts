@@ -5,6 +5,8 @@ import type {
   BudgetReservation,
   BudgetStore,
   ReserveOutcome,
+  SpendingReportRow,
+  SpendingRow,
 } from "@lambdallm/core";
 
 export const HOUR_MS = 3_600_000;
@@ -66,4 +68,36 @@ export async function reserve(
   const outcome = await ask(store, scope, asking);
   assert.ok(outcome.reserved, "the reservation must be admitted");
   return outcome.reservation;
+}
+
+export const row = (changes: Partial<SpendingRow> = {}): SpendingRow => ({
+  model: "m",
+  prompt: "p",
+  calls: 1,
+  inputTokens: 100,
+  outputTokens: 10,
+  costNanoUsd: CENT,
+  ...changes,
+});
+
+export const spendingOf = (
+  rows: readonly SpendingRow[],
+  { at = noonOf(1), key = "k", writeId = randomUUID() } = {},
+) => ({ day: dayOf(at), key, writeId, rows });
+
+const nameOf = ({ day, key, model, prompt }: SpendingReportRow) =>
+  JSON.stringify([day, key, model, prompt]);
+
+// A report has no order of its own.
+export const sorted = (rows: readonly SpendingReportRow[]) =>
+  rows.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+
+export async function reportOf(
+  store: BudgetStore,
+  scope: string,
+  from = 1,
+  to = 1,
+): Promise<readonly SpendingReportRow[]> {
+  const days = { from: dayOf(noonOf(from)), to: dayOf(noonOf(to)) };
+  return sorted(await store.report(scope, days));
 }
