@@ -1,5 +1,5 @@
 import type { ConverseRequest } from "@lambdallm/core";
-import { factsOf, type RouteCircumstances } from "./facts.ts";
+import { type RouteCircumstances, readCall } from "./facts.ts";
 import { estimateModel, type RankedModel, rank } from "./ranking.ts";
 import type { RouterSettings } from "./settings.ts";
 
@@ -22,14 +22,14 @@ export function decide(
   settings: RouterSettings,
 ): RouteExplanation {
   const place = { region, now };
-  const facts = factsOf(request, circumstances);
-  const ranking = rank(facts, place, settings);
+  const call = readCall(request, circumstances);
+  const ranking = rank(call, place, settings);
   const passedOver: string[] = [];
   const because = (why: string) => [why, ...passedOver].join("; ");
 
   for (const [rule, { name, model, matches }] of settings.rules.entries()) {
-    if (!matches(facts)) continue;
-    const { fits, misfits } = estimateModel(model, facts, place, settings);
+    if (!matches(call.facts)) continue;
+    const { fits, misfits } = estimateModel(model, call, place, settings);
     if (fits)
       return { model, reason: because(`${name} matches`), rule, ranking };
     passedOver.push(`${name} matches, but ${shortly(model, misfits)}`);

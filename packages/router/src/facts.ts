@@ -1,6 +1,8 @@
 import {
   type ConverseRequest,
   estimateRequestTokens,
+  needsOf,
+  type RequestNeeds,
   systemBlocks,
 } from "@lambdallm/core";
 
@@ -13,6 +15,7 @@ export interface RouteFacts {
   /** Tools are offered, or the conversation has tool calls in it. */
   readonly hasTools: boolean;
   readonly hasImages: boolean;
+  /** Of any format. */
   readonly hasDocuments: boolean;
   readonly hasVideo: boolean;
   readonly hasAudio: boolean;
@@ -42,27 +45,32 @@ export interface RouteCircumstances {
   readonly now?: number | undefined;
 }
 
-export function factsOf(
+/** A call as it is decided on. */
+export interface RoutedCall {
+  readonly facts: RouteFacts;
+  readonly needs: RequestNeeds;
+}
+
+export function readCall(
   request: ConverseRequest,
   { budgetShareLeft, remainingTimeMs }: RouteCircumstances,
-): RouteFacts {
-  const { messages, tools = [], system = [] } = request;
-  const kinds = contentKinds(request);
-  return Object.freeze({
+): RoutedCall {
+  const { messages, tools = [], system = [], onDelta } = request;
+  const needs = needsOf({ messages, tools, ...(onDelta && { onDelta }) });
+  const facts = Object.freeze({
     inputTokens: estimateRequestTokens({
       messages,
       tools,
       system: systemBlocks(system),
     }),
     maxTokens: request.maxTokens,
-    hasTools:
-      tools.length > 0 || kinds.has("toolUse") || kinds.has("toolResult"),
-    hasImages: kinds.has("image"),
-    hasDocuments: kinds.has("document"),
-    hasVideo: kinds.has("video"),
-    hasAudio: kinds.has("audio"),
+    hasTools: needs.tools,
+    hasImages: needs.images,
+    hasDocuments: needs.documents,
+    hasVideo: needs.video,
+    hasAudio: needs.audio,
     hasSchema: request.output !== undefined,
-    isStreaming: request.onDelta !== undefined,
+    isStreaming: needs.streaming,
     budgetShareLeft,
     budgetConsumed:
       budgetShareLeft === undefined ? undefined : 1 - budgetShareLeft,
@@ -70,19 +78,5 @@ export function factsOf(
     tags: request.tags ?? {},
     request,
   });
-}
-
-/** The kinds of blocks in the messages, those in tool results and guarded content included. */
-function contentKinds({ messages }: ConverseRequest): ReadonlySet<string> {
-  const kinds = new Set<string>();
-  const add = (block: object): void => {
-    for (const [kind, value] of Object.entries(block)) {
-      if (value === undefined) continue;
-      kinds.add(kind);
-      if (kind === "toolResult") for (const part of value.content) add(part);
-      if (kind === "guardContent") add(value);
-    }
-  };
-  for (const { content } of messages) for (const block of content) add(block);
-  return kinds;
+  return { facts, needs };
 }

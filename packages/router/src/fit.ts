@@ -1,5 +1,5 @@
-import type { ModelInfo } from "@lambdallm/core";
-import type { RouteFacts } from "./facts.ts";
+import { type ModelInfo, unmetNeeds } from "@lambdallm/core";
+import type { RoutedCall } from "./facts.ts";
 
 export interface FitOptions {
   /** The output tokens that have to fit beside the input. */
@@ -13,21 +13,10 @@ export interface FitOptions {
 export function misfitsOf(
   model: string,
   info: ModelInfo | undefined,
-  facts: RouteFacts,
+  { facts, needs }: RoutedCall,
   options: FitOptions,
 ): readonly string[] {
-  const misfits: string[] = [];
-  if (facts.hasTools && info?.tools === false) misfits.push("it has no tools");
-  else if (
-    facts.hasTools &&
-    facts.isStreaming &&
-    info?.streamingTools === false
-  )
-    misfits.push("it has no tools in streams");
-  if (facts.hasImages && info?.vision === false)
-    misfits.push("it sees no images");
-  if (facts.hasDocuments && info?.pdf === false)
-    misfits.push("it reads no documents");
+  const misfits = [...unmetNeeds(needs, info)];
   if (
     facts.hasSchema &&
     options.requireNativeOutput &&

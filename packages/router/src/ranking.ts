@@ -1,5 +1,5 @@
 import { costOf, findModel } from "@lambdallm/core";
-import type { RouteFacts } from "./facts.ts";
+import type { RoutedCall } from "./facts.ts";
 import { misfitsOf } from "./fit.ts";
 import type { RouterSettings } from "./settings.ts";
 import { type QualityTier, tierOf } from "./tiers.ts";
@@ -32,19 +32,19 @@ const PRICE_OF_A_TIER = 3;
 
 /** The models in the order of preference, those that fit first. */
 export function rank(
-  facts: RouteFacts,
+  call: RoutedCall,
   place: RankingPlace,
   settings: RouterSettings,
 ): readonly RankedModel[] {
   const { models, strategy, qualityThreshold } = settings;
   const ranked = models.map((model): RankedModel => {
-    const estimate = estimateModel(model, facts, place, settings);
+    const estimate = estimateModel(model, call, place, settings);
     if (estimate.tier >= qualityThreshold) return estimate;
     const misfit = `its quality tier ${estimate.tier} is below ${qualityThreshold}`;
     return { ...estimate, fits: false, misfits: [...estimate.misfits, misfit] };
   });
   const keys = [fitsFirst, ...KEYS[strategy]];
-  if (facts.hasSchema) keys.push(nativeFirst);
+  if (call.facts.hasSchema) keys.push(nativeFirst);
   keys.push(betterFirst);
   // Array.prototype.sort is stable: what is equal in everything stays in the order of the option.
   return ranked.sort((left, right) => {
@@ -59,16 +59,16 @@ export function rank(
 /** What is known of one model for this call; the quality threshold is left to the caller. */
 export function estimateModel(
   model: string,
-  facts: RouteFacts,
+  call: RoutedCall,
   { region, now }: RankingPlace,
   settings: RouterSettings,
 ): RankedModel {
   const info = findModel(model, { region, now });
   const { expectedOutputTokens, requireNativeOutput } = settings;
-  const { maxTokens, inputTokens } = facts;
+  const { maxTokens, inputTokens, budgetShareLeft } = call.facts;
   const longest = maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
   const outputTokens = Math.min(longest, expectedOutputTokens ?? longest);
-  const misfits = misfitsOf(model, info, facts, {
+  const misfits = misfitsOf(model, info, call, {
     outputTokens: longest,
     requireNativeOutput,
     region,
@@ -94,7 +94,7 @@ export function estimateModel(
     tier,
     costUsd,
     nativeOutput: info?.nativeStructuredOutput === true,
-    score: scoreOf(tier, costUsd, facts.budgetShareLeft),
+    score: scoreOf(tier, costUsd, budgetShareLeft),
   };
 }
 

@@ -79,12 +79,14 @@ describe("A model is chosen only if it can do what the call needs", () => {
   });
 
   test("images and documents, wherever they are", () => {
-    expect(misfitsFor(conversation(IMAGE))).toEqual(["it sees no images"]);
+    expect(misfitsFor(conversation(IMAGE))).toEqual(["it reads no images"]);
     expect(misfitsFor(conversation({ guardContent: IMAGE }))).toEqual([
-      "it sees no images",
+      "it reads no images",
     ]);
+    const text = { document: { ...DOCUMENT.document, format: "txt" } };
+    expect(misfitsFor(conversation(text))).toEqual([]);
     expect(misfitsFor(conversation(DOCUMENT))).toEqual([
-      "it reads no documents",
+      "it reads no PDF documents",
     ]);
     expect(
       misfitsFor(
@@ -94,8 +96,8 @@ describe("A model is chosen only if it can do what the call needs", () => {
       ),
     ).toEqual([
       "it has no tools",
-      "it sees no images",
-      "it reads no documents",
+      "it reads no images",
+      "it reads no PDF documents",
     ]);
   });
 

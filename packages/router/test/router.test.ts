@@ -282,7 +282,7 @@ describe.each(middyMajors)("A routed call on %s", (_name, middy) => {
     );
     expect(ConfigurationError.isInstance(error)).toBe(true);
     expect(String(error)).toBe(
-      `ConfigurationError: router: no model fits: ${CHEAP} does not fit (it sees no images, its quality tier 1 is below 3); ${SEEING} does not fit (its quality tier 2 is below 3).`,
+      `ConfigurationError: router: no model fits: ${CHEAP} does not fit (it reads no images, its quality tier 1 is below 3); ${SEEING} does not fit (its quality tier 2 is below 3).`,
     );
     expect(provider.totalCalls).toBe(0);
   });

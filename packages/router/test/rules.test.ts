@@ -62,11 +62,11 @@ describe("Rules", () => {
     ).toMatchObject({
       model: OTHER,
       rule: 1,
-      reason: `rules[1] (true) matches; rules[0] (has_images) matches, but ${Model.NOVA_MICRO} does not fit (it sees no images)`,
+      reason: `rules[1] (true) matches; rules[0] (has_images) matches, but ${Model.NOVA_MICRO} does not fit (it reads no images)`,
     });
     expect(explain([blind], request)).toMatchObject({
       model: Model.NOVA_LITE,
-      reason: `cheapest: 1 of 1 models fit; rules[0] (has_images) matches, but ${Model.NOVA_MICRO} does not fit (it sees no images)`,
+      reason: `cheapest: 1 of 1 models fit; rules[0] (has_images) matches, but ${Model.NOVA_MICRO} does not fit (it reads no images)`,
     });
   });
 
