@@ -1,0 +1,204 @@
+import {
+  type ContentBlock,
+  type ConverseRequest,
+  type Invocation,
+  InvocationTimeoutError,
+  type Message,
+  ModelInvocationError,
+  type ModelResponse,
+  type SessionMessage,
+  systemBlocks,
+  textOf,
+} from "@lambdallm/core";
+import type { Company, MemoryStrategy } from "./memory.ts";
+import { withQuestion } from "./repair.ts";
+import { selectMessages } from "./select-messages.ts";
+import { sameData, snapshot } from "./snapshot.ts";
+import type { StoredHistory } from "./stored-history.ts";
+import { withSummary } from "./summary-text.ts";
+import { isTryOf, tryOf } from "./write-ids.ts";
+
+/** What a turn's call takes beside its message. */
+export type TurnOptions = Omit<ConverseRequest, "messages">;
+
+export interface TurnFacts {
+  readonly history: StoredHistory;
+  readonly memory: MemoryStrategy;
+  readonly invocation: Invocation;
+  readonly writeId: string;
+  /** Added before, and not saved yet: they are part of the turn. */
+  readonly pending: readonly SessionMessage[];
+  readonly question: Message;
+  readonly options: TurnOptions;
+  /** Told when the turn is in the store, the pending messages with it. */
+  readonly onSaved: () => void;
+}
+
+/** Answers that are not whole. */
+const INCOMPLETE: ReadonlySet<string> = new Set([
+  "timeout",
+  "malformed_model_output",
+  "malformed_tool_use",
+  "model_context_window_exceeded",
+]);
+
+/**
+ * Answers that are not the model's. They are not stored: what a guardrail refuses would be refused in every later
+ * turn again.
+ */
+const REPLACED: ReadonlySet<string> = new Set([
+  "guardrail_intervened",
+  "content_filtered",
+]);
+
+/** A question, its answer, and both in the store, or an error. */
+export class ChatTurn {
+  readonly #facts: TurnFacts;
+  /** The text that the caller has seen. */
+  #shown = "";
+
+  constructor(facts: TurnFacts) {
+    this.#facts = facts;
+  }
+
+  /** The history has been read. */
+  async run(): Promise<ModelResponse> {
+    const { invocation, options, onSaved } = this.#facts;
+    const replayed = this.#replay();
+    if (replayed !== undefined) {
+      onSaved();
+      return replayed;
+    }
+    const messages = await this.#messages();
+    // Set by createContext before anything else can have the invocation.
+    const llm = invocation.llm as NonNullable<typeof invocation.llm>;
+    let response: ModelResponse;
+    try {
+      response = await llm.converse({
+        ...options,
+        messages,
+        ...(options.onDelta && { onDelta: this.#watch(options.onDelta) }),
+      });
+    } catch (error) {
+      const content = this.#arrived(error);
+      if (content !== undefined) await this.#save(content, true);
+      throw error;
+    }
+    const { stopReason, message } = response;
+    if (!REPLACED.has(stopReason))
+      await this.#save(message.content, INCOMPLETE.has(stopReason));
+    return response;
+  }
+
+  #watch(
+    onDelta: NonNullable<TurnOptions["onDelta"]>,
+  ): NonNullable<TurnOptions["onDelta"]> {
+    return (delta) => {
+      if (delta.kind === "text") this.#shown += delta.text;
+      onDelta(delta);
+    };
+  }
+
+  /** The messages of the request, older ones read as long as the memory strategy wants them. */
+  async #messages(): Promise<readonly Message[]> {
+    const { history, memory, invocation, question, options } = this.#facts;
+    const { model, maxTokens, system } = invocation.defaults;
+    const company: Company = {
+      model: options.model ?? model,
+      maxTokens: options.maxTokens ?? maxTokens,
+      system:
+        options.system === undefined ? system : systemBlocks(options.system),
+      tools: options.tools,
+      question,
+    };
+    const chosen = await selectMessages(
+      { history, memory, company },
+      () => this.#past(),
+      (messages) => history.load(messages),
+    );
+    return withSummary(withQuestion(chosen, question), history.summary);
+  }
+
+  /** Without what earlier deliveries of this very question came to: it is asked again. */
+  #past(): readonly SessionMessage[] {
+    const { history, pending, writeId } = this.#facts;
+    const turns = history.turns.filter(
+      (turn) => !isTryOf(writeId, turn.writeId),
+    );
+    return [...turns.flatMap(({ messages }) => messages), ...pending];
+  }
+
+  /** The answer that an earlier delivery of this request has stored. */
+  #replay(): ModelResponse | undefined {
+    const { history, options, invocation } = this.#facts;
+    const stored = this.#stored();
+    const answer = stored?.at(-1);
+    if (stored === undefined || answer === undefined) return undefined;
+    if (!sameData(stored.slice(0, -1), this.#asked())) return undefined;
+    history.emit("session-replay", { messages: stored.length });
+    const { content } = answer;
+    const called = content.some((block) => "toolUse" in block);
+    return {
+      message: { role: "assistant", content },
+      text: textOf(content),
+      stopReason: called ? "tool_use" : "end_turn",
+      usage: {
+        inputTokens: 0,
+        outputTokens: 0,
+        totalTokens: 0,
+        cacheReadInputTokens: 0,
+        cacheWriteInputTokens: 0,
+      },
+      model: options.model ?? invocation.defaults.model,
+      latencyMs: 0,
+      costUsd: 0,
+      attempts: 0,
+      tags: { "session.replay": "true" },
+    };
+  }
+
+  #stored(): readonly SessionMessage[] | undefined {
+    const { history, writeId } = this.#facts;
+    return history.turns.find((turn) => turn.writeId === writeId)?.messages;
+  }
+
+  #asked(): readonly SessionMessage[] {
+    const { pending, question } = this.#facts;
+    return [...pending, question];
+  }
+
+  async #save(
+    content: readonly ContentBlock[],
+    incomplete: boolean,
+  ): Promise<void> {
+    const { history, writeId, onSaved } = this.#facts;
+    const answer: SessionMessage = {
+      role: "assistant",
+      content: snapshot(content),
+      ...(incomplete && { incomplete }),
+    };
+    // A whole answer to another question has this name when the handler does not do the same thing each time.
+    const taken = this.#stored() !== undefined;
+    await history.append(
+      [...this.#asked(), answer],
+      incomplete || taken ? tryOf(writeId) : writeId,
+      // It is kept as what was said, and stands for no answer that has seen everything.
+      incomplete ? "rebase" : undefined,
+    );
+    onSaved();
+    await history.refreshHeader();
+  }
+
+  /** What there is of an answer that failed; undefined when the model had not begun, and there is nothing to keep. */
+  #arrived(error: unknown): readonly ContentBlock[] | undefined {
+    const timedOut = InvocationTimeoutError.isInstance(error);
+    const failed = ModelInvocationError.isInstance(error);
+    const partial = timedOut || failed ? error.partial : undefined;
+    if (partial !== undefined) return partial.message.content;
+    if (this.#shown !== "") return [{ text: this.#shown }];
+    const begun =
+      timedOut ||
+      (failed && (error.billed !== "none" || error.reason === "aborted"));
+    return begun ? [] : undefined;
+  }
+}

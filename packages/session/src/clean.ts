@@ -1,0 +1,86 @@
+import type { ContentBlock } from "@lambdallm/core";
+import type { Report } from "./repair.ts";
+
+/** A content block, and the position of the message that it comes from. */
+export interface Part {
+  readonly block: ContentBlock;
+  readonly index: number;
+}
+
+export interface Draft {
+  readonly role: "user" | "assistant";
+  readonly parts: readonly Part[];
+}
+
+/** What can be used of a stored message on its own; at most one draft. */
+export function cleanMessage(
+  stored: unknown,
+  index: number,
+  report: Report,
+): Draft[] {
+  const { role, content, incomplete }: Record<string, unknown> = Object(stored);
+  if ((role !== "user" && role !== "assistant") || !Array.isArray(content)) {
+    report(index, "broken-message");
+    return [];
+  }
+  const parts: Part[] = [];
+  for (const block of content) {
+    if (!isBlock(block) || !canBeIn(block, role)) {
+      report(index, problemOf(block));
+      continue;
+    }
+    // Of an answer that broke off only its text is of use: reasoning without its signature, a tool call without its end.
+    if (incomplete === true && role === "assistant" && !("text" in block))
+      continue;
+    if (!isBlank(block) && !("cachePoint" in block))
+      parts.push({ block, index });
+  }
+  const hasText = parts.some(({ block }) => "text" in block);
+  const usable = parts.filter(({ block }) => hasText || !("document" in block));
+  if (usable.length < parts.length) report(index, "document-without-text");
+  return [{ role, parts: usable }];
+}
+
+/** Whether a message is worth sending: reasoning alone is not. */
+export function hasSubstance(parts: readonly Part[]): boolean {
+  return parts.some(({ block }) => !("reasoningContent" in block));
+}
+
+/** An object with one key. Kinds that are not known here are the service's business. */
+function isBlock(block: unknown): block is ContentBlock {
+  if (typeof block !== "object" || block === null) return false;
+  const [entry, ...others] = Object.entries(block);
+  if (entry === undefined || others.length > 0) return false;
+  const [kind, value] = entry;
+  if (kind === "text") return typeof value === "string";
+  if (typeof value !== "object" || value === null) return false;
+  const { toolUseId, name, input, content }: Record<string, unknown> = value;
+  if (kind === "toolUse")
+    return (
+      typeof toolUseId === "string" &&
+      typeof name === "string" &&
+      // A string is JSON that broke off.
+      typeof input === "object" &&
+      input !== null
+    );
+  if (kind === "toolResult")
+    return typeof toolUseId === "string" && Array.isArray(content);
+  return true;
+}
+
+function canBeIn(block: ContentBlock, role: Draft["role"]): boolean {
+  if ("toolUse" in block) return role === "assistant";
+  if ("toolResult" in block)
+    return role === "user" || block.toolResult.type !== undefined;
+  return true;
+}
+
+function problemOf(block: unknown) {
+  return isBlock(block) && "toolResult" in block
+    ? "tool-result-without-use"
+    : "broken-block";
+}
+
+function isBlank(block: ContentBlock): boolean {
+  return "text" in block && block.text.trim() === "";
+}

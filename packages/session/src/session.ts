@@ -1,0 +1,318 @@
+import {
+  type CallOptions,
+  ConfigurationError,
+  type ContentBlock,
+  type ConverseRequest,
+  callOptionChecks,
+  check,
+  checkMessages,
+  type Invocation,
+  invocationOf,
+  type Message,
+  type ModelResponse,
+  type SessionMessage,
+  TextStream,
+  textAnswer,
+  validateOptions,
+} from "@lambdallm/core";
+import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
+import { Metadata, type SessionMetadata } from "./metadata.ts";
+import { type SessionOptions, sessionSettings } from "./options.ts";
+import { type Repair, repair } from "./repair.ts";
+import { selectMessages } from "./select-messages.ts";
+import { snapshot } from "./snapshot.ts";
+import { StoredHistory } from "./stored-history.ts";
+import { summarise } from "./summarise.ts";
+import { describe } from "./summary-text.ts";
+import { Turns } from "./turns.ts";
+import { WriteIds } from "./write-ids.ts";
+
+/** A text, or content blocks: images, documents, tool results. */
+export type MessageContent = string | readonly ContentBlock[];
+
+/** What `session.converse` takes beside the message. */
+export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
+
+const chatChecks = { ...callOptionChecks, signal: check.signal };
+
+/**
+ * A conversation that is kept in a store. It is read when it is first needed, and never before.
+ *
+ * @example
+ * const session = new Session({ store: dynamoDBStore({ tableName }), id: "support-4711" });
+ * await session.load();
+ * session.addMessage("user", "Hello");
+ * await session.save();
+ */
+export class Session {
+  readonly id: string;
+  readonly tenant: string;
+
+  readonly #memory: MemoryStrategy;
+  readonly #invocation: Invocation | undefined;
+  readonly #history: StoredHistory;
+  readonly #metadata: Metadata;
+  readonly #turns: Turns;
+  #repairs: readonly Repair[] = [];
+  #repairedReads = 0;
+
+  /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
+  constructor(options: SessionOptions) {
+    const { store, id, tenant, memory, conflict, ttlMs, context } =
+      sessionSettings(options);
+    this.id = id;
+    this.tenant = tenant;
+    const key = { tenantId: tenant, sessionId: id };
+    const invocation = context && invocationOf(context);
+    this.#invocation = invocation;
+    this.#memory = memory;
+    this.#history = new StoredHistory({
+      store: store.sessions,
+      key,
+      ttlMs,
+      conflict,
+      invocation,
+    });
+    this.#metadata = new Metadata(this.#history);
+    this.#turns = new Turns({
+      store: store.sessions,
+      key,
+      history: this.#history,
+      memory,
+      writeIds: new WriteIds(key, context, invocation),
+      invocation,
+      load: () => this.load(),
+    });
+    this.#invocation?.addFinalizer(() => this.#end());
+  }
+
+  /**
+   * The messages that were read, oldest first, as they are stored, and those that were added. How far back they go depends on
+   * the memory strategy.
+   *
+   * @throws {ConfigurationError} before `load()`.
+   */
+  get messages(): readonly SessionMessage[] {
+    this.#mustBeRead("messages", this.#history.reads > 0);
+    return [...this.#history.messages, ...this.#turns.pending];
+  }
+
+  /**
+   * What else is kept of the session: any JSON. Change its fields or replace it, then `save()`.
+   *
+   * @throws {ConfigurationError} when it is read before `load()`.
+   */
+  get metadata(): SessionMetadata {
+    this.#mustBeRead("metadata", this.#metadata.isRead);
+    return this.#metadata.value;
+  }
+
+  set metadata(metadata: SessionMetadata) {
+    this.#metadata.value = metadata;
+  }
+
+  /** Whether `save()` has something to do. */
+  get isModified(): boolean {
+    return this.#turns.pending.length > 0 || this.#metadata.isModified;
+  }
+
+  /** What had to be left out of the stored messages so that a model takes them. The store is not changed. */
+  get repairs(): readonly Repair[] {
+    return this.#repairs;
+  }
+
+  /**
+   * Reads the session, unless that was done before.
+   *
+   * @throws {StoreError} The store failed.
+   */
+  async load(): Promise<void> {
+    const history = this.#history;
+    await history.load(messagesToLoad(this.#memory));
+    if (this.#repairedReads === history.reads) return;
+    this.#repairedReads = history.reads;
+    const { hasOlder, turns } = history;
+    const numbers = turns.flatMap(({ first, messages }) =>
+      messages.map((_message, index) => first + index),
+    );
+    const before = this.#repairs.length;
+    const hasEarlier = hasOlder || (numbers[0] ?? 0) > 0;
+    const { repairs } = repair(history.messages, { hasOlder: hasEarlier });
+    this.#repairs = repairs.map(({ index, problem }) => ({
+      // Repairs name messages of this list only.
+      index: numbers[index] as number,
+      problem,
+    }));
+    if (repairs.length > 0 && repairs.length !== before)
+      history.emit("session-repair", { repairs: repairs.length });
+  }
+
+  /**
+   * Adds a message, which `save()` or the next `chat` stores.
+   *
+   * @throws {ConfigurationError} The role or the content is wrong.
+   */
+  addMessage(role: "user" | "assistant", content: MessageContent): void {
+    if (role !== "user" && role !== "assistant")
+      throw new ConfigurationError(
+        'addMessage: the role must be "user" or "assistant".',
+      );
+    this.#turns.add(messageOf("addMessage", role, content));
+  }
+
+  /**
+   * Stores what was added and changed, if anything was.
+   *
+   * @throws {StoreError} The store failed.
+   * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
+   */
+  async save(): Promise<void> {
+    if (this.#metadata.isModified) {
+      await this.load();
+      await this.#metadata.save();
+    }
+    await this.#turns.save();
+  }
+
+  /** The part of the history that the next message is sent with: by the memory strategy, repaired, without the summary. */
+  async getHistory(): Promise<readonly Message[]> {
+    await this.load();
+    const history = this.#history;
+    const model = this.#invocation?.defaults.model ?? "of no provider";
+    return selectMessages(
+      { history, memory: this.#memory, company: { model } },
+      () => this.messages,
+      (messages) => this.#turns.between(() => history.load(messages)),
+    );
+  }
+
+  /** `getHistory()` as text, the summary first. Images and the like are named. */
+  async formatHistory(): Promise<string> {
+    const messages = await this.getHistory();
+    const { summary } = this.#history;
+    const lines = messages.map(
+      ({ role, content }) =>
+        `${role === "user" ? "User" : "Assistant"}: ${describe(content)}`,
+    );
+    return [...(summary ? [`Summary: ${summary.text}`] : []), ...lines].join(
+      "\n",
+    );
+  }
+
+  /** Deletes the session from the store, and what was not saved. */
+  async clear(): Promise<void> {
+    await this.#turns.clear();
+    this.#metadata.reset();
+  }
+
+  /**
+   * Sends a message with the history, and stores both the message and the answer as one turn before it returns.
+   *
+   * @returns The answer's text.
+   * @throws {StoreError} The store failed.
+   * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`.
+   * @throws {ModelInvocationError | InvocationTimeoutError | GuardrailError} as `context.invoke`. An answer that broke off
+   * is stored with what had arrived of it.
+   */
+  chat(content: MessageContent, options: CallOptions = {}): Promise<string> {
+    return this.#tracked("chat", async (invocation) => {
+      validateOptions("chat", chatChecks, options);
+      const response = await this.#turn(invocation, "chat", content, options);
+      return textAnswer(invocation, response).text;
+    });
+  }
+
+  /** Like `chat`, but the text arrives while it is written. The turn is stored before the iteration ends. */
+  chatStream(content: MessageContent, options: CallOptions = {}): TextStream {
+    return new TextStream(async (onText, ownSignal) => {
+      const invocation = this.#invocation;
+      if (invocation === undefined) throw noModel("chatStream");
+      validateOptions("chatStream", chatChecks, options);
+      const { signal = ownSignal } = options;
+      let shown = false;
+      const response = await this.#turn(invocation, "chatStream", content, {
+        ...options,
+        signal: AbortSignal.any([signal, ownSignal]),
+        deltas: ["text"],
+        onDelta: (delta) => {
+          if (delta.kind !== "text") return;
+          shown = true;
+          onText(delta.text);
+        },
+      });
+      // An answer from the store, from a cache or from a provider that does not stream has no deltas.
+      if (!shown && response.text !== "") onText(response.text);
+      return textAnswer(invocation, response);
+    });
+  }
+
+  /**
+   * Like `chat`, with tools and whatever else `context.converse` takes. Returns the whole response, whatever its
+   * `stopReason`; send the results of tools in the next call.
+   */
+  converse(
+    content: MessageContent,
+    options: SessionConverseOptions = {},
+  ): Promise<ModelResponse> {
+    return this.#tracked("session.converse", (invocation) =>
+      this.#turn(invocation, "session.converse", content, options),
+    );
+  }
+
+  async #turn(
+    invocation: Invocation,
+    method: string,
+    content: MessageContent,
+    options: SessionConverseOptions,
+  ): Promise<ModelResponse> {
+    const question = messageOf(method, "user", content);
+    const response = await this.#turns.take(invocation, question, options);
+    const model = options.model ?? invocation.defaults.model;
+    if (this.#memory.kind === "summary")
+      await summarise(this.#history, this.#memory, invocation, model);
+    return response;
+  }
+
+  #tracked<T>(
+    method: string,
+    run: (invocation: Invocation) => Promise<T>,
+  ): Promise<T> {
+    if (this.#invocation === undefined) return Promise.reject(noModel(method));
+    const invocation = this.#invocation;
+    return invocation.track(() => run(invocation));
+  }
+
+  #mustBeRead(what: string, isRead: boolean): void {
+    if (!isRead)
+      throw new ConfigurationError(
+        `session.${what}: the session has not been read yet. Call await session.load() before.`,
+      );
+  }
+
+  /** Saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
+  async #end(): Promise<void> {
+    await this.#turns.between(async () => {});
+    if (this.isModified)
+      process.emitWarning(
+        "A session was changed and not saved: call await session.save().",
+        "LambdaLLMWarning",
+      );
+  }
+}
+
+function noModel(method: string): ConfigurationError {
+  return new ConfigurationError(
+    `${method}: this session has no model. Give new Session() the option "context", the context of a handler behind .use(bedrock()).`,
+  );
+}
+
+function messageOf(
+  method: string,
+  role: "user" | "assistant",
+  given: MessageContent,
+): Message {
+  const content = typeof given === "string" ? [{ text: given }] : given;
+  const message = { role, content };
+  checkMessages(method, [message]);
+  return snapshot(message);
+}

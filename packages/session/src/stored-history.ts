@@ -1,0 +1,262 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Invocation,
+  type InvocationEvents,
+  SessionConflictError,
+  type SessionHeader,
+  type SessionKey,
+  type SessionMessage,
+  type SessionStore,
+  type SessionSummary,
+  type StoredSession,
+  type Turn,
+} from "@lambdallm/core";
+import type { ConflictMode } from "./options.ts";
+import { Queue } from "./queue.ts";
+import {
+  fullJitterMs,
+  patienceMs,
+  sleep,
+  UNLIMITED,
+  withinTime,
+} from "./time-limit.ts";
+
+export interface HistoryOptions {
+  readonly store: SessionStore;
+  readonly key: SessionKey;
+  readonly ttlMs: number;
+  readonly conflict: ConflictMode;
+  readonly invocation?: Invocation | undefined;
+}
+
+/** How long writers that keep coming in between are tried against when nothing else limits the time. */
+const LONGEST_CONFLICT_MS = 30_000;
+
+/** What this process knows of a stored session, and how it is written. Nothing here fails in silence. */
+export class StoredHistory {
+  /** The oldest first. */
+  turns: readonly Turn[] = [];
+  hasOlder = false;
+  summary: SessionSummary | undefined;
+  header: SessionHeader | undefined;
+  /** How often the session was read. */
+  reads = 0;
+  /** One write at a time: each one needs the version that the one before has left. */
+  readonly headerWrites = new Queue();
+
+  readonly #options: HistoryOptions;
+  #next = 0;
+  #loading:
+    | { readonly messages: number; readonly done: Promise<void> }
+    | undefined;
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+  }
+
+  get conflict(): ConflictMode {
+    return this.#options.conflict;
+  }
+
+  get messages(): readonly SessionMessage[] {
+    return this.turns.flatMap(({ messages }) => messages);
+  }
+
+  /** Reads the newest messages, at least this many, unless that was done before. */
+  load(messages: number): Promise<void> {
+    if (this.reads > 0 && (!this.hasOlder || this.messages.length >= messages))
+      return Promise.resolve();
+    const running = this.#loading;
+    if (running !== undefined && running.messages >= messages)
+      return running.done;
+    const limits = messages < Infinity ? { lastMessages: messages } : {};
+    const known = this.reads > 0 ? this.messages.length : -1;
+    const done = this.#read(limits)
+      .then((stored) => {
+        this.#replace(stored);
+        // Whoever asks for more and more must come to an end.
+        if (this.messages.length <= known) this.hasOlder = false;
+      })
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    this.#loading = { messages, done };
+    return done;
+  }
+
+  /** Reads what others have written since; returns their turns. */
+  async catchUp(): Promise<readonly Turn[]> {
+    if (this.reads === 0) return [];
+    const from = this.#next;
+    const stored = await this.#read({ from });
+    if (stored.next < from) {
+      // It was deleted, and may have begun again.
+      this.#replace(await this.#read({}));
+      return this.turns;
+    }
+    const newer = stored.turns.filter(({ first }) => first >= from);
+    this.turns = [...this.turns, ...newer];
+    this.#next = stored.next;
+    this.header = stored.header;
+    this.#adopt(stored.summary);
+    return newer;
+  }
+
+  /**
+   * Writes messages as one turn.
+   *
+   * @throws {SessionConflictError} Others have written, and the mode is not `rebase`, or they never stopped.
+   */
+  async append(
+    messages: readonly SessionMessage[],
+    writeId: string,
+    mode = this.conflict,
+  ): Promise<void> {
+    const { store, key } = this.#options;
+    const start = Date.now();
+    const saved = (attempts: number) => {
+      this.emit("session-save", {
+        messages: messages.length,
+        incomplete: messages.some(({ incomplete }) => incomplete),
+        attempts,
+        durationMs: Date.now() - start,
+      });
+    };
+    for (let attempt = 1; ; attempt++) {
+      const turn = { first: this.#next, messages, writeId };
+      const { expiresAt } = this;
+      if (
+        await this.ask("append", () =>
+          store.append(key, { ...turn, expiresAt }),
+        )
+      ) {
+        this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
+        this.#next += messages.length;
+        return saved(attempt);
+      }
+      const newer = await this.catchUp();
+      // An attempt whose reply was lost.
+      if (newer.some((turn) => turn.writeId === writeId)) return saved(attempt);
+      this.reportConflict(newer, mode);
+      if (mode !== "rebase")
+        throw new SessionConflictError(
+          "The session has newer messages than those that were read. Nothing was saved: look at them and try again.",
+          newer,
+        );
+      await this.pause(start, attempt);
+    }
+  }
+
+  /** Messages that go on being written must not outlive the metadata. */
+  async refreshHeader(): Promise<void> {
+    const { header } = this;
+    if (header === undefined) return;
+    if (Date.now() - header.createdAt < this.#options.ttlMs / 2) return;
+    // When somebody else was faster, theirs is as fresh.
+    await this.headerWrites.run(() => this.saveHeader(header.metadata));
+  }
+
+  /** Writes the header; false when somebody else was faster. */
+  async saveHeader(metadata: SessionHeader["metadata"]): Promise<boolean> {
+    const { store, key } = this.#options;
+    const header = await this.ask("saveHeader", () =>
+      store.saveHeader(key, {
+        expectedVersion: this.header?.version ?? 0,
+        metadata,
+        expiresAt: this.expiresAt,
+        writeId: randomUUID(),
+      }),
+    );
+    if (header !== undefined) this.header = header;
+    return header !== undefined;
+  }
+
+  /** Stores a summary, unless there is one that covers as much. */
+  async saveSummary(summary: SessionSummary): Promise<boolean> {
+    const { store, key } = this.#options;
+    const { expiresAt } = this;
+    const saved = await this.ask("saveSummary", () =>
+      store.saveSummary(key, { ...summary, expiresAt }),
+    );
+    if (saved) this.#adopt(summary);
+    return saved;
+  }
+
+  async delete(): Promise<void> {
+    const { store, key } = this.#options;
+    // What it would bring is gone then.
+    await this.#loading?.done.catch(() => {});
+    await this.ask("delete", () => store.delete(key));
+    this.reads += 1;
+    this.#replace({ turns: [], next: 0, hasOlder: false });
+  }
+
+  emit<Name extends keyof InvocationEvents>(
+    name: Name,
+    event: InvocationEvents[Name],
+  ): boolean {
+    return this.#options.invocation?.events.emit(name, event) ?? false;
+  }
+
+  /** Asks the store, and waits no longer than the invocation can. */
+  ask<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    return withinTime(this.#options.invocation ?? UNLIMITED, operation, run);
+  }
+
+  get expiresAt(): number | undefined {
+    const { ttlMs } = this.#options;
+    return ttlMs === Number.POSITIVE_INFINITY
+      ? undefined
+      : Math.ceil(Date.now() + ttlMs);
+  }
+
+  async #read(limits: {
+    readonly lastMessages?: number;
+    readonly from?: number;
+  }): Promise<StoredSession> {
+    const { store, key } = this.#options;
+    const start = Date.now();
+    const stored = await this.ask("load", () => store.load(key, limits));
+    this.reads += 1;
+    this.emit("session-load", {
+      messages: stored.turns.flatMap(({ messages }) => messages).length,
+      durationMs: Date.now() - start,
+    });
+    return stored;
+  }
+
+  #replace(stored: StoredSession): void {
+    this.turns = stored.turns;
+    this.hasOlder = stored.hasOlder;
+    this.#next = stored.next;
+    this.header = stored.header;
+    this.summary = undefined;
+    this.#adopt(stored.summary);
+  }
+
+  #adopt(summary: SessionSummary | undefined): void {
+    if (summary === undefined || summary.upTo <= (this.summary?.upTo ?? 0))
+      return;
+    this.summary = summary;
+    this.turns = this.turns.filter(
+      ({ first, messages }) => first + messages.length > summary.upTo,
+    );
+  }
+
+  reportConflict(newer: readonly Turn[], mode = this.conflict): void {
+    const newerMessages = newer.flatMap(({ messages }) => messages).length;
+    this.emit("session-conflict", { mode, newerMessages });
+  }
+
+  /** Waits before the next attempt, counted from 1. @throws {SessionConflictError} There is no time for one. */
+  async pause(start: number, attempt: number): Promise<void> {
+    const limit = this.#options.invocation ?? UNLIMITED;
+    const waitMs = fullJitterMs(attempt, 10, 500);
+    const spentMs = Date.now() - start;
+    if (waitMs > patienceMs(limit) || waitMs + spentMs > LONGEST_CONFLICT_MS)
+      throw new SessionConflictError(
+        "The session could not be saved: others wrote to it all the time.",
+      );
+    await sleep(waitMs);
+  }
+}
