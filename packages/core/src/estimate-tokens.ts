@@ -26,7 +26,8 @@ export function estimateRequestTokens({
     else if (value instanceof Uint8Array)
       tokens += Math.ceil(value.byteLength / 4);
     else if (typeof value === "object" && value !== null)
-      if ("image" in value) tokens += TOKENS_PER_IMAGE;
+      if ("image" in value && value.image !== undefined)
+        tokens += TOKENS_PER_IMAGE;
       else for (const part of Object.values(value)) add(part);
   };
   add(system);

@@ -53,6 +53,13 @@ describe("estimateRequestTokens", () => {
     expect(of(image, document)).toBe(1_701);
   });
 
+  test("counts no image where there is none", () => {
+    const block = { text: "1234", image: undefined };
+    expect(
+      estimateRequestTokens({ messages: [{ role: "user", content: [block] }] }),
+    ).toBe(1);
+  });
+
   test("passes over what is no text", () => {
     const content = [{ toolUse: { toolUseId: "", name: "", input: null } }];
     expect(
