@@ -4,6 +4,7 @@ import {
   type Invocation,
   type ModelRequest,
   type ModelResponse,
+  needsOf,
 } from "@lambdallm/core";
 import { type SilenceLimits, SilenceWatch } from "./silence-watch.ts";
 import {
@@ -117,18 +118,12 @@ function losesTextAtDeadline(request: ModelRequest): boolean {
   return !inTime && canStream(request);
 }
 
-/** Some models refuse tools in a stream. */
+/** Some models refuse tools in a stream, also the one that an answer in a shape may need. */
 function canStream(request: ModelRequest): boolean {
-  if (request.onDelta !== undefined) return true;
-  const { model, messages, output, tools = [] } = request;
+  const { model, onDelta, output } = request;
+  if (onDelta !== undefined) return true;
   if (findModel(model)?.streamingTools !== false) return true;
-  return (
-    output === undefined &&
-    tools.length === 0 &&
-    !messages.some(({ content }) =>
-      content.some((block) => "toolUse" in block || "toolResult" in block),
-    )
-  );
+  return output === undefined && !needsOf(request).tools;
 }
 
 function learnFrom(asked: string, response: ModelResponse): void {

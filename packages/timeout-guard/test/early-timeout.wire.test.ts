@@ -90,6 +90,7 @@ describe.each(middyMajors)(
         { bufferMs: 500 },
         [],
         ({ stream }) => stream("Count").response,
+        2_500,
       );
       expect(answered).toBe("Middy's early response");
     });

@@ -8,6 +8,7 @@ import {
 } from "@jest/globals";
 import { type InvocationEvents, invocationOf } from "@lambdallm/core";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
+import retryFallback from "@lambdallm/retry-fallback";
 import { middyMajors } from "../../../test-support/middy.ts";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
 import {
@@ -84,6 +85,27 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       failedAttempts: 1,
       usage: { estimated: true },
     });
+  });
+
+  test("a silent model is replaced by the fallback of retryFallback", async () => {
+    const fallbackModel = "amazon.nova-lite-v1:0";
+    local.setFaults(({ modelId }) =>
+      modelId === fallbackModel ? undefined : NOTHING,
+    );
+    const response = await run(
+      middy,
+      [
+        provider(local),
+        timeoutGuard({ firstTokenTimeoutMs: LIMIT_MS }),
+        retryFallback({ maxRetries: 0, fallbackModel }),
+      ],
+      async ({ converse }) => converse({ messages: question() }),
+    );
+    expect(response).toMatchObject({ text: "One two three", attempts: 2 });
+    expect(local.requests.map(({ modelId }) => modelId)).toEqual([
+      MODEL,
+      fallbackModel,
+    ]);
   });
 
   test("a model that stops in the middle is given up, with what it is billed for", async () => {
