@@ -7,7 +7,7 @@ export type Health = "well" | "sick" | "unknown";
 
 /** The permission to make one attempt. */
 export interface Pass {
-  /** Which observation the attempt belongs to. */
+  /** How many failures had been counted when the attempt began. */
   readonly round: number;
 }
 
@@ -20,7 +20,7 @@ export class Circuit {
   #failures = 0;
   #retryAt: number | undefined;
   #probe: Pass | undefined;
-  /** Grows with each observation. */
+  /** Failures that were counted, in a row or not. */
   #round = 0;
 
   get state(): CircuitState {
@@ -53,7 +53,7 @@ export class Circuit {
     return pass;
   }
 
-  /** Says how the attempt went; whatever is said of the same pass later changes nothing but by a success. */
+  /** Says how the attempt went. */
   settle(
     pass: Pass,
     health: Health,
@@ -67,10 +67,8 @@ export class Circuit {
       this.#failures = 0;
       this.#retryAt = undefined;
       this.#probe = undefined;
-      this.#round += 1;
     }
-    // What failed beside a failure or a success that was counted already is no news: a burst of parallel calls is one
-    // observation. A probe is in the newest round, and so is every attempt while the circuit is closed and silent.
+    // What failed beside a failure that was counted already is no news: a burst of parallel calls is one observation.
     if (health !== "sick" || pass.round !== this.#round) return;
     this.#round += 1;
     this.#failures += 1;

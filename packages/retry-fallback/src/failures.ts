@@ -23,9 +23,9 @@ export function brokenAnswer(
   response: ModelResponse,
 ): ModelInvocationError | undefined {
   const { model, stopReason } = response;
-  const overflown = stopReason === "model_context_window_exceeded";
+  const overflowed = stopReason === "model_context_window_exceeded";
   if (
-    !overflown &&
+    !overflowed &&
     stopReason !== "malformed_model_output" &&
     stopReason !== "malformed_tool_use"
   )
@@ -33,9 +33,9 @@ export function brokenAnswer(
   return new ModelInvocationError(
     `The model ${nameOf(model)} ended with ${stopReason}: there is no complete answer.`,
     {
-      reason: overflown ? "context-overflow" : "interrupted",
+      reason: overflowed ? "context-overflow" : "interrupted",
       model,
-      retryable: !overflown,
+      retryable: !overflowed,
       billed: "partial",
       partial: response,
     },

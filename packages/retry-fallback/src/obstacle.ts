@@ -7,12 +7,12 @@ import { findModel, type ModelRequest } from "@lambdallm/core";
 export function obstacleTo(
   request: ModelRequest,
   model: string,
-  overflownTokens: number,
+  overflowedTokens: number,
 ): string | undefined {
   const info = findModel(model);
   if (info === undefined) return undefined;
   const { contextWindowTokens = Number.POSITIVE_INFINITY } = info;
-  if (contextWindowTokens <= overflownTokens)
+  if (contextWindowTokens <= overflowedTokens)
     return `its context of ${contextWindowTokens} tokens is no larger than the one that was too small`;
   const needs = needsOf(request);
   if (needs.tools && info.tools === false) return "it has no tools";

@@ -52,18 +52,19 @@ const AT_ONCE: Retry = { waitMs: 0, tokens: 0 };
 export class PersistentCall {
   readonly #options: CallOptions;
   readonly #watched: WatchedRequest;
-  readonly #fallbacks: string[];
+  /** Goes on where it was left, as the iterators of arrays do. */
+  readonly #fallbacks: IterableIterator<string>;
   readonly #tried = new Set<string>();
   readonly #errors: FailedAttempt[] = [];
   #attempts = 0;
   #lastAttempt: Failure | undefined;
   /** The largest context that was too small. */
-  #overflownTokens = 0;
+  #overflowedTokens = 0;
 
   constructor(request: ModelRequest, options: CallOptions) {
     this.#options = options;
     this.#watched = watchDeltas(request);
-    this.#fallbacks = [...options.settings.fallbackModels];
+    this.#fallbacks = options.settings.fallbackModels.values();
   }
 
   async run(): Promise<ModelResponse> {
@@ -100,7 +101,7 @@ export class PersistentCall {
       (circuit) => events.emit("circuit", { callId, ...circuit }),
     );
     let outcome = await this.#attempt(request, gate, AT_ONCE);
-    for (let retries = 0; isFailure(outcome) && outcome.asked; retries += 1) {
+    for (let retries = 0; isFailure(outcome); retries += 1) {
       const { error } = outcome;
       const retry = this.#planRetry(error, retries, gate);
       if (retry === undefined) break;
@@ -185,18 +186,14 @@ export class PersistentCall {
     if (!retryable && !CURED_BY_FALLBACK.has(reason)) return undefined;
     if (this.#isOver || this.#leftMs < minAttemptMs) return undefined;
     if (reason === "context-overflow")
-      this.#overflownTokens = Math.max(
-        this.#overflownTokens,
+      this.#overflowedTokens = Math.max(
+        this.#overflowedTokens,
         findModel(model)?.contextWindowTokens ?? 0,
       );
-    for (
-      let candidate = this.#fallbacks.shift();
-      candidate !== undefined;
-      candidate = this.#fallbacks.shift()
-    ) {
+    for (const candidate of this.#fallbacks) {
       if (this.#tried.has(candidate)) continue;
       const { request } = this.#watched;
-      const obstacle = obstacleTo(request, candidate, this.#overflownTokens);
+      const obstacle = obstacleTo(request, candidate, this.#overflowedTokens);
       if (obstacle === undefined) return candidate;
       const error = notAsked(candidate, obstacle);
       this.#errors.push({ model: candidate, waitMs: 0, error });

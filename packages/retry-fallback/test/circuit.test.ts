@@ -278,6 +278,44 @@ describe.each(middyMajors)("the circuit on %s", (_name, middy) => {
     expect(state()).toMatchObject({ state: "open" });
     expect(await timePasses(early)).toMatchObject({ result: "ok" });
     expect(state()).toMatchObject({ state: "closed", failures: 0 });
+    expect(await call("ok")).toMatchObject({ result: "ok" });
+  });
+
+  test("is closed by an answer that began before it opened, also while a probe runs", async () => {
+    const slow = (response: MockResponse) =>
+      play(middy, { responses: [response], timeoutMs: 900_000 }, hello);
+    const early = slow({ text: "ok", delayMs: COOL_DOWN_MS + 10_000 });
+    await jest.advanceTimersByTimeAsync(1);
+    for (let times = 0; times < 5; times += 1) {
+      const failing = play(
+        middy,
+        { responses: [down], options: { maxRetries: 0 }, timeoutMs: 900_000 },
+        hello,
+      );
+      await jest.advanceTimersByTimeAsync(0);
+      await failing;
+    }
+    await coolDown();
+    const probe = slow({ delayMs: 60_000, error: failure("connection") });
+    await jest.advanceTimersByTimeAsync(1);
+    expect(state()).toMatchObject({ state: "half-open" });
+    await jest.advanceTimersByTimeAsync(10_000);
+    await early;
+    expect(state()).toMatchObject({ state: "closed" });
+    const next = slow("ok");
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await next).toMatchObject({ result: "ok" });
+    // The probe's failure is one like any other by now.
+    await jest.advanceTimersByTimeAsync(50_000);
+    expect(state()).toMatchObject({ state: "closed", failures: 1 });
+    await timePasses(probe);
+  });
+
+  test("opens again after a probe of somebody who would wait for more failures", async () => {
+    await call(down, { circuit: { failureThreshold: 1 } });
+    await coolDown();
+    await call(down);
+    expect(state()).toMatchObject({ state: "open", failures: 2 });
   });
 
   test("ends the retries of the call that opens it", async () => {

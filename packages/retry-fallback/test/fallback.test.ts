@@ -274,6 +274,14 @@ describe.each(middyMajors)("the fallback models on %s", (_name, middy) => {
         "it has no tools in streams",
       ],
       [
+        "tools, and only a result is left of the history",
+        {
+          messages: [{ role: "user", content: [result([{ text: "sunny" }])] }],
+        },
+        withoutTools,
+        "it has no tools",
+      ],
+      [
         "images",
         { messages: [{ role: "user", content: [png] }] },
         textOnly,
@@ -411,8 +419,8 @@ describe.each(middyMajors)("the fallback models on %s", (_name, middy) => {
         {
           fallbackModels: [
             THIRD, // 300,000 tokens
-            SECOND, // as many
             "my.registered-model", // nobody knows how many
+            SECOND, // 300,000 tokens
             Model.NOVA_2_LITE,
           ],
         },

@@ -8,6 +8,7 @@ import {
 } from "@jest/globals";
 import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
 import {
+  circuitStates,
   type RetryFallbackOptions,
   resetRetryState,
   retryFallback,
@@ -415,6 +416,8 @@ describe.each(middyMajors)("retryFallback() on %s", (_name, middy) => {
       reason: "stalled",
       errors: [{ error: { reason: "unavailable" } }, { error: {} }],
     });
+    // The caller's patience says nothing about the model.
+    expect(circuitStates()).toMatchObject([{ failures: 1 }]);
   });
 
   test("tells of each retry before it waits", async () => {

@@ -7,7 +7,7 @@ import {
   test,
 } from "@jest/globals";
 import type { Delta, LLMContext, Message } from "@lambdallm/core";
-import { resetRetryState } from "@lambdallm/retry-fallback";
+import { circuitStates, resetRetryState } from "@lambdallm/retry-fallback";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   byModel,
@@ -146,7 +146,10 @@ describe.each(middyMajors)("a stream on %s", (_name, middy) => {
     const { error, asked } = await timePasses(
       play(
         middy,
-        { responses: ["ok"], options: { fallbackModel: SECOND } },
+        {
+          responses: [failure("throttled"), "ok"],
+          options: { fallbackModel: SECOND },
+        },
         async ({ converse }) =>
           converse({
             messages,
@@ -158,8 +161,9 @@ describe.each(middyMajors)("a stream on %s", (_name, middy) => {
           }),
       ),
     );
-    expect(asked).toHaveLength(1);
+    expect(asked).toEqual([FIRST, FIRST]);
     expect(error).toEqual({ thrown: bug });
     expect(Reflect.get(Object(error), "thrown")).toBe(bug);
+    expect(circuitStates()).toMatchObject([{ failures: 0 }]);
   });
 });
