@@ -65,9 +65,10 @@ export interface SpendingReportRow extends SpendingRow {
  * Keeps budgets. With any number of callers, crashes and retries included, what is reserved and spent never passes a limit.
  * Amounts are whole nano-USD. Every write can be repeated.
  *
- * All methods throw a ConfigurationError for scopes, ids and keys that are empty (a key may be), longer than 512 bytes, or contain `#`, and for
- * amounts that are no whole numbers of at least 0, and a StoreError when the store fails; `budgetStoreConformance` of
- * `@lambdallm/testing` is the test of an implementation.
+ * All methods throw a ConfigurationError for scopes, ids, write ids and keys that are empty (a key may be), longer than 512
+ * bytes, or contain `#`, for amounts and counts that are no whole numbers of at least 0, and for days that are not written
+ * as `2026-11-22`; and a StoreError when the store fails. `budgetStoreConformance` of `@lambdallm/testing` is the test of an
+ * implementation.
  */
 export interface BudgetStore {
   /**

@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../errors.ts";
 import type {
   BudgetLimits,
   BudgetReservation,
@@ -20,7 +21,13 @@ interface ScopeData {
   readonly rows: Map<string, SpendingReportRow>;
 }
 
-const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10);
+const COUNTERS = [
+  "calls",
+  "inputTokens",
+  "outputTokens",
+  "costNanoUsd",
+] as const;
+
 const monthOf = (day: string) => day.slice(0, 7);
 
 /**
@@ -120,9 +127,11 @@ export class MemoryBudgetStore implements BudgetStore {
   ): Promise<void> {
     const { recorded, rows } = this.#scope(scope);
     const { day, key, writeId } = spending;
+    checkDay(day);
     if (key !== "") checkId("key", key);
+    checkId("write id", writeId);
     for (const row of spending.rows)
-      checkAmount("cost in nano-USD", row.costNanoUsd);
+      for (const counter of COUNTERS) checkAmount(counter, row[counter]);
     if (recorded.has(writeId)) return;
     recorded.add(writeId);
     for (const row of spending.rows) {
@@ -145,6 +154,8 @@ export class MemoryBudgetStore implements BudgetStore {
     scope: string,
     days: { readonly from: string; readonly to: string },
   ): Promise<readonly SpendingReportRow[]> {
+    checkDay(days.from);
+    checkDay(days.to);
     return [...this.#scope(scope).rows.values()]
       .filter(({ day }) => day >= days.from && day <= days.to)
       .map((row) => ({ ...row }));
@@ -163,6 +174,18 @@ export class MemoryBudgetStore implements BudgetStore {
     this.#scopes.set(scope, created);
     return created;
   }
+}
+
+function dayOf(at: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime()))
+    throw new ConfigurationError("The time must be in epoch milliseconds.");
+  return date.toISOString().slice(0, 10);
+}
+
+function checkDay(day: string): void {
+  if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(Date.parse(day)))
+    throw new ConfigurationError("A day must be written as 2026-11-22.");
 }
 
 function useOf({ spent }: ScopeData, today: string): BudgetUse {

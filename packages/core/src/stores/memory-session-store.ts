@@ -1,5 +1,6 @@
 import { ConfigurationError } from "../errors.ts";
 import { checkId } from "./check-id.ts";
+import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
 import type {
   NewTurn,
@@ -76,6 +77,7 @@ export class MemorySessionStore implements SessionStore {
   async append(key: SessionKey, turn: NewTurn): Promise<boolean> {
     const data = this.#write(key);
     const { first, messages, writeId, expiresAt } = turn;
+    checkId("write id", writeId);
     if (messages.length === 0)
       throw new ConfigurationError("A turn must have at least one message.");
     if (first !== data.next)
@@ -114,6 +116,7 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<SessionHeader | undefined> {
     const data = this.#write(key);
     const { expectedVersion, metadata, expiresAt, writeId } = header;
+    checkId("write id", writeId);
     const current = this.#live(data.header);
     const version = current?.version ?? 0;
     if (version === expectedVersion) {
@@ -133,6 +136,8 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<number | undefined> {
     const data = this.#write(key);
     const { owner, leaseMs } = options;
+    checkId("owner", owner);
+    checkLease(leaseMs);
     const held =
       data.lock && data.lock.until > this.#now() ? data.lock : undefined;
     if (held && held.owner !== owner) return undefined;

@@ -1,6 +1,7 @@
 import type { JsonValue } from "../content.ts";
 import { ConfigurationError } from "../errors.ts";
 import { checkId } from "./check-id.ts";
+import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
 import type {
   ClaimOutcome,
@@ -45,6 +46,8 @@ export class MemoryStepStore implements StepStore {
   ): Promise<ClaimOutcome> {
     const { owner, leaseMs, inputHash, expiresAt = Infinity } = options;
     const steps = this.#steps(key);
+    checkId("owner", owner);
+    checkLease(leaseMs);
     const record = this.#find(key);
     if (differ(record?.inputHash, inputHash))
       throw new ConfigurationError(
@@ -68,7 +71,7 @@ export class MemoryStepStore implements StepStore {
     steps.set(key.step, {
       fence,
       owner,
-      inputHash: inputHash ?? record?.inputHash,
+      inputHash,
       expiresAt,
       state,
     });
@@ -76,6 +79,7 @@ export class MemoryStepStore implements StepStore {
   }
 
   async renew(key: StepKey, fence: number, leaseMs: number): Promise<boolean> {
+    checkLease(leaseMs);
     const expiresAt = this.#now() + leaseMs;
     return this.#advance(key, fence, { status: "running", expiresAt });
   }

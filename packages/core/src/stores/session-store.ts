@@ -50,7 +50,7 @@ export interface StoredSession {
   readonly turns: readonly Turn[];
   /** The number of the next message. Numbers have no holes, and those of expired messages are not used again. */
   readonly next: number;
-  /** There are older turns, which were not asked for. */
+  /** There are older turns, which were not asked for. They may have expired. */
   readonly hasOlder: boolean;
   readonly summary?: SessionSummary;
   readonly header?: SessionHeader;
@@ -60,8 +60,9 @@ export interface StoredSession {
  * Keeps sessions. Every read sees every write that was acknowledged before it. An acknowledged turn is never lost,
  * overwritten or reordered, whatever the number of writers. Every write can be repeated.
  *
- * All methods throw a ConfigurationError for ids that are empty, longer than 512 bytes, or contain `#`, and a StoreError
- * when the store fails; `sessionStoreConformance` of `@lambdallm/testing` is the test of an implementation.
+ * All methods throw a ConfigurationError for ids, write ids and owners that are empty, longer than 512 bytes, or contain `#`,
+ * for turns without a message, and for leases that are no positive integers; and a StoreError when the store fails.
+ * `sessionStoreConformance` of `@lambdallm/testing` is the test of an implementation.
  */
 export interface SessionStore {
   load(
@@ -82,14 +83,14 @@ export interface SessionStore {
    */
   append(key: SessionKey, turn: NewTurn): Promise<boolean>;
 
-  /** @returns False when a summary that covers as much or more is there already. */
+  /** @returns False when a summary that covers as much or more is there already. One that has expired covers nothing. */
   saveSummary(
     key: SessionKey,
     summary: SessionSummary & { readonly expiresAt?: number | undefined },
   ): Promise<boolean>;
 
   /**
-   * Writes the header when it still has the version that was read; 0 for none.
+   * Writes the header when it still has the version that was read; 0 for none, or for one that has expired.
    *
    * @returns The header as it is stored; undefined when another writer came first.
    */
@@ -107,7 +108,8 @@ export interface SessionStore {
   /**
    * Takes the lock of a session, or takes it over once its lease is over.
    *
-   * @returns The fence of this holder; undefined while somebody else has it. The same owner gets its lock again.
+   * @returns The fence of this holder, higher than those before it; undefined while somebody else has the lock. Its owner gets
+   * it again, under the same fence and with a new lease.
    */
   lock(
     key: SessionKey,

@@ -3,7 +3,7 @@ import type { JsonValue } from "../content.ts";
 /** Which step of which run. */
 export interface StepKey {
   readonly runId: string;
-  /** Its position in the run; steps are listed in this order. */
+  /** Its position in the run, such as `000001`: steps are listed in the order of these texts. */
   readonly step: string;
 }
 
@@ -26,13 +26,14 @@ export type ClaimOutcome =
  * Makes steps commit once. Each step has at most one output, and whoever asks later sees exactly that one. A step may run
  * twice, when a lease is over before its work is; only one of the two commits. Every write can be repeated.
  *
- * All methods throw a ConfigurationError for ids that are empty, longer than 512 bytes, or contain `#`, and a StoreError when
- * the store fails; `stepStoreConformance` of `@lambdallm/testing` is the test of an implementation.
+ * All methods throw a ConfigurationError for ids and owners that are empty, longer than 512 bytes, or contain `#`, and for
+ * leases that are no positive integers; and a StoreError when the store fails. `stepStoreConformance` of
+ * `@lambdallm/testing` is the test of an implementation.
  */
 export interface StepStore {
   /**
-   * Asks for the right to run a step: it is free, failed before, or its holder's lease is over. The same owner gets its
-   * own claim again.
+   * Asks for the right to run a step: it is free, failed before, or its holder's lease is over. Its owner gets a claim
+   * again, under the same fence and with a new lease.
    *
    * @throws {ConfigurationError} The step was recorded for another input (`inputHash`).
    */
@@ -42,7 +43,7 @@ export interface StepStore {
       /** New for each invocation. */
       readonly owner: string;
       readonly leaseMs: number;
-      /** A hash of what the step was given; left out, nothing is compared. */
+      /** A hash of what the step was given; left out in this claim or in the one before, nothing is compared. */
       readonly inputHash?: string | undefined;
       /** Epoch milliseconds, from which on the record is not read any more. @default never */
       readonly expiresAt?: number | undefined;

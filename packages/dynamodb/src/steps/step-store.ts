@@ -64,6 +64,7 @@ export class DynamoDBStepStore implements StepStore {
           inputHash !== undefined && ", #hash = :hash",
           expiresAt !== undefined && ", #x = :x, #ttl = :ttl",
           " REMOVE #m, #z, #p",
+          inputHash === undefined && ", #hash",
           expiresAt === undefined && ", #x, #ttl",
         ]
           .filter(Boolean)

@@ -104,6 +104,20 @@ export const budgetReportCases: Cases<Tools<BudgetStore>> = {
     );
   },
 
+  "a write may have many rows, also two of a kind": async ({ store }) => {
+    const scope = newScope();
+    const names = times(120, (index) => `m${index}`);
+    const rows = names.map((model) => row({ model }));
+    const spending = spendingOf([...rows, ...rows]);
+    await store.record(scope, spending);
+    await store.record(scope, spending);
+    const report = await reportOf(store, scope);
+    same(
+      report.map(({ model, calls }) => [model, calls]),
+      names.toSorted().map((name) => [name, 2]),
+    );
+  },
+
   "models and prompts may have any names": async ({ store, connect }) => {
     const scope = newScope();
     const names = ["a#b", "##", ...GOOD_IDS];

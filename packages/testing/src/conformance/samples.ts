@@ -49,6 +49,8 @@ export const BAD_IDS: readonly (readonly [why: string, id: unknown])[] = [
 const nested = (depth: number): JsonValue =>
   depth === 0 ? "core" : { in: [nested(depth - 1)] };
 
+export const BAD_LEASES: readonly number[] = [0, -1, 0.5, NaN, Infinity];
+
 /** JSON that a store may get wrong. */
 export const JSON_SAMPLES: Readonly<Record<string, JsonValue>> = {
   empties: { text: "", list: [], object: {}, none: null, no: false, zero: 0 },

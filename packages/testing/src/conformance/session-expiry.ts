@@ -91,6 +91,21 @@ export const sessionExpiryCases: Cases<TimedTools<SessionStore>> = {
     assert.ok((await store.load(key)).header);
   },
 
+  "the owner of a lock who asks for it again gets a new lease": async ({
+    store,
+    connect,
+    lifetimeMs,
+    outlive,
+  }) => {
+    const key = newSession();
+    const fence = await store.lock(key, { owner: "a", leaseMs: lifetimeMs });
+    const longer = { owner: "a", leaseMs: lifetimeMs * 100 };
+    assert.equal(await store.lock(key, longer), fence);
+    await outlive();
+    const other = { owner: "b", leaseMs: lifetimeMs };
+    assert.equal(await (await connect()).lock(key, other), undefined);
+  },
+
   "a lock whose lease is over can be taken, and its old holder does not give it back":
     async ({ store, connect, lifetimeMs, outlive }) => {
       const key = newSession();

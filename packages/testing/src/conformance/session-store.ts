@@ -1,6 +1,7 @@
 import type { SessionStore } from "@lambdallm/core";
 import { sessionConcurrencyCases } from "./session-concurrency.ts";
 import { sessionExpiryCases } from "./session-expiry.ts";
+import { sessionInputCases } from "./session-input.ts";
 import { sessionStateCases } from "./session-state.ts";
 import { sessionTurnCases } from "./session-turns.ts";
 import { sessionWindowCases } from "./session-windows.ts";
@@ -31,6 +32,7 @@ export function sessionStoreConformance(
       ...sessionWindowCases,
       ...sessionConcurrencyCases,
       ...sessionStateCases,
+      ...sessionInputCases,
     },
     sessionExpiryCases,
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionMessage, SessionStore } from "@lambdallm/core";
-import { refuses, same, times } from "./same.ts";
-import { BAD_IDS, GOOD_IDS, JSON_SAMPLES } from "./samples.ts";
+import { same } from "./same.ts";
+import { JSON_SAMPLES } from "./samples.ts";
 import {
   fill,
   newSession,
@@ -181,53 +181,4 @@ export const sessionTurnCases: Cases<Tools<SessionStore>> = {
       same(withoutTimes(read.turns), turns);
       assert.equal(read.next, 2);
     },
-
-  "sessions and tenants are separate, whatever their ids are": async ({
-    store,
-    connect,
-  }) => {
-    const { sessionId: unique } = newSession();
-    const keys = [
-      // Together with what separates the parts of a key, none of these may mean the same.
-      { tenantId: unique, sessionId: "a:b" },
-      { tenantId: `${unique}:a`, sessionId: "b" },
-      { tenantId: `${unique}/a`, sessionId: "b" },
-      ...GOOD_IDS.map((id) => ({ tenantId: id, sessionId: unique })),
-      ...GOOD_IDS.map((id) => ({ tenantId: unique, sessionId: id })),
-    ];
-    await Promise.all(
-      keys.map(async (key, index) => store.append(key, turnOf(0, `${index}`))),
-    );
-    const other = await connect();
-    const read = await Promise.all(keys.map(async (key) => other.load(key)));
-    same(
-      read.map(({ turns }) => turns.map(({ messages }) => messages)),
-      times(keys.length, (index) => [[say(`${index}`)]]),
-    );
-  },
-
-  "every method refuses what is no id": async ({ store }) => {
-    const lock = { owner: "o", leaseMs: 1_000 };
-    const header = { expectedVersion: 0, metadata: {}, writeId: "w" };
-    for (const [why, id] of BAD_IDS)
-      for (const part of ["tenantId", "sessionId"]) {
-        const key = { ...newSession(), [part]: id };
-        await refuses(async () => store.load(key), `load of ${why}`);
-        await refuses(
-          async () => store.append(key, turnOf(0, "a")),
-          `append to ${why}`,
-        );
-        await refuses(
-          async () => store.saveSummary(key, { text: "s", upTo: 1 }),
-          `saveSummary of ${why}`,
-        );
-        await refuses(
-          async () => store.saveHeader(key, header),
-          `saveHeader of ${why}`,
-        );
-        await refuses(async () => store.lock(key, lock), `lock of ${why}`);
-        await refuses(async () => store.unlock(key, 1), `unlock of ${why}`);
-        await refuses(async () => store.delete(key), `delete of ${why}`);
-      }
-  },
 };

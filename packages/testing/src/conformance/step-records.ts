@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import type { JsonValue, StepStore } from "@lambdallm/core";
 import { refuses, same, times } from "./same.ts";
-import { BAD_IDS, GOOD_IDS, JSON_SAMPLES, prefixed } from "./samples.ts";
+import {
+  BAD_IDS,
+  BAD_LEASES,
+  GOOD_IDS,
+  JSON_SAMPLES,
+  prefixed,
+} from "./samples.ts";
 import { claim, claimOf, newRun, newStep } from "./step-support.ts";
-import type { Cases, TimedTools, Tools } from "./suite.ts";
+import type { Cases, Tools } from "./suite.ts";
 
 const OUTPUTS: Readonly<Record<string, JsonValue>> = {
   ...JSON_SAMPLES,
@@ -118,122 +124,25 @@ export const stepRecordCases: Cases<Tools<StepStore>> = {
           `fail of ${why}`,
         );
       }
+      await refuses(
+        async () => store.claim(newStep(), claimOf({ owner: runId })),
+        `a claim by ${why}`,
+      );
     }
   },
-};
 
-export const stepExpiryCases: Cases<TimedTools<StepStore>> = {
-  "a holder who died keeps its step until its lease is over, and no longer":
-    async ({ store, connect, lifetimeMs, outlive }) => {
-      const dead = newStep();
-      const alive = { ...dead, step: "000002" };
-      await claim(store, dead, { leaseMs: lifetimeMs });
-      await claim(store, alive, { leaseMs: lifetimeMs * 100 });
-      await outlive();
-      const other = await connect();
-      assert.equal((await other.claim(alive, claimOf())).status, "running");
-      assert.equal(await claim(other, dead), 2);
-    },
-
-  "of many who take over at once one gets the step": async ({
-    store,
-    connect,
-    lifetimeMs,
-    outlive,
-  }) => {
+  "leases that are none are refused": async ({ store }) => {
     const key = newStep();
-    await claim(store, key, { leaseMs: lifetimeMs });
-    await outlive();
-    const clients = await Promise.all([connect(), connect(), connect()]);
-    const outcomes = await Promise.all(
-      [...clients, ...clients, ...clients].map(async (client) =>
-        client.claim(key, claimOf()),
-      ),
-    );
-    same(
-      outcomes.filter(({ status }) => status === "claimed"),
-      [{ status: "claimed", fence: 2 }],
-    );
-  },
-
-  "a holder who stalled is refused once somebody else has its step": async ({
-    store,
-    connect,
-    lifetimeMs,
-    outlive,
-  }) => {
-    const key = newStep();
-    const old = await claim(store, key, { leaseMs: lifetimeMs });
-    await outlive();
-    const other = await connect();
-    const fence = await claim(other, key);
-    assert.equal(await store.renew(key, old, 3_600_000), false);
-    assert.equal(await store.fail(key, old, "stalled"), false);
-    assert.equal(await store.commit(key, old, "stalled"), false);
-    assert.equal(await other.commit(key, fence, "out"), true);
-    assert.equal(await store.commit(key, old, "stalled"), false);
-    const outcome = await store.claim(key, claimOf());
-    same(outcome, { status: "done", output: "out" });
-  },
-
-  "a holder whose lease is over keeps its step while nobody else wants it":
-    async ({ store, lifetimeMs, outlive }) => {
-      const renewed = newStep();
-      const committed = newStep();
-      for (const key of [renewed, committed])
-        await claim(store, key, { leaseMs: lifetimeMs });
-      await outlive();
-      assert.equal(await store.renew(renewed, 1, 3_600_000), true);
-      const refused = await store.claim(renewed, claimOf());
-      assert.equal(refused.status, "running");
-      assert.equal(await store.commit(committed, 1, "out"), true);
-    },
-
-  "a renewed lease lasts for its new time": async ({
-    store,
-    connect,
-    clock,
-    lifetimeMs,
-    outlive,
-  }) => {
-    const key = newStep();
-    await claim(store, key, { leaseMs: lifetimeMs });
-    const leaseMs = lifetimeMs * 100;
-    assert.equal(await store.renew(key, 1, leaseMs), true);
-    await outlive();
-    const outcome = await (await connect()).claim(key, claimOf());
-    assert.ok(outcome.status === "running");
-    assert.ok(outcome.expiresAt > clock.now() + lifetimeMs);
-    assert.equal(await store.commit(key, 1, "out"), true);
-  },
-
-  "a record that has expired is not read, and its step can be claimed": async ({
-    store,
-    connect,
-    clock,
-    lifetimeMs,
-    outlive,
-  }) => {
-    const { runId } = newStep();
-    const expiresAt = clock.now() + lifetimeMs;
-    const inputHash = "a";
-    const steps = ["000001", "000002", "000003", "000004"];
-    for (const step of steps) {
-      const key = { runId, step };
-      const kept = step === "000004";
-      await claim(store, key, kept ? {} : { expiresAt, inputHash });
-      if (step === "000001") await store.commit(key, 1, "out");
-      if (step === "000002") await store.fail(key, 1, "error");
-    }
-    assert.equal((await store.list(runId)).length, 4);
-    await outlive();
-    const other = await connect();
-    same(
-      (await other.list(runId)).map(({ step }) => step),
-      ["000004"],
-    );
-    for (const step of steps.slice(0, 3))
-      await claim(other, { runId, step }, { inputHash: "b" });
-    assert.equal((await store.list(runId)).length, 4);
+    for (const leaseMs of BAD_LEASES)
+      await refuses(
+        async () => store.claim(key, claimOf({ leaseMs })),
+        `a claim for ${leaseMs}`,
+      );
+    assert.equal(await claim(store, key), 1);
+    for (const leaseMs of BAD_LEASES)
+      await refuses(
+        async () => store.renew(key, 1, leaseMs),
+        `a renewal for ${leaseMs}`,
+      );
   },
 };

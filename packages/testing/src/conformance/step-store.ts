@@ -1,6 +1,7 @@
 import type { StepStore } from "@lambdallm/core";
 import { stepClaimCases } from "./step-claims.ts";
-import { stepExpiryCases, stepRecordCases } from "./step-records.ts";
+import { stepExpiryCases } from "./step-expiry.ts";
+import { stepRecordCases } from "./step-records.ts";
 import { registerTimed, type TimedStoreConformanceOptions } from "./suite.ts";
 
 /**

@@ -166,6 +166,14 @@ const reports: Readonly<Record<string, Broken>> = {
       },
     };
   },
+  "records the first rows": (good) => ({
+    record: async (scope, spending) =>
+      good.record(scope, { ...spending, rows: spending.rows.slice(0, 25) }),
+  }),
+  "takes any day": (good) => ({
+    record: async (scope, spending) =>
+      good.record(scope, { ...spending, day: spending.day || "2026-01-01" }),
+  }),
   "reports all days": (good) => ({
     report: async (scope) =>
       good.report(scope, { from: "0000-01-01", to: "9999-12-31" }),

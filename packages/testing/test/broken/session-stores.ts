@@ -1,46 +1,21 @@
 import { randomUUID } from "node:crypto";
 import {
   MemorySessionStore,
-  type NewTurn,
   type SessionKey,
   type SessionMessage,
   type StoredSession,
-  type Turn,
 } from "@lambdallm/core";
+import { endOf, NaiveSessionStore } from "./naive-session-store.ts";
 import {
   anyId,
   brokenStores,
   type Changes,
   merged,
-  pause,
   type Subject,
   subjectOf,
 } from "./subject.ts";
 
 type Broken = Changes<MemorySessionStore>;
-
-/** Keeps a history in one value, which is read, changed and written back without a condition. */
-class NaiveSessionStore extends MemorySessionStore {
-  readonly #histories = new Map<string, readonly Turn[]>();
-
-  override async load(key: SessionKey): Promise<StoredSession> {
-    const turns = this.#histories.get(JSON.stringify(key)) ?? [];
-    return { ...(await super.load(key)), turns, next: endOf(turns) };
-  }
-
-  override async append(key: SessionKey, turn: NewTurn): Promise<boolean> {
-    const { turns } = await this.load(key);
-    await pause();
-    const written = [...turns, { ...turn, writtenAt: Date.now() }];
-    this.#histories.set(JSON.stringify(key), written);
-    return true;
-  }
-}
-
-const endOf = (turns: readonly Turn[]) => {
-  const last = turns.at(-1);
-  return last ? last.first + last.messages.length : 0;
-};
 
 const writing =
   (change: (message: SessionMessage) => SessionMessage): Broken =>
@@ -183,6 +158,20 @@ const state: Readonly<Record<string, Broken>> = {
       return good.saveHeader(key, { ...header, metadata });
     },
   }),
+  "takes empty turns": (good) => ({
+    append: async (key, turn) =>
+      turn.messages.length === 0 || good.append(key, turn),
+  }),
+  "does not extend a lock that its owner asks for": (good) => {
+    const fences = new Map<string, number | undefined>();
+    return {
+      lock: async (key, options) => {
+        const name = `${key.sessionId} ${options.owner}`;
+        if (!fences.has(name)) fences.set(name, await good.lock(key, options));
+        return fences.get(name);
+      },
+    };
+  },
   "locks for everybody": () => {
     let fence = 0;
     return { lock: async () => ++fence };

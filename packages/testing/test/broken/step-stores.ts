@@ -61,7 +61,20 @@ const claims: Readonly<Record<string, Broken>> = {
   }),
   "ignores inputs": claiming(() => ({ inputHash: undefined })),
   "keeps steps that failed": () => ({ fail: async () => true }),
-  "keeps leases for ever": claiming(() => ({ leaseMs: Infinity })),
+  "keeps leases for ever": claiming(() => ({ leaseMs: 1e12 })),
+  "takes any lease": claiming(({ leaseMs }) => ({
+    leaseMs: Math.max(1, Math.round(leaseMs) || 1),
+  })),
+  "does not extend a lease that its owner asks for": (good) => {
+    const owners = new Set<string>();
+    return {
+      claim: async (key, options) => {
+        if (owners.has(options.owner)) return { status: "claimed", fence: 1 };
+        owners.add(options.owner);
+        return good.claim(key, options);
+      },
+    };
+  },
   "does not renew": () => ({ renew: async () => true }),
   "takes over under the same fence": (good) => ({
     claim: async (key, options) => {

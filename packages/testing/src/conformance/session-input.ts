@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import type { SessionStore } from "@lambdallm/core";
+import { refuses, same, times } from "./same.ts";
+import { BAD_IDS, BAD_LEASES, GOOD_IDS } from "./samples.ts";
+import { newSession, say, turnOf } from "./session-support.ts";
+import type { Cases, Tools } from "./suite.ts";
+
+export const sessionInputCases: Cases<Tools<SessionStore>> = {
+  "sessions and tenants are separate, whatever their ids are": async ({
+    store,
+    connect,
+  }) => {
+    const { sessionId: unique } = newSession();
+    const keys = [
+      // Together with what separates the parts of a key, none of these may mean the same.
+      { tenantId: unique, sessionId: "a:b" },
+      { tenantId: `${unique}:a`, sessionId: "b" },
+      { tenantId: `${unique}/a`, sessionId: "b" },
+      ...GOOD_IDS.map((id) => ({ tenantId: id, sessionId: unique })),
+      ...GOOD_IDS.map((id) => ({ tenantId: unique, sessionId: id })),
+    ];
+    await Promise.all(
+      keys.map(async (key, index) => store.append(key, turnOf(0, `${index}`))),
+    );
+    const other = await connect();
+    const read = await Promise.all(keys.map(async (key) => other.load(key)));
+    same(
+      read.map(({ turns }) => turns.map(({ messages }) => messages)),
+      times(keys.length, (index) => [[say(`${index}`)]]),
+    );
+  },
+
+  "every method refuses what is no id": async ({ store }) => {
+    const lock = { owner: "o", leaseMs: 1_000 };
+    const header = { expectedVersion: 0, metadata: {}, writeId: "w" };
+    for (const [why, id] of BAD_IDS)
+      for (const part of ["tenantId", "sessionId"]) {
+        const key = { ...newSession(), [part]: id };
+        await refuses(async () => store.load(key), `load of ${why}`);
+        await refuses(
+          async () => store.append(key, turnOf(0, "a")),
+          `append to ${why}`,
+        );
+        await refuses(
+          async () => store.saveSummary(key, { text: "s", upTo: 1 }),
+          `saveSummary of ${why}`,
+        );
+        await refuses(
+          async () => store.saveHeader(key, header),
+          `saveHeader of ${why}`,
+        );
+        await refuses(async () => store.lock(key, lock), `lock of ${why}`);
+        await refuses(async () => store.unlock(key, 1), `unlock of ${why}`);
+        await refuses(async () => store.delete(key), `delete of ${why}`);
+      }
+    const key = newSession();
+    for (const [why, id] of BAD_IDS) {
+      // The types forbid what is tried here.
+      const writeId = id as string;
+      const turn = { ...turnOf(0, "a"), writeId };
+      await refuses(async () => store.append(key, turn), `a turn of ${why}`);
+      await refuses(
+        async () => store.saveHeader(key, { ...header, writeId }),
+        `a header of ${why}`,
+      );
+      await refuses(
+        async () => store.lock(key, { ...lock, owner: writeId }),
+        `a lock of ${why}`,
+      );
+    }
+    same(await store.load(key), { turns: [], next: 0, hasOlder: false });
+  },
+
+  "turns without a message and leases that are none are refused": async ({
+    store,
+  }) => {
+    const key = newSession();
+    await refuses(async () => store.append(key, turnOf(0)), "an empty turn");
+    for (const leaseMs of BAD_LEASES)
+      await refuses(
+        async () => store.lock(key, { owner: "o", leaseMs }),
+        `a lease of ${leaseMs}`,
+      );
+    assert.equal((await store.load(key)).next, 0);
+    assert.ok(await store.lock(key, { owner: "p", leaseMs: 1_000 }));
+  },
+};
