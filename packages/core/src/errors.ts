@@ -110,6 +110,8 @@ export type FailureReason =
   | "model-not-found"
   /** The model reached its end of life. */
   | "model-retired"
+  /** It failed too often lately, and was not asked. */
+  | "circuit-open"
   /** The caller's signal or the end of the invocation. */
   | "aborted"
   | (string & {});
@@ -133,6 +135,12 @@ export interface ModelFailure {
   readonly errors?: readonly FailedAttempt[];
   readonly cause?: unknown;
 }
+
+const COME_BACK_LATER: ReadonlySet<string> = new Set([
+  "throttled",
+  "quota",
+  "circuit-open",
+]);
 
 /** One of the attempts of a call that failed. */
 export interface FailedAttempt {
@@ -164,7 +172,7 @@ export class ModelInvocationError extends LambdaLLMError {
       failure;
     super(message, {
       code: "MODEL_INVOCATION",
-      statusCode: reason === "throttled" || reason === "quota" ? 503 : 502,
+      statusCode: COME_BACK_LATER.has(reason) ? 503 : 502,
       retryable: retryable ?? false,
       cause,
     });

@@ -96,6 +96,7 @@ describe("ModelInvocationError", () => {
   test.each([
     ["throttled", 503],
     ["quota", 503],
+    ["circuit-open", 503],
     ["unavailable", 502],
     ["aborted", 502],
     ["a reason of tomorrow", 502],
