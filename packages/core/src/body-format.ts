@@ -4,9 +4,7 @@ import { LambdaLLMError } from "./errors.ts";
 export type BodyFormat = "text" | "sse" | "ndjson";
 
 /** Where a body says which format it has. Two copies of this package have to agree on it. */
-export const FORMAT: unique symbol = Symbol.for(
-  "@lambdallm/core.bodyFormat",
-) as never;
+export const FORMAT: unique symbol = Symbol.for("@lambdallm/core.bodyFormat");
 
 export const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   text: "text/plain; charset=utf-8",

@@ -36,15 +36,22 @@ export function guardStreamBody(
   const format = ownFormat(source);
   const added = format &&
     contentType === undefined && { "content-type": CONTENT_TYPES[format] };
-  return {
+  let body: unknown = new GuardedBody(source, contentType ?? "", invocation);
+  const guarded = {
     ...given,
     ...("headers" in given && { headers }),
     ...(added && { headers: { ...headers, ...added } }),
-    body: new GuardedBody(source, contentType ?? "", invocation),
   };
+  return Object.defineProperty(guarded, "body", {
+    get: () => body,
+    set: (next: unknown) => {
+      dropReplaced(body, next);
+      body = next;
+    },
+  });
 }
 
-/** A guarded body that another response replaces is read by nobody, unless that one is made of it. */
+/** A guarded body that another response or body replaces is read by nobody, unless that one is made of it. */
 export function dropReplaced(present: unknown, next: unknown): void {
   const body = streamOf(present);
   if (body instanceof GuardedBody && streamOf(next) === undefined)

@@ -128,7 +128,7 @@ describe.each(middyMajors)(
 
       test.each([
         ["soon when the deadline is over already", 400, 150],
-        ["at once when the time is over already", 0, 1],
+        ["at once when the backstop is over already", 200, 1],
       ])("%s", async (_when, timeoutMs, waitMs) => {
         const context = new MockLambdaContext({ timeoutMs });
         const { body } = await streamed(hangingSource().body, context);

@@ -119,6 +119,25 @@ describe.each(middyMajors)(
       },
     );
 
+    test.each([
+      ["a text", ""],
+      ["nothing", undefined],
+    ])(
+      "ends at once when a middleware replaces it in its response by %s",
+      async (_what, other) => {
+        const { response, flushed, reasons } = await unread({
+          after: async ({ response }) => {
+            Object.assign(response as object, { body: other });
+          },
+        });
+        expect({ ...response }).toMatchObject({ statusCode: 200, body: other });
+        for (let turn = 0; turn < 5; turn++) await settled();
+        expect(reasons).toHaveLength(1);
+        expect(flushed.times).toBe(1);
+        expect(jest.getTimerCount()).toBe(0);
+      },
+    );
+
     test("goes on when a middleware changes something else of the response", async () => {
       const { response, flushed } = await unread({
         after: async (request) => {
@@ -136,29 +155,47 @@ describe.each(middyMajors)(
       expect(flushed.times).toBe(1);
     });
 
-    test("goes on when a middleware makes another stream of it", async () => {
-      let flushed = 0;
-      const shout = async (request: { response?: unknown }) => {
-        const given = request.response as Streamed;
-        async function* upper() {
-          for await (const chunk of given.body)
-            yield String(chunk).toUpperCase();
-        }
-        request.response = { ...given, body: Readable.from(upper()) };
-      };
-      const { body } = await run(
-        middy,
-        [{ after: shout }, new MockProvider().middleware()],
-        async (context) => {
-          invocationOf(context).addFinalizer(() => {
-            flushed += 1;
-          });
-          return { body: context.stream("Tell a tale") } as unknown as Streamed;
+    async function* upper(body: Readable) {
+      for await (const chunk of body) yield String(chunk).toUpperCase();
+    }
+
+    test.each<[string, (request: { response?: unknown }) => void]>([
+      [
+        "a response",
+        (request) => {
+          const given = request.response as Streamed;
+          const body = Readable.from(upper(given.body));
+          request.response = { ...given, body };
         },
-      );
-      expect(await text(body)).toBe("MOCK RESPONSE");
-      expect(flushed).toBe(1);
-    });
+      ],
+      [
+        "a body",
+        ({ response }) => {
+          const given = response as { body: Readable };
+          given.body = Readable.from(upper(given.body));
+        },
+      ],
+    ])(
+      "goes on when a middleware makes another stream of it: %s",
+      async (_what, change) => {
+        let flushed = 0;
+        const shout: After = async (request) => change(request);
+        const { body } = await run(
+          middy,
+          [{ after: shout }, new MockProvider().middleware()],
+          async (context) => {
+            invocationOf(context).addFinalizer(() => {
+              flushed += 1;
+            });
+            return {
+              body: context.stream("Tell a tale"),
+            } as unknown as Streamed;
+          },
+        );
+        expect(await text(body)).toBe("MOCK RESPONSE");
+        expect(flushed).toBe(1);
+      },
+    );
 
     test("goes on when a middleware has read it", async () => {
       const collect = async (request: { response?: unknown }) => {
