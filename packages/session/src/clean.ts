@@ -25,13 +25,12 @@ export function cleanMessage(
   }
   const parts: Part[] = [];
   for (const block of content) {
+    // Of an answer that broke off only its text is of use: reasoning has no signature, a tool call no end.
+    if (incomplete === true && role === "assistant" && !isText(block)) continue;
     if (!isBlock(block) || !canBeIn(block, role)) {
       report(index, problemOf(block));
       continue;
     }
-    // Of an answer that broke off only its text is of use: reasoning without its signature, a tool call without its end.
-    if (incomplete === true && role === "assistant" && !("text" in block))
-      continue;
     if (!isBlank(block) && !("cachePoint" in block))
       parts.push({ block, index });
   }
@@ -44,6 +43,10 @@ export function cleanMessage(
 /** Whether a message is worth sending: reasoning alone is not. */
 export function hasSubstance(parts: readonly Part[]): boolean {
   return parts.some(({ block }) => !("reasoningContent" in block));
+}
+
+function isText(block: unknown): boolean {
+  return typeof Reflect.get(Object(block), "text") === "string";
 }
 
 /** An object with one key. Kinds that are not known here are the service's business. */

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from "node:util";
 import {
   ConfigurationError,
   type JsonValue,
   SessionConflictError,
   type SessionHeader,
 } from "@lambdallm/core";
+import { sameData } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 
 type Stored = SessionHeader["metadata"];
@@ -44,7 +44,7 @@ export class Metadata {
   /** @throws {ConfigurationError} It is no JSON object. */
   get isModified(): boolean {
     if (this.#edited === undefined) return false;
-    return !isDeepStrictEqual(storable(this.#edited), this.#base);
+    return !sameData(storable(this.#edited), this.#base);
   }
 
   /** Forgets what was edited. */
@@ -63,7 +63,7 @@ export class Metadata {
       const start = Date.now();
       let wanted = mine;
       for (let attempt = 1; ; attempt++) {
-        if (!isDeepStrictEqual(this.#stored, this.#base)) {
+        if (!sameData(this.#stored, this.#base)) {
           history.reportConflict([]);
           if (history.conflict === "reject") {
             this.reset();
@@ -110,7 +110,7 @@ function merge(base: Stored, mine: Stored, stored: Stored): Stored {
   const after = new Map(Object.entries(mine));
   for (const name of before.keys()) if (!after.has(name)) merged.delete(name);
   for (const [name, value] of after)
-    if (!isDeepStrictEqual(value, before.get(name))) merged.set(name, value);
+    if (!sameData(value, before.get(name))) merged.set(name, value);
   return Object.fromEntries(merged);
 }
 

@@ -9,7 +9,7 @@ export function snapshot<T>(value: T): T {
 
 function copy(value: unknown): unknown {
   if (isUint8Array(value)) return new Uint8Array(value);
-  if (Array.isArray(value)) return value.map(copy);
+  if (Array.isArray(value)) return Array.from(value, copy);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)

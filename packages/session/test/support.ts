@@ -182,6 +182,13 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return reason;
 }
 
+/** Everything that an iterable brings. */
+export async function readAll<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
+
 /** A middleware with one phase. */
 export const before = (phase: NonNullable<Chain["before"]>): Chain => ({
   before: phase,

@@ -1,0 +1,583 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import {
+  invocationOf,
+  type ModelRequest,
+  memoryStores,
+  SessionConflictError,
+  StoreError,
+  textOf,
+} from "@lambdallm/core";
+import { type ConflictMode, Session } from "@lambdallm/session";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import {
+  answerOf,
+  before,
+  KEY,
+  providerOf,
+  rejection,
+  run,
+  stored,
+  storedMessages,
+  storeWith,
+} from "./support.ts";
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** Writes a turn of somebody else while the model answers. */
+function interrupted(store: ReturnType<typeof memoryStores>, times = 1) {
+  let calls = 0;
+  return providerOf(async () => {
+    calls += 1;
+    if (calls <= times) {
+      const { next } = await store.sessions.load(KEY);
+      await store.sessions.append(KEY, {
+        first: next,
+        messages: [
+          { role: "user", content: [{ text: `Other ${calls}` }] },
+          { role: "assistant", content: [{ text: "Answer to it" }] },
+        ],
+        writeId: `other-${calls}`,
+      });
+    }
+    return answerOf(`Answer ${calls}`);
+  });
+}
+
+describe("when somebody else writes while the model answers", () => {
+  test("rebase writes the turn after theirs, and the session has both", async () => {
+    const store = memoryStores();
+    const conflicts: unknown[] = [];
+    const observe = before(async ({ context }) => {
+      const { events } = invocationOf(context);
+      events.on("session-conflict", (event) => conflicts.push(event));
+    });
+    await run(
+      async ({ session, chat }) => {
+        expect(await chat("Mine")).toBe("Answer 1");
+        expect(session.messages).toHaveLength(4);
+        await chat("Mine again");
+      },
+      { store, provider: interrupted(store), more: [observe] },
+    );
+    expect(await storedMessages(store)).toEqual([
+      "user: Other 1",
+      "assistant: Answer to it",
+      "user: Mine",
+      "assistant: Answer 1",
+      "user: Mine again",
+      "assistant: Answer 2",
+    ]);
+    expect(conflicts).toEqual([{ mode: "rebase", newerMessages: 2 }]);
+  });
+
+  test("reject throws with the newer turns, stores nothing, and the next try has seen them", async () => {
+    const store = memoryStores();
+    const requests: ModelRequest[] = [];
+    const record = before(async ({ context }) => {
+      invocationOf(context).events.on("attempt-start", ({ request }) =>
+        requests.push(request),
+      );
+    });
+    await run(
+      async ({ chat }) => {
+        const error = await rejection(chat("Mine"));
+        expect(error).toBeInstanceOf(SessionConflictError);
+        const { newerTurns, statusCode } = error as SessionConflictError;
+        expect(statusCode).toBe(409);
+        expect(newerTurns.map(({ writeId }) => writeId)).toEqual(["other-1"]);
+        expect(await storedMessages(store)).toHaveLength(2);
+        expect(await chat("Mine")).toBe("Answer 2");
+      },
+      {
+        store,
+        provider: interrupted(store),
+        session: { conflict: "reject" },
+        more: [record],
+      },
+    );
+    expect(requests[1]?.messages.map(({ content }) => textOf(content))).toEqual(
+      ["Other 1", "Answer to it", "Mine"],
+    );
+    expect(await storedMessages(store)).toHaveLength(4);
+  });
+
+  test("reject keeps added messages, and a second save writes them after the others", async () => {
+    const store = memoryStores();
+    const session = new Session({ store, id: "s1", conflict: "reject" });
+    session.addMessage("user", "Mine");
+    await session.load();
+    const other = new Session({ store, id: "s1" });
+    other.addMessage("user", "Theirs");
+    await other.save();
+    await expect(session.save()).rejects.toThrow(SessionConflictError);
+    await session.save();
+    expect(await storedMessages(store)).toEqual(["user: Theirs", "user: Mine"]);
+  });
+
+  test("lock fails like reject when somebody writes without the lock", async () => {
+    const store = memoryStores();
+    const error = await rejection(
+      run(({ chat }) => chat("Mine"), {
+        store,
+        provider: interrupted(store),
+        session: { conflict: "lock" },
+      }),
+    );
+    expect(error).toBeInstanceOf(SessionConflictError);
+  });
+
+  test.each(["rebase", "reject", "lock"] as const)(
+    "an answer that broke off is kept after theirs in the mode %s",
+    async (conflict) => {
+      const store = memoryStores();
+      const { before: open, ...phases } = interrupted(store);
+      const cut = before(async ({ context }) => {
+        invocationOf(context).intercept(
+          "call",
+          "cut",
+          async (request, next) => ({
+            ...(await next(request)),
+            stopReason: "timeout",
+          }),
+        );
+      });
+      await rejection(
+        run(({ chat }) => chat("Mine"), {
+          store,
+          provider: { before: open, ...phases },
+          session: { conflict },
+          more: [cut],
+        }),
+      );
+      expect(await storedMessages(store)).toEqual([
+        "user: Other 1",
+        "assistant: Answer to it",
+        "user: Mine",
+        "assistant!: Answer 1",
+      ]);
+    },
+  );
+
+  test("a session that was deleted meanwhile begins again", async () => {
+    const store = memoryStores();
+    await run(({ chat }) => chat("Old"), { store });
+    const provider = providerOf(async () => {
+      await store.sessions.delete(KEY);
+      return answerOf("Answer");
+    });
+    await run(
+      async ({ session, chat }) => {
+        await chat("New");
+        expect(session.messages).toHaveLength(2);
+      },
+      { store, provider },
+    );
+    expect(await storedMessages(store)).toEqual([
+      "user: New",
+      "assistant: Answer",
+    ]);
+  });
+});
+
+describe("ten whole turns at once on one session", () => {
+  const TURNS = 10;
+
+  /**
+   * A model that lets nobody go on until everybody who is still at it has asked, which is the worst case for those who do
+   * not lock.
+   */
+  function barrier(remaining: () => number) {
+    const waiting: (() => void)[] = [];
+    const requests: ModelRequest[] = [];
+    const check = () => {
+      if (waiting.length >= remaining())
+        for (const go of waiting.splice(0)) go();
+    };
+    const provider = providerOf(async (request) => {
+      requests.push(request);
+      await new Promise<void>((go) => {
+        waiting.push(go);
+        check();
+      });
+      return answerOf(
+        `Answer to ${textOf(request.messages.at(-1)?.content ?? [])}`,
+      );
+    });
+    return { provider, requests, check };
+  }
+
+  /** How many stored answers were made without an earlier turn. */
+  async function unseen(
+    store: ReturnType<typeof memoryStores>,
+    requests: readonly ModelRequest[],
+  ): Promise<number> {
+    const { turns } = await stored(store);
+    const questionOf = (request: ModelRequest) =>
+      textOf(request.messages.at(-1)?.content ?? []);
+    return turns.filter(({ messages }, position) => {
+      const question = textOf(messages[0]?.content ?? []);
+      const seen = requests
+        .filter((request) => questionOf(request) === question)
+        .at(-1)?.messages;
+      return (seen?.length ?? 0) < position * 2 + 1;
+    }).length;
+  }
+
+  async function tenTurns(conflict: ConflictMode) {
+    const store = memoryStores();
+    let remaining = TURNS;
+    const { provider, requests, check } = barrier(() =>
+      conflict === "lock" ? 1 : remaining,
+    );
+    const one = async (number: number) =>
+      run(
+        async ({ chat }) => {
+          for (;;)
+            try {
+              await chat(`Question ${number}`);
+              break;
+            } catch (error) {
+              if (!SessionConflictError.isInstance(error)) throw error;
+            }
+          remaining -= 1;
+          check();
+        },
+        {
+          store,
+          provider,
+          session: { conflict },
+          context: new MockLambdaContext({ timeoutMs: 600_000 }),
+        },
+      );
+    await Promise.all(Array.from({ length: TURNS }, (_, index) => one(index)));
+    const { next } = await stored(store);
+    return {
+      calls: requests.length,
+      unseen: await unseen(store, requests),
+      next,
+    };
+  }
+
+  test("rebase: one call a turn, and nine answers that have not seen an earlier turn", async () => {
+    expect(await tenTurns("rebase")).toEqual({
+      calls: 10,
+      unseen: 9,
+      next: 20,
+    });
+  });
+
+  test("reject, asked again each time: 55 calls at worst, and every answer has seen all", async () => {
+    expect(await tenTurns("reject")).toEqual({
+      calls: 55,
+      unseen: 0,
+      next: 20,
+    });
+  });
+
+  test("lock: one call a turn, and every answer has seen all", async () => {
+    expect(await tenTurns("lock")).toEqual({ calls: 10, unseen: 0, next: 20 });
+  });
+});
+
+describe("the lock", () => {
+  const lock = { session: { conflict: "lock" } as const };
+
+  test("is taken before the session is read, and given back after the turn was written", async () => {
+    const order: string[] = [];
+    const store = storeWith((sessions) => {
+      const logged = <Given extends unknown[], Result>(
+        name: string,
+        method: (...given: Given) => Result,
+      ) => {
+        return (...given: Given): Result => {
+          order.push(name);
+          return method(...given);
+        };
+      };
+      return {
+        load: logged("load", sessions.load),
+        append: logged("append", sessions.append),
+        lock: logged("lock", sessions.lock),
+        unlock: logged("unlock", sessions.unlock),
+      };
+    });
+    await run(
+      async ({ chat }) => {
+        await chat("One");
+        await chat("Two");
+      },
+      { store, ...lock },
+    );
+    expect(order).toEqual([
+      ...["lock", "load", "append", "unlock"],
+      ...["lock", "load", "append", "unlock"],
+    ]);
+  });
+
+  test("is given back when the turn fails, and is used for save and clear as well", async () => {
+    const store = memoryStores();
+    await rejection(
+      run(({ chat }) => chat("Hi"), {
+        store,
+        ...lock,
+        model: new MockProvider({ responses: [new Error("down")] }),
+      }),
+    );
+    const session = new Session({ store, id: "s1", conflict: "lock" });
+    session.addMessage("user", "Noted");
+    await session.save();
+    await session.clear();
+    const options = { owner: "me", leaseMs: 1_000 };
+    expect(await store.sessions.lock(KEY, options)).toBeDefined();
+  });
+
+  test("has a lease that is as long as the invocation can run", async () => {
+    const leases: number[] = [];
+    const store = storeWith(({ lock }) => ({
+      lock: (key, options) => {
+        leases.push(options.leaseMs);
+        return lock(key, options);
+      },
+    }));
+    await run(({ chat }) => chat("Hi"), {
+      store,
+      ...lock,
+      context: new MockLambdaContext({ timeoutMs: 100_000 }),
+    });
+    const session = new Session({ store, id: "s1", conflict: "lock" });
+    await session.clear();
+    expect(leases[0]).toBeGreaterThan(50_000);
+    expect(leases[0]).toBeLessThanOrEqual(101_000);
+    expect(leases[1]).toBe(901_000);
+  });
+
+  test("that somebody else has all the time is a conflict at the deadline", async () => {
+    const store = memoryStores();
+    const options = { owner: "other", leaseMs: 600_000 };
+    await store.sessions.lock(KEY, options);
+    const error = await rejection(
+      run(({ chat }) => chat("Hi"), {
+        store,
+        ...lock,
+        context: new MockLambdaContext({ timeoutMs: 1_000 }),
+      }),
+    );
+    expect(error).toBeInstanceOf(SessionConflictError);
+    expect(error).toHaveProperty("message", expect.stringContaining("in use"));
+  });
+
+  test("that cannot be given back is a warning: what was done under it is done", async () => {
+    const warn = jest
+      .spyOn(process, "emitWarning")
+      .mockImplementation(() => {});
+    const failures = [
+      new StoreError("No.", { reason: "unavailable", operation: "unlock" }),
+      "strange",
+    ];
+    for (const failure of failures) {
+      const store = storeWith(() => ({
+        unlock: async () => {
+          throw failure;
+        },
+      }));
+      expect(await run(({ chat }) => chat("Hi"), { store, ...lock })).toBe(
+        "Mock response",
+      );
+    }
+    expect(warn.mock.calls.map(([message]) => message)).toEqual([
+      "The lock of a session could not be given back: No.",
+      "The lock of a session could not be given back: strange",
+    ]);
+  });
+});
+
+describe("writers that never stop", () => {
+  test("end in a conflict when the time is over", async () => {
+    const store = storeWith(({ load }) => ({
+      append: async () => false,
+      load,
+    }));
+    const error = await rejection(
+      run(({ chat }) => chat("Hi"), {
+        store,
+        context: new MockLambdaContext({ timeoutMs: 1_500 }),
+      }),
+    );
+    expect(error).toBeInstanceOf(SessionConflictError);
+    expect(error).toHaveProperty("retryable", true);
+  });
+
+  test("end in a conflict after half a minute when nothing limits the time", async () => {
+    let now = Date.now();
+    jest.spyOn(Date, "now").mockImplementation(() => now);
+    const store = storeWith(() => ({
+      append: async () => {
+        now += 10_000;
+        return false;
+      },
+    }));
+    const session = new Session({ store, id: "s1" });
+    session.addMessage("user", "Hi");
+    await expect(session.save()).rejects.toThrow(
+      "others wrote to it all the time",
+    );
+    expect(session.isModified).toBe(true);
+  });
+});
+
+describe("the metadata", () => {
+  const open = async (
+    store: ReturnType<typeof memoryStores>,
+    conflict: ConflictMode = "rebase",
+  ) => {
+    const session = new Session({ store, id: "s1", conflict });
+    await session.load();
+    return session;
+  };
+
+  test("of two writers is merged field by field in the mode rebase", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata = { title: "Trip", language: "en", draft: true };
+    await first.save();
+    const [mine, theirs] = [await open(store), await open(store)];
+    mine.metadata["title"] = "Journey";
+    delete mine.metadata["draft"];
+    theirs.metadata["language"] = "fr";
+    theirs.metadata["stars"] = 5;
+    await theirs.save();
+    await mine.save();
+    const merged = { title: "Journey", language: "fr", stars: 5 };
+    expect((await stored(store)).header?.metadata).toEqual(merged);
+    expect(mine.metadata).toEqual(merged);
+    expect(mine.isModified).toBe(false);
+  });
+
+  test("is a conflict in the mode reject, and fresh afterwards", async () => {
+    const store = memoryStores();
+    const [mine, theirs] = [await open(store, "reject"), await open(store)];
+    mine.metadata["title"] = "Mine";
+    theirs.metadata["title"] = "Theirs";
+    await theirs.save();
+    await expect(mine.save()).rejects.toThrow(SessionConflictError);
+    expect(mine.metadata).toEqual({ title: "Theirs" });
+    mine.metadata["title"] = "Mine";
+    await mine.save();
+    expect((await stored(store)).header?.metadata).toEqual({ title: "Mine" });
+  });
+
+  test("is not overwritten when the change was seen by a turn in between", async () => {
+    const store = memoryStores();
+    await run(
+      async ({ session, chat }) => {
+        await session.load();
+        session.metadata["mine"] = 1;
+        const other = await open(store);
+        other.metadata["theirs"] = 2;
+        await other.save();
+        await chat("Hi");
+      },
+      { store, session: { conflict: "lock" } },
+    );
+    expect((await stored(store)).header?.metadata).toEqual({
+      mine: 1,
+      theirs: 2,
+    });
+  });
+
+  test("is written once when it is saved twice at the same time", async () => {
+    const store = memoryStores();
+    const session = await open(store, "reject");
+    session.metadata["title"] = "Trip";
+    await Promise.all([session.save(), session.save()]);
+    expect((await stored(store)).header?.version).toBe(1);
+  });
+
+  test("that is changed while it is saved keeps the change", async () => {
+    const base = memoryStores();
+    const saving = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const store = storeWith(
+      ({ saveHeader }) => ({
+        saveHeader: async (...given) => {
+          saving.resolve();
+          await go.promise;
+          return saveHeader(...given);
+        },
+      }),
+      base,
+    );
+    const session = new Session({ store, id: "s1" });
+    await session.load();
+    session.metadata["a"] = 1;
+    const saved = session.save();
+    await saving.promise;
+    session.metadata["b"] = 2;
+    go.resolve();
+    await saved;
+    expect(session.metadata).toEqual({ a: 1, b: 2 });
+    expect(session.isModified).toBe(true);
+    await session.save();
+    expect((await stored(base)).header?.metadata).toEqual({ a: 1, b: 2 });
+  });
+
+  test("of a deleted session is written anew", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata["a"] = 1;
+    await first.save();
+    const second = await open(store);
+    second.metadata["b"] = 2;
+    await store.sessions.delete(KEY);
+    await second.save();
+    expect((await stored(store)).header?.metadata).toEqual({ b: 2 });
+  });
+
+  test.each([
+    ["a list", []],
+    ["nothing", null],
+    ["a number too large for JSON", { big: 10n }],
+  ])("that is %s is refused", async (_what, metadata) => {
+    const session = await open(memoryStores());
+    session.metadata = metadata as never;
+    await expect(session.save()).rejects.toThrow("session.metadata must be");
+  });
+
+  test("with hostile names stays data", async () => {
+    const store = memoryStores();
+    const session = await open(store);
+    session.metadata = JSON.parse('{"__proto__":{"admin":true},"a":1}');
+    await session.save();
+    const again = await open(store);
+    expect(Reflect.get(again.metadata, "admin")).toBeUndefined();
+    expect(Object.keys(again.metadata).sort()).toEqual(["__proto__", "a"]);
+    const other = await open(store);
+    other.metadata["b"] = 2;
+    await other.save();
+    again.metadata["c"] = 3;
+    await again.save();
+    expect(Reflect.get(again.metadata, "admin")).toBeUndefined();
+    expect(Reflect.get(Object.prototype, "admin")).toBeUndefined();
+  });
+
+  test("lives as long as messages go on being written", async () => {
+    let now = Date.now();
+    jest.spyOn(Date, "now").mockImplementation(() => now);
+    const store = memoryStores();
+    const session = await open(store);
+    session.metadata["title"] = "Trip";
+    await session.save();
+    for (let hour = 0; hour < 60; hour += 5) {
+      now += 5 * 3_600_000;
+      const later = await open(store);
+      expect(later.metadata).toEqual({ title: "Trip" });
+      later.addMessage("user", `Hour ${hour}`);
+      await later.save();
+    }
+    now += 25 * 3_600_000;
+    expect(await stored(store)).toMatchObject({ turns: [], next: 12 });
+    expect((await stored(store)).header).toBeUndefined();
+  });
+});
