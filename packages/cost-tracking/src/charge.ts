@@ -75,13 +75,19 @@ export function chargeOfFailure(error: unknown, facts: ChargeFacts): Charge {
 }
 
 function assumedCost(usage: Usage, { input, output }: AssumedPrice): number {
-  const inputTokens = inputTokensOf(usage);
-  return nanoOfPico((inputTokens * input + usage.outputTokens * output) * 1e6);
+  const outputTokens = whole(usage.outputTokens);
+  return nanoOfPico(
+    (inputTokensOf(usage) * input + outputTokens * output) * 1e6,
+  );
 }
 
 /** Cache reads and writes included. */
 export function inputTokensOf(usage: Usage): number {
-  return (
-    usage.inputTokens + usage.cacheReadInputTokens + usage.cacheWriteInputTokens
-  );
+  const { inputTokens, cacheReadInputTokens, cacheWriteInputTokens } = usage;
+  return whole(inputTokens + cacheReadInputTokens + cacheWriteInputTokens);
+}
+
+/** Counts come from outside, and stores take whole numbers only. */
+export function whole(count = 0): number {
+  return count > 0 && count < Infinity ? Math.round(count) : 0;
 }

@@ -123,6 +123,7 @@ export class Gate {
       if (usedNanoUsd + offer.nanoUsd > limitNanoUsd) continue;
       const holds = await ledger.reserve(trackers, offer.nanoUsd, at);
       if ("short" in holds) continue;
+      for (const hold of holds) this.#alerts.passed(hold);
       this.#decided(reserved, wanted, callId, offer);
       return { ...offer, day, holds };
     }
@@ -161,7 +162,7 @@ export class Gate {
       if (
         worst.missing === undefined &&
         worst.nanoUsd < nanoUsd &&
-        fits(model, changed, regions()[0])
+        fits(changed, regions()[0])
       )
         offers.push({ request: changed, nanoUsd: worst.nanoUsd });
     }

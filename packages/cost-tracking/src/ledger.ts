@@ -184,11 +184,14 @@ export class Ledger {
         this.#memories.of(scope).gaveBack(day, amountNanoUsd - nanoUsd);
     } else if (!isSettled && nanoUsd > 0) {
       // It never arrived, and the money is spent: book it, whatever the limits say.
-      const late = { ...reservation, amountNanoUsd: nanoUsd };
-      const at = Date.parse(day);
-      const expiresAt = this.#leaseEnd(Date.now());
-      await store.reserve({ ...late, limits: {}, at, expiresAt });
-      await store.settle(late, nanoUsd);
+      const booked = await store.reserve({
+        ...reservation,
+        amountNanoUsd: nanoUsd,
+        limits: {},
+        at: Date.parse(day),
+        expiresAt: this.#leaseEnd(Date.now()),
+      });
+      if (booked.reserved) await store.settle(booked.reservation, nanoUsd);
     }
   }
 

@@ -4,10 +4,12 @@ import {
   type ModelRequest,
   type SpendingRow,
 } from "@lambdallm/core";
-import { type Charge, inputTokensOf } from "./charge.ts";
+import { type Charge, inputTokensOf, whole } from "./charge.ts";
 
 /** The tag that a `Prompt` with a name gives its calls. */
 const PROMPT_TAG = "prompt.name";
+
+const LONGEST_PROMPT_NAME = 200;
 
 /** What an invocation has spent, and on what. */
 export class SpendingLog {
@@ -16,7 +18,9 @@ export class SpendingLog {
   add(day: string, { tags }: ModelRequest, charge: Charge): void {
     const { nanoUsd, usage } = charge;
     const model = findModel(charge.model)?.id ?? charge.model;
-    const prompt = tags?.[PROMPT_TAG] ?? "";
+    const prompt = (tags?.[PROMPT_TAG] ?? "")
+      .slice(0, LONGEST_PROMPT_NAME)
+      .toWellFormed();
     const rows = this.#days.get(day) ?? new Map<string, SpendingRow>();
     this.#days.set(day, rows);
     const name = JSON.stringify([model, prompt]);
@@ -26,9 +30,8 @@ export class SpendingLog {
       prompt,
       calls: (row?.calls ?? 0) + 1,
       inputTokens:
-        (row?.inputTokens ?? 0) +
-        (usage === undefined ? 0 : inputTokensOf(usage)),
-      outputTokens: (row?.outputTokens ?? 0) + (usage?.outputTokens ?? 0),
+        (row?.inputTokens ?? 0) + whole(usage && inputTokensOf(usage)),
+      outputTokens: (row?.outputTokens ?? 0) + whole(usage?.outputTokens),
       costNanoUsd: (row?.costNanoUsd ?? 0) + nanoUsd,
     });
   }

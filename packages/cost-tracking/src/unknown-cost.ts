@@ -3,9 +3,9 @@ import type { Missing } from "./worst-case.ts";
 
 const WHY: Readonly<Record<Missing, (register: string) => string>> = {
   price: (register) =>
-    `its price is not known: call ${register}{ prices: { input, output } }) at cold start`,
+    `its price is not known: call ${register}{ prices: { input, output } }) at cold start, or set unknownPrice`,
   tier: (register) =>
-    `the price of the service tier is not known: call ${register}{ prices: { input, output, serviceTiers } }) at cold start`,
+    `the price of the service tier is not known: call ${register}{ prices: { input, output, serviceTiers } }) at cold start, or set unknownPrice`,
   context: (register) =>
     `the prompt has a part of unknown size, such as a document, a file in S3 or a managed prompt, and the model's context window is not known: call ${register}{ contextWindowTokens }) at cold start`,
   output: (register) =>
@@ -23,6 +23,6 @@ export function unknownCost(
     : model;
   const why = WHY[missing](`registerModel("${name}", `);
   return new ConfigurationError(
-    `costTracking: a call of the model ${name} has no upper bound of its cost, because ${why}, or set unknownPrice.`,
+    `costTracking: a call of the model ${name} has no upper bound of its cost, because ${why}.`,
   );
 }

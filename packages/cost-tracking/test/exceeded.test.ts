@@ -1,0 +1,485 @@
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
+import {
+  BudgetExceededError,
+  invocationOf,
+  type ModelRequest,
+  memoryStores,
+  registerModel,
+  type Stores,
+} from "@lambdallm/core";
+import costTracking from "@lambdallm/cost-tracking";
+import retryFallback from "@lambdallm/retry-fallback";
+import { middyMajors } from "../../../test-support/middy.ts";
+import {
+  answerOf,
+  ask,
+  CENT,
+  CENT_MODEL,
+  type HandlerContext,
+  listener,
+  NOON,
+  providerOf,
+  rejection,
+  run,
+  stopClock,
+  storeWith,
+  used,
+} from "./support.ts";
+
+beforeEach(() => stopClock());
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const CHEAP = "test.cheap-v1:0";
+const CHEAPER = "test.cheaper-v1:0";
+registerModel(CHEAP, { prices: { input: 0, output: 5 }, tools: true });
+registerModel(CHEAPER, {
+  prices: { input: 0, output: 1 },
+  tools: false,
+  contextWindowTokens: 2_000,
+});
+
+/** A provider that answers for the model it is asked for, and counts. */
+function echo() {
+  const models: string[] = [];
+  const provider = providerOf(async ({ model }: ModelRequest) => {
+    models.push(model);
+    return answerOf({ model });
+  });
+  return { models, provider };
+}
+
+const times = async (
+  count: number,
+  context: HandlerContext,
+): Promise<readonly unknown[]> => {
+  const errors: unknown[] = [];
+  for (let index = 0; index < count; index++)
+    await ask(context).catch((error: unknown) => errors.push(error));
+  return errors;
+};
+
+describe.each(middyMajors)("%s", (_name, middy) => {
+  test("what the budget does not cover is not sent, and the error says what was left", async () => {
+    const { models, provider } = echo();
+    const { events, middleware } = listener("budget-exceeded");
+    const use = [
+      middleware,
+      costTracking({ store: memoryStores(), dailyBudgetUsd: 0.025 }),
+    ];
+    const errors = await run({ middy, provider, use }, (context) =>
+      times(4, context),
+    );
+    expect(models).toHaveLength(2);
+    expect(errors).toHaveLength(2);
+    const [error] = errors;
+    expect(BudgetExceededError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({
+      message:
+        'The daily budget "global" does not cover what the call could cost. It starts again at midnight UTC; until then lower maxTokens or raise dailyBudgetUsd.',
+      statusCode: 429,
+      retryable: false,
+      scope: "global",
+      period: "daily",
+      limitUsd: 0.025,
+      usedUsd: 0.02,
+      neededUsd: 0.01,
+    });
+    expect(events.map(({ event }) => event)).toEqual([
+      {
+        callId: 3,
+        scope: "global",
+        period: "daily",
+        limitUsd: 0.025,
+        usedUsd: 0.02,
+        neededUsd: 0.01,
+        model: CENT_MODEL,
+        action: "block",
+        shadow: false,
+      },
+      expect.objectContaining({ callId: 4 }),
+    ]);
+  });
+});
+
+test("Retries and fallbacks leave a refused call alone", async () => {
+  const { models, provider } = echo();
+  const use = [
+    costTracking({ store: memoryStores(), monthlyBudgetUsd: 0.001 }),
+    retryFallback({ maxRetries: 3, fallbackModel: CHEAPER }),
+  ];
+  const error = await rejection(run({ provider, use }, ask));
+  expect(error).toMatchObject({ code: "BUDGET_EXCEEDED", period: "monthly" });
+  expect(models).toEqual([]);
+});
+
+test("A budget of 0 lets nothing pass that could cost something", async () => {
+  const use = [costTracking({ store: memoryStores(), dailyBudgetUsd: 0 })];
+  const seen = await run({ use }, async (context) => {
+    const error = await rejection(ask(context));
+    return { error, message: String(error) };
+  });
+  expect(seen.message).toContain("daily budget");
+});
+
+test("A refusal is remembered for some seconds, for its day, its budget and amounts as large", async () => {
+  const asked: number[] = [];
+  const store = storeWith();
+  const { reserve } = store.real;
+  store.budgets.reserve = (request) => {
+    asked.push(request.amountNanoUsd);
+    return reserve(request);
+  };
+  let tenant = "a";
+  const use = [
+    costTracking({ store, dailyBudgetUsd: 0.015, key: () => tenant }),
+  ];
+  const count = async (maxTokens = 1_000) => {
+    asked.length = 0;
+    await run({ use }, ({ invoke }) =>
+      invoke("Hi", undefined, { maxTokens }),
+    ).catch(() => {});
+    return asked.length;
+  };
+  expect(await count()).toBe(1);
+  expect(await count()).toBe(1);
+  // It has asked, and was refused.
+  expect(await count()).toBe(0);
+  expect(await count(100)).toBe(1);
+  tenant = "b";
+  expect(await count()).toBe(1);
+  tenant = "a";
+  expect(await count()).toBe(0);
+  jest.setSystemTime(NOON + 5_000);
+  expect(await count()).toBe(1);
+  expect(await count()).toBe(0);
+  jest.setSystemTime(NOON + 12 * 3_600_000);
+  expect(await count()).toBe(1);
+});
+
+test("What another call gives back makes room at once", async () => {
+  const store = memoryStores();
+  let answer = Promise.withResolvers<void>();
+  const provider = providerOf(async () => {
+    await answer.promise;
+    return answerOf({}, 100);
+  });
+  const use = [costTracking({ store, dailyBudgetUsd: 0.015 })];
+  await run({ provider, use }, async (context) => {
+    const first = ask(context);
+    await expect(ask(context)).rejects.toThrow("does not cover");
+    answer.resolve();
+    await first;
+    answer = Promise.withResolvers();
+    answer.resolve();
+    await ask(context);
+  });
+  expect(await used(store)).toMatchObject({ dayNanoUsd: 0.2 * CENT });
+});
+
+describe("A downgrade", () => {
+  const tracking = (
+    dailyBudgetUsd: number,
+    store: Pick<Stores, "budgets"> = memoryStores(),
+  ) =>
+    costTracking({
+      store,
+      dailyBudgetUsd,
+      onExceeded: "downgrade",
+      downgradeTo: [CHEAPER, CHEAP],
+    });
+
+  test("goes to the dearest model that is covered, and the answer and an event tell it", async () => {
+    const { models, provider } = echo();
+    const store = memoryStores();
+    const { events, middleware } = listener("budget-exceeded");
+    const use = [middleware, tracking(0.0175, store)];
+    const tags = await run({ provider, use }, async (context) => {
+      const answers: unknown[] = [];
+      for (let index = 0; index < 5; index++)
+        await context
+          .converse({
+            messages: [{ role: "user", content: [{ text: "Hi" }] }],
+            maxTokens: 1_000,
+            tags: { feature: "chat" },
+          })
+          .then(
+            (response) => answers.push(response.tags),
+            (error: unknown) => answers.push(String(error)),
+          );
+      return answers;
+    });
+    expect(models).toEqual([CENT_MODEL, CHEAP, CHEAPER, CHEAPER]);
+    expect(tags).toEqual([
+      undefined,
+      { "budget.downgradedFrom": CENT_MODEL },
+      { "budget.downgradedFrom": CENT_MODEL },
+      { "budget.downgradedFrom": CENT_MODEL },
+      expect.stringContaining("BudgetExceededError"),
+    ]);
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { action: "downgrade", model: CENT_MODEL, toModel: CHEAP },
+      { action: "downgrade", toModel: CHEAPER },
+      { action: "downgrade", toModel: CHEAPER },
+      { action: "block" },
+    ]);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: 1.7 * CENT });
+  });
+
+  test("leaves out models that cannot take the call", async () => {
+    const { models, provider } = echo();
+    const use = [tracking(0.004)];
+    const weather = {
+      toolSpec: { name: "weather", inputSchema: { json: { type: "object" } } },
+    };
+    const ask = (request: object) =>
+      rejection(
+        run({ provider, use }, ({ converse }) =>
+          converse({
+            messages: [{ role: "user", content: [{ text: "Hi" }] }],
+            maxTokens: 1_000,
+            ...request,
+          }),
+        ),
+      );
+    for (const request of [
+      { tools: [weather] },
+      { system: "s".repeat(8_000) },
+      // No more than the cheapest would cost.
+      { model: CHEAPER, maxTokens: 5_000 },
+    ])
+      expect(await ask(request)).toMatchObject({ code: "BUDGET_EXCEEDED" });
+    expect(models).toEqual([]);
+  });
+
+  test("is refused when another call was faster", async () => {
+    const store = storeWith();
+    const { reserve } = store.real;
+    let calls = 0;
+    store.budgets.reserve = async (request) => {
+      calls += 1;
+      // Somebody else reserves between the two.
+      if (calls === 2)
+        await reserve({ ...request, id: "other", amountNanoUsd: 0.6 * CENT });
+      return reserve(request);
+    };
+    const use = [tracking(0.0061, store)];
+    expect(await rejection(run({ use }, ask))).toMatchObject({
+      code: "BUDGET_EXCEEDED",
+    });
+    // Of the cheapest model the second refusal says enough.
+    expect(calls).toBe(2);
+  });
+});
+
+describe("Alerts", () => {
+  test("come at 80 % and at 100 %, once in a process, and nothing is blocked", async () => {
+    const store = memoryStores();
+    const { events, middleware } = listener("budget-alert", "budget-exceeded");
+    const use = [
+      middleware,
+      costTracking({
+        store,
+        dailyBudgetUsd: 0.1,
+        monthlyBudgetUsd: 1,
+        onExceeded: "alert",
+      }),
+    ];
+    for (let invocation = 0; invocation < 3; invocation++)
+      expect(await run({ use }, (context) => times(5, context))).toEqual([]);
+    const daily = { scope: "global", period: "daily", limitUsd: 0.1 };
+    expect(events).toEqual([
+      { name: "budget-alert", event: { ...daily, share: 0.8, usedUsd: 0.08 } },
+      { name: "budget-alert", event: { ...daily, share: 1, usedUsd: 0.1 } },
+    ]);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: 15 * CENT });
+    jest.setSystemTime(NOON + 24 * 3_600_000);
+    await run({ use }, (context) => times(12, context));
+    expect(events.slice(2).map(({ event }) => event)).toMatchObject([
+      { period: "daily", share: 0.8, usedUsd: 0.08 },
+      { period: "daily", share: 1 },
+    ]);
+    jest.setSystemTime(NOON + 48 * 3_600_000);
+    await run({ use }, (context) => times(75, context));
+    expect(events.slice(6).map(({ event }) => event)).toMatchObject([
+      { period: "monthly", share: 0.8 },
+      { period: "monthly", share: 1 },
+    ]);
+  });
+
+  test("of 100 % come with the first refusal, and not of a call that is dearer than the whole budget", async () => {
+    const { events, middleware } = listener("budget-alert");
+    const use = [
+      middleware,
+      costTracking({ store: memoryStores(), dailyBudgetUsd: 0.015 }),
+    ];
+    await run({ use }, async (context) => {
+      const dear = { maxTokens: 1_000, model: CENT_MODEL };
+      registerModel("test.dear", { prices: { input: 0, output: 1_000 } });
+      await rejection(
+        context.invoke("Hi", undefined, { ...dear, model: "test.dear" }),
+      );
+      await times(3, context);
+    });
+    expect(events.map(({ event }) => event)).toEqual([
+      {
+        scope: "global",
+        period: "daily",
+        share: 1,
+        usedUsd: 0.01,
+        limitUsd: 0.015,
+      },
+    ]);
+  });
+});
+
+describe("Shadow mode", () => {
+  test.each([
+    [0.012, { action: "downgrade", toModel: CHEAPER }],
+    [0.0105, { action: "block" }],
+  ])(
+    "says what it would have done with %p USD, and blocks nothing",
+    async (dailyBudgetUsd, decision) => {
+      const { models, provider } = echo();
+      const store = memoryStores();
+      const { events, middleware } = listener("budget-exceeded");
+      const use = [
+        middleware,
+        costTracking({
+          store,
+          dailyBudgetUsd,
+          onExceeded: "downgrade",
+          downgradeTo: [CHEAP, CHEAPER],
+          unknownPrice: "error",
+          shadow: true,
+        }),
+      ];
+      await run({ provider, use }, (context) => times(2, context));
+      expect(models).toEqual([CENT_MODEL, CENT_MODEL]);
+      expect(events.map(({ event }) => event)).toEqual([
+        {
+          callId: 2,
+          scope: "global",
+          period: "daily",
+          usedUsd: 0.01,
+          limitUsd: dailyBudgetUsd,
+          neededUsd: 0.01,
+          model: CENT_MODEL,
+          shadow: true,
+          ...decision,
+        },
+      ]);
+      expect(await used(store)).toMatchObject({ dayNanoUsd: 2 * CENT });
+    },
+  );
+
+  test("of alerts tells the alerts only", async () => {
+    const { events, middleware } = listener("budget-exceeded", "budget-alert");
+    const use = [
+      middleware,
+      costTracking({
+        store: memoryStores(),
+        dailyBudgetUsd: 0.01,
+        onExceeded: "alert",
+        shadow: true,
+      }),
+    ];
+    await run({ use }, (context) => times(2, context));
+    expect(events.map(({ name }) => name)).toEqual([
+      "budget-alert",
+      "budget-alert",
+    ]);
+  });
+});
+
+describe("Several budgets", () => {
+  test("have to cover a call together, and what was set aside in one goes back when another refuses", async () => {
+    const store = memoryStores();
+    const tracking = costTracking({
+      store,
+      budgets: [
+        { name: "user", key: ({ user }) => user, dailyBudgetUsd: 0.02 },
+        { name: "tenant", key: ({ tenant }) => tenant, dailyBudgetUsd: 0.03 },
+        { monthlyBudgetUsd: 1 },
+      ],
+    });
+    const askAs = (user: string) =>
+      run({ use: [tracking], event: { user, tenant: "acme" } }, ask).then(
+        () => "ok",
+        (error: BudgetExceededError) => error.scope,
+      );
+    expect([
+      await askAs("ada"),
+      await askAs("ada"),
+      await askAs("ada"),
+      await askAs("bob"),
+      await askAs("bob"),
+    ]).toEqual(["ok", "ok", "user/ada", "ok", "tenant/acme"]);
+    for (const [scope, cents] of [
+      ["user/ada", 2],
+      ["user/bob", 1],
+      ["tenant/acme", 3],
+      ["global", 3],
+    ] as const)
+      expect(await used(store, scope)).toMatchObject({
+        dayNanoUsd: cents * CENT,
+        inFlight: 0,
+      });
+  });
+});
+
+describe("budgetShareLeft", () => {
+  test("is the least of all limits, and unknown before the first call of a day", async () => {
+    const tracking = costTracking({
+      store: memoryStores(),
+      budgets: [
+        { name: "user", key: () => "ada", dailyBudgetUsd: 0.04 },
+        { dailyBudgetUsd: 0.1, monthlyBudgetUsd: 0.02 },
+        { name: "reports" },
+      ],
+    });
+    const shares: unknown[] = [];
+    const provider = providerOf(async () => answerOf({}, 500));
+    const once = () =>
+      run({ provider, use: [tracking] }, async (context) => {
+        const { budgetShareLeft } = invocationOf(context);
+        shares.push(budgetShareLeft());
+        await ask(context);
+        shares.push(budgetShareLeft());
+      });
+    await once();
+    await once();
+    jest.setSystemTime(NOON + 24 * 3_600_000);
+    await once();
+    expect(shares).toEqual([undefined, 0.75, 0.75, 0.5, undefined, 0.25]);
+  });
+
+  test("is 0 of a budget of 0, and never below it", async () => {
+    const shareOf = (dailyBudgetUsd: number) =>
+      run(
+        {
+          use: [
+            costTracking({
+              store: memoryStores(),
+              dailyBudgetUsd,
+              onExceeded: "alert",
+            }),
+          ],
+        },
+        async (context) => {
+          await ask(context);
+          return invocationOf(context).budgetShareLeft();
+        },
+      );
+    expect(await shareOf(0)).toBe(0);
+    expect(await shareOf(0.001)).toBe(0);
+  });
+});

@@ -1,0 +1,290 @@
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
+import {
+  ConfigurationError,
+  InvocationTimeoutError,
+  ModelInvocationError,
+  type ModelRequest,
+  memoryStores,
+  type ProviderResponse,
+} from "@lambdallm/core";
+import costTracking from "@lambdallm/cost-tracking";
+import { MockProvider } from "@lambdallm/testing";
+import { middyMajors } from "../../../test-support/middy.ts";
+import {
+  answerOf,
+  ask,
+  CENT,
+  CENT_MODEL,
+  PRICED,
+  providerOf,
+  rejection,
+  run,
+  stopClock,
+  used,
+} from "./support.ts";
+
+beforeEach(() => stopClock());
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const half = answerOf({}, 500);
+const failure = (
+  billed: "none" | "partial" | "unknown",
+  partial?: ProviderResponse,
+  reason = "model-failed",
+) =>
+  new ModelInvocationError("It failed.", {
+    reason,
+    model: CENT_MODEL,
+    billed,
+    ...(partial && { partial }),
+  });
+const estimated = (totalTokens: number) =>
+  answerOf({
+    usage: {
+      inputTokens: totalTokens,
+      outputTokens: 0,
+      totalTokens,
+      cacheReadInputTokens: 0,
+      cacheWriteInputTokens: 0,
+      estimated: true,
+    },
+  });
+
+describe.each(middyMajors)("%s", (_name, middy) => {
+  test("a call sets its worst case aside while it runs, and is charged what it cost", async () => {
+    const store = memoryStores();
+    const seen: unknown[] = [];
+    const provider = providerOf(async () => {
+      seen.push(await used(store));
+      return half;
+    });
+    const tracking = costTracking({ store, dailyBudgetUsd: 1 });
+    const costUsd = await run(
+      { middy, provider, use: [tracking] },
+      async (context) => {
+        await ask(context);
+        seen.push(await used(store));
+        return context.totalCostUsd;
+      },
+    );
+    expect(seen).toEqual([
+      { dayNanoUsd: CENT, monthNanoUsd: CENT, inFlight: 1 },
+      { dayNanoUsd: CENT / 2, monthNanoUsd: CENT / 2, inFlight: 0 },
+    ]);
+    expect(costUsd).toBe(0.005);
+  });
+
+  test("a stream is settled before its iteration ends", async () => {
+    const store = memoryStores();
+    const tracking = costTracking({ store, dailyBudgetUsd: 1 });
+    const model = new MockProvider({
+      responses: [
+        { text: "a b c", usage: { inputTokens: 100, outputTokens: 3 } },
+      ],
+    });
+    const seen: number[] = [];
+    await run(
+      { middy, provider: model.middleware(), use: [tracking] },
+      async (context) => {
+        const options = { model: PRICED, maxTokens: 100 };
+        for await (const _ of context.stream("Hi", undefined, options))
+          seen.push((await used(store)).inFlight);
+        seen.push((await used(store)).inFlight);
+      },
+    );
+    // How far the reader is behind the model is open.
+    expect([seen[0], seen.at(-1)]).toEqual([1, 0]);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: 100_000 + 15_000 });
+  });
+});
+
+const outcomes: readonly [
+  what: string,
+  call: (request: ModelRequest) => ProviderResponse,
+  cents: number,
+][] = [
+  ["known usage: its price", () => half, 0.5],
+  [
+    "usage that is not of this model's prices: the worst case",
+    () => answerOf({ model: "test.unknown" }),
+    1,
+  ],
+  [
+    "usage that is no number: the worst case",
+    () => answerOf({}, Number.NaN),
+    1,
+  ],
+  [
+    "an answer that the deadline cut off: the worst case",
+    () => ({ ...estimated(30), stopReason: "timeout" }),
+    1,
+  ],
+  [
+    "an answer that came too late to be sent: nothing",
+    () => ({ ...estimated(0), stopReason: "timeout" }),
+    0,
+  ],
+];
+const failures: readonly [what: string, error: Error, cents: number][] = [
+  ["a failure that is not billed: nothing", failure("none"), 0],
+  ["a failure of which nobody knows: the worst case", failure("unknown"), 1],
+  [
+    "a partial answer of estimated usage: the worst case",
+    failure("partial", estimated(30)),
+    1,
+  ],
+  ["a partial answer of known usage: its price", failure("partial", half), 0.5],
+  [
+    "an abort, whatever the provider says: the worst case",
+    failure("none", undefined, "aborted"),
+    1,
+  ],
+  [
+    "a partial answer of a timeout: its price when it is known",
+    new InvocationTimeoutError("Over.", half),
+    0.5,
+  ],
+  [
+    "a timeout of which nothing is known: the worst case",
+    new InvocationTimeoutError("Over."),
+    1,
+  ],
+  ["an error of another kind: the worst case", new Error("What?"), 1],
+  [
+    "an error in what the provider was told, before it sends anything: nothing",
+    new ConfigurationError("No Region."),
+    0,
+  ],
+];
+
+describe("The charge", () => {
+  test.each(outcomes)("of %s", async (_what, call, cents) => {
+    const store = memoryStores();
+    await run(
+      {
+        provider: providerOf(async (request) => call(request)),
+        use: [costTracking({ store, dailyBudgetUsd: 1 })],
+      },
+      async ({ converse }) =>
+        converse({
+          messages: [{ role: "user", content: [{ text: "Hi" }] }],
+          maxTokens: 1_000,
+        }),
+    );
+    expect(await used(store)).toMatchObject({
+      dayNanoUsd: cents * CENT,
+      inFlight: 0,
+    });
+  });
+
+  test.each(failures)("of %s", async (_what, error, cents) => {
+    const store = memoryStores();
+    const thrown = await rejection(
+      run(
+        {
+          provider: providerOf(async () => {
+            throw error;
+          }),
+          use: [costTracking({ store, dailyBudgetUsd: 1 })],
+        },
+        ask,
+      ),
+    );
+    expect(thrown).toBe(error);
+    expect(await used(store)).toMatchObject({
+      dayNanoUsd: cents * CENT,
+      inFlight: 0,
+    });
+  });
+
+  test("of an error that the caller's own code throws at the sight of a piece: the worst case", async () => {
+    const store = memoryStores();
+    await rejection(
+      run(
+        {
+          provider: new MockProvider({ responses: ["a b c"] }).middleware(),
+          use: [costTracking({ store, dailyBudgetUsd: 1 })],
+        },
+        async ({ converse }) =>
+          converse({
+            model: CENT_MODEL,
+            messages: [{ role: "user", content: [{ text: "Hi" }] }],
+            onDelta: () => {
+              throw new ConfigurationError("Not this one.");
+            },
+          }),
+      ),
+    );
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+  });
+
+  test("of an abort while the model writes: the worst case; of one before anything was sent: nothing", async () => {
+    const store = memoryStores();
+    const controller = new AbortController();
+    const signalled = { model: CENT_MODEL, signal: controller.signal };
+    await rejection(
+      run(
+        {
+          provider: providerOf(async ({ signal }) => {
+            controller.abort();
+            signal?.throwIfAborted();
+            return half;
+          }),
+          use: [costTracking({ store, dailyBudgetUsd: 1 })],
+        },
+        ({ invoke }) => invoke("Hi", undefined, signalled),
+      ),
+    );
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+    const calls: ModelRequest[] = [];
+    await rejection(
+      run(
+        {
+          provider: providerOf(async (request) => {
+            calls.push(request);
+            return half;
+          }),
+          use: [costTracking({ store, dailyBudgetUsd: 1 })],
+        },
+        ({ invoke }) => invoke("Hi", undefined, signalled),
+      ),
+    );
+    expect(calls).toEqual([]);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+  });
+
+  test("over midnight belongs to the day on which the call began", async () => {
+    const store = memoryStores();
+    const late = Date.UTC(2026, 10, 30, 23, 59, 59);
+    jest.setSystemTime(late);
+    await run(
+      {
+        provider: providerOf(async () => {
+          jest.setSystemTime(late + 5_000);
+          return half;
+        }),
+        use: [costTracking({ store, dailyBudgetUsd: 1, monthlyBudgetUsd: 1 })],
+      },
+      ask,
+    );
+    expect(await used(store, "global", late)).toEqual({
+      dayNanoUsd: CENT / 2,
+      monthNanoUsd: CENT / 2,
+      inFlight: 0,
+    });
+    expect(await used(store)).toMatchObject({ monthNanoUsd: 0 });
+    const days = { from: "2026-11-30", to: "2026-12-01" };
+    expect(await store.budgets.report("global", days)).toMatchObject([
+      { day: "2026-11-30", costNanoUsd: CENT / 2 },
+    ]);
+  });
+});
