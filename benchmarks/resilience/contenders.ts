@@ -1,0 +1,14 @@
+export const CONTENDERS = ["bedrock", "resilient"] as const;
+export type Contender = (typeof CONTENDERS)[number];
+
+export type Variant = "call" | "stream";
+
+/** The baseline is what the benchmark "overhead" compares with a hand-written handler. */
+export function handlerFile(contender: Contender, variant: Variant): URL {
+  const suffix = variant === "stream" ? "-stream" : "";
+  const path =
+    contender === "bedrock"
+      ? `../overhead/handlers/lambdallm${suffix}.ts`
+      : `handlers/resilient${suffix}.ts`;
+  return new URL(path, import.meta.url);
+}
