@@ -58,11 +58,17 @@ function nameOf(
   stored: StoredItem,
   name: string,
 ): Pick<SpendingRow, "model" | "prompt"> {
-  const parsed: unknown = JSON.parse(stored.text(name));
-  if (Array.isArray(parsed)) {
-    const [model, prompt]: readonly unknown[] = parsed;
-    if (typeof model === "string" && typeof prompt === "string")
-      return { model, prompt };
-  }
+  const [model, prompt] = namesIn(stored.text(name));
+  if (typeof model === "string" && typeof prompt === "string")
+    return { model, prompt };
   throw corrupt(stored.operation, "a row of the report has no valid name");
+}
+
+function namesIn(json: string): readonly unknown[] {
+  try {
+    const names: unknown = JSON.parse(json);
+    return Array.isArray(names) ? names : [];
+  } catch {
+    return [];
+  }
 }

@@ -1,4 +1,5 @@
 import {
+  checkAmount,
   checkId,
   type JsonValue,
   type SessionHeader,
@@ -10,6 +11,9 @@ import { expiry } from "../table/expiry.ts";
 import { corrupt } from "../table/failure.ts";
 import type { Table } from "../table/table.ts";
 import { HEADER } from "./session-items.ts";
+
+/** Other writers may follow before a write whose answer was lost is sent again, and it must still know itself. */
+const KEPT_WRITE_IDS = 8;
 
 const MAX_METADATA_BYTES = 350 * 1024;
 
@@ -26,6 +30,7 @@ export async function saveHeader(
   },
 ): Promise<SessionHeader | undefined> {
   const { expectedVersion, metadata, expiresAt, writeId } = header;
+  checkAmount("expectedVersion", expectedVersion);
   checkId("write id", writeId);
   const json = toJson("metadata", metadata);
   const bytes = Buffer.byteLength(json);
@@ -49,6 +54,7 @@ export async function saveHeader(
       condition: isNew
         ? "attribute_not_exists(#v) OR #x <= :now"
         : "#v = :expected AND (attribute_not_exists(#x) OR #x > :now)",
+      names: { "#w": writeIdAttribute(expectedVersion) },
       values: {
         ":next": expectedVersion + 1,
         ":meta": json,
@@ -63,10 +69,16 @@ export async function saveHeader(
     },
   );
   if (outcome.written) return headerOf(new StoredItem(outcome.item, OPERATION));
-  return outcome.existing?.["w"]?.S === writeId
-    ? headerOf(new StoredItem(outcome.existing, OPERATION))
+  const { existing } = outcome;
+  const isMine = Array.from({ length: KEPT_WRITE_IDS }).some(
+    (_, version) => existing?.[writeIdAttribute(version)]?.S === writeId,
+  );
+  return existing && isMine
+    ? headerOf(new StoredItem(existing, OPERATION))
     : undefined;
 }
+
+const writeIdAttribute = (version: number) => `w${version % KEPT_WRITE_IDS}`;
 
 export function headerOf(stored: StoredItem): SessionHeader {
   return {

@@ -1,5 +1,6 @@
 import {
   ConfigurationError,
+  checkAmount,
   checkId,
   type NewTurn,
   type SessionHeader,
@@ -150,6 +151,9 @@ export class DynamoDBSessionStore implements SessionStore {
     options: { readonly lastMessages?: number; readonly from?: number },
   ): Promise<FoundTurns> {
     const { lastMessages = Number.POSITIVE_INFINITY, from = 0 } = options;
+    if (lastMessages !== Number.POSITIVE_INFINITY)
+      checkAmount("lastMessages", lastMessages);
+    checkAmount("from", from);
     const now = this.#table.now();
     const found = new FoundTurns({ lastMessages, from, now });
     // A turn is a question and its answer, mostly.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type SessionSummary, StoreError } from "@lambdallm/core";
+import { checkAmount, type SessionSummary, StoreError } from "@lambdallm/core";
 import type { StoredItem } from "../table/attributes.ts";
 import { expiry } from "../table/expiry.ts";
 import type { Table } from "../table/table.ts";
@@ -13,6 +13,7 @@ export async function saveSummary(
   summary: SessionSummary & { readonly expiresAt?: number | undefined },
 ): Promise<boolean> {
   const { text, upTo, expiresAt } = summary;
+  checkAmount("upTo", upTo);
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_TEXT_BYTES)
     throw new StoreError(

@@ -32,16 +32,9 @@ const BY_NAME: Readonly<Record<string, StoreFailureReason>> = {
   CredentialsProviderError: "credentials",
 };
 
-const NETWORK = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-]);
+/** As a code, or in the text: the SDK wraps errors of another realm, such as Node's own under Jest, and keeps only that. */
+const NETWORK =
+  /\b(?:ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|socket hang up|aborted)\b/;
 
 const TOO_LARGE = /item size.* exceeded/i;
 
@@ -106,15 +99,12 @@ interface Facts {
 }
 
 function factsOf(error: unknown): Facts {
-  if (!(error instanceof Error))
-    return { name: typeof error, message: "", code: undefined, status: 0 };
-  const metadata: unknown = Reflect.get(error, "$metadata");
-  const status: unknown = Reflect.get(Object(metadata), "httpStatusCode");
+  const { name, message, code, $metadata } = Object(error);
   return {
-    name: error.name,
-    message: error.message,
-    code: Reflect.get(error, "code"),
-    status: typeof status === "number" ? status : 0,
+    name: typeof name === "string" ? name : typeof error,
+    message: String(message),
+    code,
+    status: Number(Object($metadata).httpStatusCode ?? 0),
   };
 }
 
@@ -123,7 +113,7 @@ function reasonOf({ name, message, code, status }: Facts): StoreFailureReason {
   if (known === "invalid-request" && TOO_LARGE.test(message))
     return "too-large";
   if (known) return known;
-  if (status >= 500 || NETWORK.has(String(code))) return "unavailable";
+  if (status >= 500 || NETWORK.test(`${code} ${message}`)) return "unavailable";
   return status >= 400 ? "invalid-request" : "failed";
 }
 

@@ -236,10 +236,8 @@ export class Operation {
 }
 
 /** By its name: the client may come from another copy of the SDK. */
-function isRefusal(error: unknown): error is Error & { readonly Item?: Item } {
-  return (
-    error instanceof Error && error.name === "ConditionalCheckFailedException"
-  );
+function isRefusal(error: unknown): error is { readonly Item?: Item } {
+  return Object(error).name === "ConditionalCheckFailedException";
 }
 
 const onRefusal = ({ readRefusal }: Write) =>

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "@jest/globals";
+import { ConfigurationError } from "@lambdallm/core";
+import { type IamPolicyOptions, iamPolicy } from "@lambdallm/dynamodb";
+
+const tableArn = "arn:aws:dynamodb:eu-west-1:111122223333:table/lambdallm";
+
+describe("iamPolicy", () => {
+  test("allows each feature its own actions on its own keys", () => {
+    expect(
+      iamPolicy({
+        tableArn,
+        features: ["sessions", "delete-sessions", "sessions"],
+      }),
+    ).toEqual({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Sid: "LambdaLLMSessions",
+          Effect: "Allow",
+          Action: [
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ],
+          Resource: tableArn,
+          Condition: {
+            "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["S#*"] },
+          },
+        },
+        {
+          Sid: "LambdaLLMDeleteSessions",
+          Effect: "Allow",
+          Action: ["dynamodb:BatchWriteItem", "dynamodb:Query"],
+          Resource: tableArn,
+          Condition: {
+            "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["S#*"] },
+          },
+        },
+      ],
+    });
+  });
+
+  test("confines a role to a tenant, also to one that its tag names", () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of IAM
+    const tenantId = "${aws:PrincipalTag/tenant}";
+    const { Statement } = iamPolicy({
+      tableArn,
+      features: ["sessions", "budgets", "steps"],
+      tenantId,
+    });
+    expect(
+      Statement.flatMap(
+        ({ Condition }) =>
+          Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
+      ),
+    ).toEqual([`S#${tenantId}#*`, `B#${tenantId}#*`, `R#${tenantId}#*`]);
+  });
+
+  test("allows neither scans nor transactions nor changes of the table", () => {
+    const policy = JSON.stringify(
+      iamPolicy({
+        tableArn,
+        features: ["sessions", "delete-sessions", "budgets", "steps"],
+      }),
+    );
+    expect(policy).not.toMatch(/Scan|Transact|Table"|dynamodb:\*/);
+  });
+
+  test.each([
+    {},
+    { tableArn },
+    { tableArn, features: [] },
+    { tableArn, features: ["everything"] },
+    { tableArn: "lambdallm", features: ["sessions"] },
+    { tableArn: `${tableArn}/index/i`, features: ["sessions"] },
+    { tableArn, features: ["sessions"], tenant: "acme" },
+  ])("refuses %j", (options) => {
+    // The types forbid most of it.
+    expect(() => iamPolicy(options as IamPolicyOptions)).toThrow(
+      ConfigurationError,
+    );
+  });
+});
