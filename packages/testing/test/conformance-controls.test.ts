@@ -95,7 +95,7 @@ describe("stepStoreConformance", () => {
   test("fails a store that gives steps to everybody", async () => {
     const { failed } = await run(stepStoreConformance, naiveStepStore());
     expect(failed).toContain(
-      "20 resumes of a run at once run each of its steps once, and all see the same outputs",
+      "20 who resume a run at once until it is finished run each step once, and all see the same outputs",
     );
   });
 

@@ -11,7 +11,8 @@ import {
   noonOf,
   reserve,
 } from "./budget-support.ts";
-import { clientsOf, same, times } from "./same.ts";
+import { clientsOf, times } from "./concurrent.ts";
+import { same } from "./same.ts";
 import type { Cases, Tools } from "./suite.ts";
 
 const DAILY = { dailyNanoUsd: DOLLAR };

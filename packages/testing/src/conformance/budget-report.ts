@@ -12,7 +12,8 @@ import {
   sorted,
   spendingOf,
 } from "./budget-support.ts";
-import { clientsOf, same, times } from "./same.ts";
+import { clientsOf, times } from "./concurrent.ts";
+import { same } from "./same.ts";
 import { GOOD_IDS } from "./samples.ts";
 import type { Cases, Tools } from "./suite.ts";
 

@@ -10,7 +10,8 @@ import {
   noonOf,
   reserve,
 } from "./budget-support.ts";
-import { clientsOf, same, times } from "./same.ts";
+import { clientsOf, times } from "./concurrent.ts";
+import { same } from "./same.ts";
 import type { Cases, Tools } from "./suite.ts";
 
 const LIMITS = { dailyNanoUsd: DOLLAR, monthlyNanoUsd: DOLLAR };
@@ -19,7 +20,7 @@ async function spent(
   store: BudgetStore,
   scope: string,
   at = noonOf(1),
-): Promise<readonly number[]> {
+): Promise<readonly [day: number, month: number]> {
   const { dayNanoUsd, monthNanoUsd } = await store.read(scope, at);
   return [dayNanoUsd, monthNanoUsd];
 }
@@ -176,7 +177,7 @@ export const budgetSettlingCases: Cases<Tools<BudgetStore>> = {
             const settled = await client.settle(outcome.reservation, actual);
             counted += settled ? actual : amount;
           }
-          const [used = 0] = await spent(client, scope);
+          const [used] = await spent(client, scope);
           assert.ok(used <= DOLLAR, "spent and reserved pass the limit");
         }),
       );

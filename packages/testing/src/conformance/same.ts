@@ -33,24 +33,3 @@ export async function refuses(
     `${what} must throw a ConfigurationError`,
   );
 }
-
-export function times<Item>(
-  count: number,
-  make: (index: number) => Item,
-): Item[] {
-  return Array.from({ length: count }, (_, index) => make(index));
-}
-
-/** Some clients for many callers: each may hold a connection. */
-export async function clientsOf<Store>(
-  connect: () => Promise<Store>,
-): Promise<(index: number) => Store> {
-  const [first, ...others] = await Promise.all([
-    connect(),
-    connect(),
-    connect(),
-    connect(),
-  ]);
-  const clients = [first, ...others];
-  return (index) => clients[index % clients.length] ?? first;
-}

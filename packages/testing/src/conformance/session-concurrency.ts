@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { SessionKey, SessionStore, Turn } from "@lambdallm/core";
-import { clientsOf, same, times } from "./same.ts";
+import { clientsOf, times, together } from "./concurrent.ts";
+import { same } from "./same.ts";
 import { appendAtEnd, newSession, say, turnOf } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";
 
@@ -21,19 +22,18 @@ async function writeConcurrently(
 ): Promise<ReadonlyMap<string, Write>> {
   const writes = new Map<string, Write>();
   let tick = 0;
-  await Promise.all(
-    times(WRITERS, async (writer) => {
-      for (let index = 0; index < TURNS_EACH; index++) {
-        const writeId = randomUUID();
-        const began = ++tick;
-        const messages = times((index % 2) + 1, (part) =>
-          say(`${writer} ${index} ${part}`),
-        );
-        await appendAtEnd(clientOf(writer), key, { messages, writeId });
-        writes.set(writeId, { began, acknowledged: ++tick });
-      }
-    }),
-  );
+  await together(WRITERS, async (writer, signal) => {
+    for (let index = 0; index < TURNS_EACH; index++) {
+      const writeId = randomUUID();
+      const began = ++tick;
+      const messages = times((index % 2) + 1, (part) =>
+        say(`${writer} ${index} ${part}`),
+      );
+      const turn = { messages, writeId };
+      await appendAtEnd(clientOf(writer), key, turn, signal);
+      writes.set(writeId, { began, acknowledged: ++tick });
+    }
+  });
   return writes;
 }
 
@@ -60,12 +60,13 @@ function checkOrder(
 ): void {
   let lastBegan = 0;
   for (const { writeId } of turns) {
-    const { began = 0, acknowledged = 0 } = writes.get(writeId) ?? {};
+    const write = writes.get(writeId);
+    assert.ok(write, "a turn is stored that nobody was told of");
     assert.ok(
-      lastBegan < acknowledged,
+      lastBegan < write.acknowledged,
       "a turn stands before one that was acknowledged before it began",
     );
-    lastBegan = Math.max(lastBegan, began);
+    lastBegan = Math.max(lastBegan, write.began);
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { SessionStore } from "@lambdallm/core";
-import { same, times } from "./same.ts";
+import { times } from "./concurrent.ts";
+import { same } from "./same.ts";
 import { fill, newSession, turnOf, withoutTimes } from "./session-support.ts";
 import type { Cases, TimedTools } from "./suite.ts";
 

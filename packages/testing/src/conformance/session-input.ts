@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionStore } from "@lambdallm/core";
-import { refuses, same, times } from "./same.ts";
+import { times } from "./concurrent.ts";
+import { refuses, same } from "./same.ts";
 import { BAD_IDS, BAD_LEASES, GOOD_IDS } from "./samples.ts";
 import { newSession, say, turnOf } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { setTimeout as wait } from "node:timers/promises";
 import type { SessionStore } from "@lambdallm/core";
-import { clientsOf, same, times } from "./same.ts";
+import { clientsOf, retrying, times, together } from "./concurrent.ts";
+import { same } from "./same.ts";
 import { JSON_SAMPLES } from "./samples.ts";
 import { fill, newSession, turnOf } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";
-
-const MAX_ATTEMPTS = 500;
 
 const header = (expectedVersion: number, metadata = {}) => ({
   expectedVersion,
@@ -74,21 +72,19 @@ export const sessionStateCases: Cases<Tools<SessionStore>> = {
     async ({ store, connect }) => {
       const key = newSession();
       const clientOf = await clientsOf(connect);
-      await Promise.all(
-        times(20, async (index) => {
+      await together(20, async (index, signal) =>
+        retrying(signal, async () => {
           const client = clientOf(index);
-          for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-            const { header: read } = await client.load(key);
-            const metadata = { ...read?.metadata, [`writer ${index}`]: true };
-            const write = header(read?.version ?? 0, metadata);
-            if (await client.saveHeader(key, write)) return;
-            await wait(Math.random() * Math.min(100, 2 ** attempt));
-          }
+          const { header: read } = await client.load(key);
+          const metadata = { ...read?.metadata, [`writer ${index}`]: true };
+          const write = header(read?.version ?? 0, metadata);
+          return client.saveHeader(key, write);
         }),
       );
       const { header: read } = await store.load(key);
-      assert.equal(read?.version, 20);
-      assert.equal(Object.keys(read?.metadata ?? {}).length, 20);
+      assert.ok(read);
+      assert.equal(read.version, 20);
+      assert.equal(Object.keys(read.metadata).length, 20);
     },
 
   "a repetition of a header's write is no conflict and no second write":

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { setTimeout as wait } from "node:timers/promises";
 import type {
   NewTurn,
   SessionKey,
   SessionMessage,
   SessionStore,
 } from "@lambdallm/core";
-
-const MAX_ATTEMPTS = 500;
+import { retrying } from "./concurrent.ts";
 
 export const newSession = (): SessionKey => ({
   tenantId: "conformance",
@@ -47,13 +45,12 @@ export async function appendAtEnd(
   store: SessionStore,
   key: SessionKey,
   turn: Omit<NewTurn, "first">,
+  signal: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  await retrying(signal, async () => {
     const { next } = await store.load(key, { lastMessages: 1 });
-    if (await store.append(key, { ...turn, first: next })) return;
-    await wait(Math.random() * Math.min(100, 2 ** attempt));
-  }
-  assert.fail(`append was refused ${MAX_ATTEMPTS} times in a row`);
+    return (await store.append(key, { ...turn, first: next })) || undefined;
+  });
 }
 
 /** What was read, without the time of writing, which the store sets. */

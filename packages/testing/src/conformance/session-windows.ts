@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { NewTurn, SessionStore } from "@lambdallm/core";
-import { same, times } from "./same.ts";
+import { times } from "./concurrent.ts";
+import { same } from "./same.ts";
 import { incompressible } from "./samples.ts";
 import { fill, newSession, turnOf, withoutTimes } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";

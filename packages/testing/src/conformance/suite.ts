@@ -1,4 +1,9 @@
-import { check, validateOptions } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  check,
+  type OptionCheck,
+  validateOptions,
+} from "@lambdallm/core";
 
 /** `test` of Jest, Vitest or node:test, `it` of Mocha, or a function of yours. */
 export interface RegisterTest {
@@ -77,7 +82,7 @@ export function register<Store>(
   options: StoreConformanceOptions<Store>,
   cases: Cases<Tools<Store>>,
 ): void {
-  validateOptions(owner, CHECKS, options);
+  checkOptions(owner, CHECKS, options);
   registerCases(options, cases);
 }
 
@@ -87,7 +92,7 @@ export function registerTimed<Store>(
   cases: Cases<Tools<Store>>,
   timedCases: Cases<TimedTools<Store>>,
 ): void {
-  validateOptions(owner, TIMED_CHECKS, options);
+  checkOptions(owner, TIMED_CHECKS, options);
   const {
     test,
     clock,
@@ -111,6 +116,19 @@ export function registerTimed<Store>(
       else test(label, nothing, timeoutMs);
     }
   }
+}
+
+function checkOptions<Store>(
+  owner: string,
+  checks: Readonly<Record<string, OptionCheck>>,
+  options: StoreConformanceOptions<Store>,
+): void {
+  validateOptions(owner, checks, options);
+  for (const name of ["test", "createStore"] as const)
+    if (options[name] === undefined)
+      throw new ConfigurationError(
+        `${owner}: the option "${name}" is missing.`,
+      );
 }
 
 function registerCases<Store>(
