@@ -95,8 +95,8 @@ function withChat(
  * The id of the IAM role or user that has signed the request. The function URL has checked it; what the body says, nobody has.
  */
 function tenantOf({ requestContext }: ChatEvent): string {
-  // After the colon comes the name that a session of the role has given itself.
-  return requestContext.authorizer.iam.userId.replace(/:.*/, "");
+  // After a role's id comes the name that whoever has assumed it gave the session.
+  return requestContext.authorizer.iam.userId.replace(/^(AROA.*):.*$/, "$1");
 }
 
 async function checkBody({ event }: { event: ChatEvent }): Promise<void> {
