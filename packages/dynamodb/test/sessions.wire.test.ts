@@ -5,7 +5,11 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { ConfigurationError, StoreError } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  type SessionMessage,
+  StoreError,
+} from "@lambdallm/core";
 import { MAX_PAYLOAD_BYTES } from "@lambdallm/dynamodb";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import {
@@ -19,6 +23,7 @@ import {
   itemsOf,
   newSession,
   noise,
+  noiseText,
   picture,
   recorded,
   say,
@@ -155,6 +160,16 @@ describe("Turns of any size", () => {
     const messages = [say("größer als 日本語 ".repeat(30_000))];
     await sessions.append(key, { first: 0, messages, writeId: "w" });
     expect(await itemsIn(key)).toHaveLength(1);
+    expect((await sessions.load(key)).turns[0]?.messages).toEqual(messages);
+  });
+
+  test("text is not zipped when that saves no write unit", async () => {
+    const { sessions } = storeOf(table, client());
+    const key = newSession();
+    const messages = [say(String(noiseText(3_000)))];
+    await sessions.append(key, { first: 0, messages, writeId: "w" });
+    const [item] = await itemsIn(key);
+    expect(item?.["m"]?.S).toBe(JSON.stringify(messages));
     expect((await sessions.load(key)).turns[0]?.messages).toEqual(messages);
   });
 
@@ -301,6 +316,17 @@ describe("A session", () => {
     });
   });
 
+  test("keeps a date as the text that JSON makes of it", async () => {
+    const { sessions } = storeOf(table, client());
+    const key = newSession();
+    const messages: SessionMessage[] = [
+      { role: "user", content: [{ $unknown: ["date", new Date(0)] }] },
+    ];
+    await sessions.append(key, { first: 0, messages, writeId: "w" });
+    const [turn] = (await sessions.load(key)).turns;
+    expect(turn?.messages).toEqual(JSON.parse(JSON.stringify(messages)));
+  });
+
   test("an item that refused a write is taken as the service gives it", async () => {
     const { sessions } = storeOf(
       table,
@@ -432,7 +458,7 @@ describe("A session", () => {
     "a pointer to far too many chunks": {
       m: { N: "1" },
       p: {
-        S: '{"key":"C#w","chunks":1000000,"bytes":1,"sha256":"","isZipped":false}',
+        S: '{"key":"C#w","chunks":1000000,"bytes":1,"sha256":""}',
       },
     },
     "no write id": { w: { N: "1" } },

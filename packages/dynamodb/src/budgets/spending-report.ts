@@ -4,6 +4,8 @@ import { corrupt } from "../table/failure.ts";
 import type { Table } from "../table/table.ts";
 import { type COUNTERS, dayPrefix, sumOf } from "./record-spending.ts";
 
+const DAY_LENGTH = "2026-11-22".length;
+
 export async function spendingReport(
   table: Table,
   PK: string,
@@ -35,7 +37,9 @@ export async function spendingReport(
 
 function rowsOf(item: Item): readonly SpendingReportRow[] {
   const stored = new StoredItem(item, "report");
-  const [, day = "", key = ""] = stored.text("SK").split("#");
+  const SK = stored.text("SK");
+  const day = SK.slice(dayPrefix("").length).slice(0, DAY_LENGTH);
+  const key = SK.slice(dayPrefix(`${day}#`).length, SK.lastIndexOf("#"));
   return Object.keys(item)
     .filter((name) => name.startsWith("n"))
     .map((name) => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { StoreError } from "@lambdallm/core";
-import type { Attributes, Item, StoredItem } from "../table/attributes.ts";
+import type { Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
 import { fromJson, toJson } from "./json-with-bytes.ts";
 
@@ -18,8 +18,9 @@ const unzip = promisify(gunzip);
 
 /** A value as it goes into the table. */
 export interface Payload {
-  /** For the item: one of `m`, JSON; `z`, zipped JSON; `p`, a pointer to the chunks. */
-  readonly attributes: Attributes;
+  /** The item's attribute for it: `m` is JSON, `z` zipped JSON, `p` a pointer to chunks of that. */
+  readonly name: "m" | "z" | "p";
+  readonly value: string | Uint8Array;
   /** To be written before the item. */
   readonly chunks: readonly {
     readonly SK: string;
@@ -53,27 +54,27 @@ export async function pack(
       `${operation}: the ${name} would take ${size} bytes; at most ${MAX_PAYLOAD_BYTES} can be stored.`,
       { reason: "too-large", operation },
     );
-  const zipped = size > 2 * WORTH_ZIPPING_BYTES ? await zip(json) : undefined;
-  const isZipped =
-    zipped !== undefined && zipped.length <= size - WORTH_ZIPPING_BYTES;
-  if ((isZipped ? zipped.length : size) <= inlineBytes)
-    return { attributes: isZipped ? { z: zipped } : { m: json }, chunks: [] };
-  const body = isZipped ? zipped : Buffer.from(json);
-  const sha256 = sha256Of(body);
+  const plain: Payload = { name: "m", value: json, chunks: [] };
+  if (size <= 2 * WORTH_ZIPPING_BYTES) return plain;
+  const zipped = await zip(json);
+  if (zipped.length > size - WORTH_ZIPPING_BYTES && size <= inlineBytes)
+    return plain;
+  if (zipped.length <= inlineBytes)
+    return { name: "z", value: zipped, chunks: [] };
+  const sha256 = sha256Of(zipped);
   // With the hash of its content, a chunk is never written over by another content.
   const key = `${chunkPrefix}#${sha256}`;
-  const chunks = chunksOf(body).map((bytes, index) => ({
+  const chunks = chunksOf(zipped).map((bytes, index) => ({
     SK: chunkKey(key, index),
     bytes,
   }));
   const pointer: Pointer = {
     key,
     chunks: chunks.length,
-    bytes: body.length,
+    bytes: zipped.length,
     sha256,
-    isZipped,
   };
-  return { attributes: { p: JSON.stringify(pointer) }, chunks };
+  return { name: "p", value: JSON.stringify(pointer), chunks };
 }
 
 /** @throws {StoreError} `corrupt`: a chunk is missing, or something is not as it was written. */
@@ -85,8 +86,7 @@ export async function unpack(
   try {
     if (m?.S !== undefined) return fromJson(m.S);
     if (z?.B !== undefined) return fromJson(await unzipped(z.B));
-    const { body, isZipped } = await joined(stored, readChunk);
-    return fromJson(isZipped ? await unzipped(body) : body.toString());
+    return fromJson(await unzipped(await joined(stored, readChunk)));
   } catch (error) {
     if (StoreError.isInstance(error)) throw error;
     // Without the cause: a syntax error quotes the text.
@@ -97,7 +97,7 @@ export async function unpack(
 async function joined(
   stored: StoredItem,
   readChunk: (SK: string) => Promise<Item | undefined>,
-): Promise<{ readonly body: Buffer; readonly isZipped: boolean }> {
+): Promise<Buffer> {
   const pointer: unknown = JSON.parse(stored.text("p"));
   if (!isPointer(pointer))
     throw corrupt(stored.operation, "a pointer to chunks is not valid");
@@ -117,7 +117,7 @@ async function joined(
       stored.operation,
       "the chunks of a stored value were altered",
     );
-  return { body, isZipped: pointer.isZipped };
+  return body;
 }
 
 interface Pointer {
@@ -126,19 +126,17 @@ interface Pointer {
   readonly chunks: number;
   readonly bytes: number;
   readonly sha256: string;
-  readonly isZipped: boolean;
 }
 
 function isPointer(value: unknown): value is Pointer {
-  const { key, chunks, bytes, sha256, isZipped } = Object(value);
+  const { key, chunks, bytes, sha256 } = Object(value);
   return (
     typeof key === "string" &&
     Number.isSafeInteger(chunks) &&
     chunks > 0 &&
     chunks <= MAX_PAYLOAD_BYTES / CHUNK_BYTES + 1 &&
     Number.isSafeInteger(bytes) &&
-    typeof sha256 === "string" &&
-    typeof isZipped === "boolean"
+    typeof sha256 === "string"
   );
 }
 

@@ -76,12 +76,17 @@ export class DynamoDBSessionStore implements SessionStore {
       inlineBytes: INLINE_BYTES,
       chunkPrefix: CHUNK + writeId,
     });
-    await writeChunks(this.#table, "append", PK, payload, expiresAt);
-    const operation = this.#table.start("append");
-    const outcome = await operation.put(
-      { PK, SK },
+    const itemKey = { PK, SK };
+    if (payload.chunks.length > 0) {
+      // Chunks are dear: none are written for a number that is taken.
+      const existing = await this.#table.start("append").get(itemKey);
+      if (existing) return existing["w"]?.S === writeId;
+      await writeChunks(this.#table, "append", PK, payload, expiresAt);
+    }
+    const outcome = await this.#table.start("append").put(
+      itemKey,
       {
-        ...payload.attributes,
+        [payload.name]: payload.value,
         ...times,
         n: messages.length,
         w: writeId,

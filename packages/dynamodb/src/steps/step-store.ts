@@ -195,35 +195,31 @@ export class DynamoDBStepStore implements StepStore {
     fence: number,
     result: { readonly name: string; readonly value: JsonValue },
   ): Promise<boolean> {
-    const { PK, SK } = this.#key(key);
+    const itemKey = this.#key(key);
     const payload = await pack(result.value, {
       name: result.name,
       operation,
       inlineBytes: INLINE_BYTES,
       chunkPrefix: `${CHUNK}${key.step}#${fence}`,
     });
-    if (payload.chunks.length > 0) {
-      const item = await this.#table.start(operation).get({ PK, SK });
-      const expiresAt =
-        item && new StoredItem(item, operation).optionalNumber("x");
-      await writeChunks(this.#table, operation, PK, payload, expiresAt);
-    }
     const status = operation === "commit" ? DONE : FAILED;
-    const [name = "m", value] = Object.entries(payload.attributes)[0] ?? [];
-    const outcome = await this.#table.start(operation).update(
-      { PK, SK },
-      {
-        update: `SET #st = :status, #${name} = :value REMOVE #exp`,
-        ...held(fence, { ":status": status, ":value": value }),
-        readRefusal: true,
-      },
-    );
-    // The other cases are an earlier attempt of this, and a holder who was superseded.
-    return (
-      outcome.written ||
-      (outcome.existing?.["st"]?.S === status &&
-        fenceOf(outcome.existing, operation) === fence)
-    );
+    // Refused by an earlier attempt of this, or because the holder was superseded.
+    const isFinished = (item: Item | undefined) =>
+      item?.["st"]?.S === status && fenceOf(item, operation) === fence;
+    if (payload.chunks.length > 0) {
+      const item = await this.#table.start(operation).get(itemKey);
+      // Chunks are dear: none are written for a step that is not held.
+      if (item?.["st"]?.S !== RUNNING || fenceOf(item, operation) !== fence)
+        return isFinished(item);
+      const expiresAt = new StoredItem(item, operation).optionalNumber("x");
+      await writeChunks(this.#table, operation, itemKey.PK, payload, expiresAt);
+    }
+    const outcome = await this.#table.start(operation).update(itemKey, {
+      update: `SET #st = :status, #${payload.name} = :value REMOVE #exp`,
+      ...held(fence, { ":status": status, ":value": payload.value }),
+      readRefusal: true,
+    });
+    return outcome.written || isFinished(outcome.existing);
   }
 
   async #recordOf(

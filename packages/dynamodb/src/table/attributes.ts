@@ -40,10 +40,6 @@ export class StoredItem {
     return this.item[name]?.S ?? this.#missing(name);
   }
 
-  bytes(name: string): Uint8Array {
-    return this.item[name]?.B ?? this.#missing(name);
-  }
-
   /** A whole number. */
   number(name: string): number {
     return this.optionalNumber(name) ?? this.#missing(name);

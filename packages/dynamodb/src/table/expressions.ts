@@ -25,10 +25,10 @@ export function expressionInput(
   expressions: Readonly<Record<string, string | undefined>>,
 ): ExpressionInput {
   const given = Object.entries(expressions).filter(
-    ([, expression]) => expression !== undefined,
+    (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  const aliases = given.flatMap(
-    ([, expression = ""]) => expression.match(ALIAS) ?? [],
+  const aliases = given.flatMap(([, text]) =>
+    Array.from(text.matchAll(ALIAS), ([alias]) => alias),
   );
   return {
     ...Object.fromEntries(given),

@@ -148,11 +148,12 @@ export class Operation {
       ...(limit !== undefined && { Limit: limit }),
       ...(after && { ExclusiveStartKey: after }),
     });
-    const { Items = [], LastEvaluatedKey } = await this.#send(
+    const { Items, LastEvaluatedKey } = await this.#send(
       "Query",
       (client, options) => client.send(command, options),
     );
-    return { items: Items, next: LastEvaluatedKey };
+    // Only a query that counts has none.
+    return { items: Items as readonly Item[], next: LastEvaluatedKey };
   }
 
   /** Deletes the items of these keys, at most `BATCH_SIZE`. */
