@@ -130,18 +130,15 @@ export class Ledger {
     memory.saw(day, use);
     if (outcome.reserved)
       return { tracker, reservation: outcome.reservation, use };
-    const { exceeded } = outcome;
-    const short =
-      exceeded === "daily"
-        ? {
-            period: exceeded,
-            usedNanoUsd: use.dayNanoUsd,
-            limitNanoUsd: limits.dailyNanoUsd ?? 0,
-          }
+    const { exceeded: period } = outcome;
+    const { dailyNanoUsd = 0, monthlyNanoUsd = 0 } = limits;
+    const short: PeriodUse =
+      period === "daily"
+        ? { period, usedNanoUsd: use.dayNanoUsd, limitNanoUsd: dailyNanoUsd }
         : {
-            period: exceeded,
+            period,
             usedNanoUsd: use.monthNanoUsd,
-            limitNanoUsd: limits.monthlyNanoUsd ?? 0,
+            limitNanoUsd: monthlyNanoUsd,
           };
     memory.refused(day, at, short);
     return { tracker, short };

@@ -41,28 +41,33 @@ export function uncovered(
 }
 
 const RESTARTS: Readonly<Record<Period, string>> = {
-  daily: "at midnight UTC; until then lower maxTokens or raise dailyBudgetUsd",
-  monthly:
-    "with the next month (UTC); until then lower maxTokens or raise monthlyBudgetUsd",
+  daily: "It starts again at midnight UTC",
+  monthly: "It starts again with the next month (UTC)",
 };
 
+const OPTIONS: Readonly<Record<Period, string>> = {
+  daily: "dailyBudgetUsd",
+  monthly: "monthlyBudgetUsd",
+};
+
+/** @param neededNanoUsd What the refused call could cost at most; left out when no call was being made. */
 export function budgetExceeded(
   scope: string,
   { period, usedNanoUsd, limitNanoUsd }: PeriodUse,
   neededNanoUsd?: number,
 ): BudgetExceededError {
+  const cure = `set a lower maxTokens, or raise ${OPTIONS[period]}`;
   const what =
     neededNanoUsd === undefined
-      ? "is used up"
-      : "does not cover what the call could cost";
-  return new BudgetExceededError(
-    `The ${period} budget "${scope}" ${what}. It starts again ${RESTARTS[period]}.`,
-    {
-      scope,
-      period,
-      limitUsd: usdOf(limitNanoUsd),
-      usedUsd: usdOf(usedNanoUsd),
-      ...(neededNanoUsd !== undefined && { neededUsd: usdOf(neededNanoUsd) }),
-    },
-  );
+      ? `is used up. ${RESTARTS[period]}.`
+      : neededNanoUsd > limitNanoUsd
+        ? `is less than what the call could cost: ${cure}.`
+        : `does not cover what the call could cost. ${RESTARTS[period]}; until then ${cure}.`;
+  return new BudgetExceededError(`The ${period} budget "${scope}" ${what}`, {
+    scope,
+    period,
+    limitUsd: usdOf(limitNanoUsd),
+    usedUsd: usdOf(usedNanoUsd),
+    ...(neededNanoUsd !== undefined && { neededUsd: usdOf(neededNanoUsd) }),
+  });
 }

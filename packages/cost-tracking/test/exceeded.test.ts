@@ -84,7 +84,7 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     expect(BudgetExceededError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({
       message:
-        'The daily budget "global" does not cover what the call could cost. It starts again at midnight UTC; until then lower maxTokens or raise dailyBudgetUsd.',
+        'The daily budget "global" does not cover what the call could cost. It starts again at midnight UTC; until then set a lower maxTokens, or raise dailyBudgetUsd.',
       statusCode: 429,
       retryable: false,
       scope: "global",
@@ -117,7 +117,11 @@ test("Retries and fallbacks leave a refused call alone", async () => {
     retryFallback({ maxRetries: 3, fallbackModel: CHEAPER }),
   ];
   const error = await rejection(run({ provider, use }, ask));
-  expect(error).toMatchObject({ code: "BUDGET_EXCEEDED", period: "monthly" });
+  expect(error).toMatchObject({
+    code: "BUDGET_EXCEEDED",
+    message:
+      'The monthly budget "global" is less than what the call could cost: set a lower maxTokens, or raise monthlyBudgetUsd.',
+  });
   expect(models).toEqual([]);
 });
 
@@ -162,6 +166,31 @@ test("A refusal is remembered for some seconds, for its day, its budget and amou
   expect(await count()).toBe(1);
   expect(await count()).toBe(0);
   jest.setSystemTime(NOON + 12 * 3_600_000);
+  expect(await count()).toBe(1);
+});
+
+test("Of a thousand keys the one that was not seen for longest is forgotten", async () => {
+  let asked = 0;
+  const store = storeWith();
+  const { reserve } = store.real;
+  store.budgets.reserve = (request) => {
+    asked += 1;
+    return reserve(request);
+  };
+  let key = "first";
+  const use = [costTracking({ store, dailyBudgetUsd: 0, key: () => key })];
+  const count = async () => {
+    asked = 0;
+    await rejection(run({ use }, ask));
+    return asked;
+  };
+  expect(await count()).toBe(1);
+  expect(await count()).toBe(0);
+  for (let index = 0; index < 1_000; index++) {
+    key = `tenant ${index}`;
+    await run({ use }, async () => undefined);
+  }
+  key = "first";
   expect(await count()).toBe(1);
 });
 
@@ -258,6 +287,30 @@ describe("A downgrade", () => {
     ])
       expect(await ask(request)).toMatchObject({ code: "BUDGET_EXCEEDED" });
     expect(models).toEqual([]);
+  });
+
+  test("may go to a model that only has an assumed price, without maxTokens to one that has a limit", async () => {
+    const { models, provider } = echo();
+    const store = memoryStores();
+    const use = [
+      costTracking({
+        store,
+        dailyBudgetUsd: 0.009,
+        onExceeded: "downgrade",
+        downgradeTo: ["test.assumed", "test.limited"],
+        unknownPrice: { input: 0, output: 2 },
+      }),
+    ];
+    registerModel("test.limited", {
+      prices: { input: 0, output: 1 },
+      maxOutputTokens: 10,
+      contextWindowTokens: 8_000,
+    });
+    await run({ provider, use }, async (context) => {
+      await ask(context);
+      await context.invoke("Hi");
+    });
+    expect(models).toEqual(["test.assumed", "test.limited"]);
   });
 
   test("is refused when another call was faster", async () => {
@@ -460,6 +513,39 @@ describe("budgetShareLeft", () => {
     jest.setSystemTime(NOON + 24 * 3_600_000);
     await once();
     expect(shares).toEqual([undefined, 0.75, 0.75, 0.5, undefined, 0.25]);
+  });
+
+  test("follows a call that ends on the next day, or in the next month", async () => {
+    for (const [month, shareAfter] of [
+      // Of 4 cents, 1 is used by today's call and half of one by yesterday's.
+      [9, 0.625],
+      // Yesterday's is not this month's.
+      [10, 0.75],
+    ] as const) {
+      const midnight = Date.UTC(2026, month, month === 9 ? 15 : 1);
+      jest.setSystemTime(midnight - 1_000);
+      const tracking = costTracking({
+        store: memoryStores(),
+        monthlyBudgetUsd: 0.04,
+      });
+      const end = Promise.withResolvers<void>();
+      const slow = providerOf(async () => {
+        await end.promise;
+        return answerOf({}, 500);
+      });
+      let share: unknown;
+      await run({ provider: slow, use: [tracking] }, async (context) => {
+        const yesterdays = ask(context);
+        // Its reservation is made by now.
+        await new Promise((done) => setImmediate(done));
+        jest.setSystemTime(midnight + 1_000);
+        await run({ use: [tracking] }, ask);
+        end.resolve();
+        await yesterdays;
+        share = invocationOf(context).budgetShareLeft();
+      });
+      expect(share).toBe(shareAfter);
+    }
   });
 
   test("is 0 of a budget of 0, and never below it", async () => {

@@ -146,6 +146,15 @@ describe("A budget that two middlewares count in", () => {
     expect(await used(own, "inner")).toMatchObject({ dayNanoUsd: CENT });
   });
 
+  test("counts all calls of a nested chain when the outer one has no budget", async () => {
+    const own = memoryStores();
+    const use = [costTracking({ store: own, dailyBudgetUsd: 1 })];
+    await run({ use: [] }, async (context) => {
+      await run({ use, context }, ask);
+    });
+    expect(await used(own)).toMatchObject({ dayNanoUsd: CENT });
+  });
+
   test("a nested provider's Region counts in its upper bound", async () => {
     registerModel("test.regional", {
       baseModel: "deepseek.v3.2",

@@ -129,6 +129,11 @@ const outcomes: readonly [
     1,
   ],
   [
+    "an estimate of another model's usage, whose price is not known: the worst case",
+    () => ({ ...estimated(30), model: "test.unknown" }),
+    1,
+  ],
+  [
     "an answer that came too late to be sent: nothing",
     () => ({ ...estimated(0), stopReason: "timeout" }),
     0,

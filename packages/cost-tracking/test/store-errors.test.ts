@@ -363,6 +363,37 @@ describe("An abort during the reservation", () => {
   });
 });
 
+test.each(["daily", "monthly"] as const)(
+  "A store that refuses by a %s limit that there is not is believed",
+  async (exceeded) => {
+    const use = { dayNanoUsd: 5, monthNanoUsd: 7 };
+    const store = storeWith({
+      reserve: async () => ({ reserved: false, exceeded, use }),
+    });
+    const error = await rejection(
+      run({ use: [tracking(store, { onExceeded: "alert" })] }, ask),
+    );
+    expect(error).toMatchObject({
+      code: "BUDGET_EXCEEDED",
+      period: exceeded,
+      limitUsd: 0,
+    });
+  },
+);
+
+test("What a store throws is told, whatever it is", async () => {
+  const warn = jest.spyOn(process, "emitWarning").mockReturnValue();
+  const record = () => Promise.reject("out of paper");
+  await run({ use: [tracking(storeWith({ record }))] }, ask);
+  expect(warn.mock.calls).toEqual([
+    [
+      'The budget "global": record of 0.01 USD failed: out of paper',
+      "LambdaLLMWarning",
+    ],
+  ]);
+  warn.mockRestore();
+});
+
 test("A store that refuses what it is only told of is left alone", async () => {
   const store = storeWith({
     reserve: async () => {

@@ -63,14 +63,19 @@ const ofJson = (value: unknown) => {
   );
 };
 
+/** Long enough that what is added for templates and tools does not hide a wrong measure. */
 const text = fc
-  .oneof(
-    fc.string({ unit: "binary" }),
-    fc.string({ unit: "grapheme" }),
-    fc.constant("ﷺ".repeat(9)),
+  .tuple(
+    fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: "grapheme" }),
+      fc.constantFrom("\ufdfa", "\u0001", "\u00e9", "\u{1f600}", '"'),
+    ),
+    fc.constantFrom(1, 500),
   )
-  .map((value) => `x${value}`);
-const json = fc.dictionary(text, fc.jsonValue());
+  .map(([value, times]) => `x${value.repeat(times)}`);
+const value = fc.oneof(text, fc.jsonValue());
+const json = fc.dictionary(text, value);
 const tool = fc.record({ description: text, schema: json }).map(
   ({ description, schema }): Tool => ({
     toolSpec: { name: "t", description, inputSchema: { json: schema } },
@@ -79,8 +84,8 @@ const tool = fc.record({ description: text, schema: json }).map(
 const turn = fc.record({
   asked: text,
   answered: text,
-  input: fc.jsonValue(),
-  found: fc.jsonValue(),
+  input: value,
+  found: value,
 });
 
 test("What is set aside covers a token for every byte of a prompt, its tools and its tool calls", async () => {
