@@ -109,14 +109,14 @@ test.each<
     invoke,
     [late],
     { requests: 1, bills: 0, worst: 1 },
-    1_500,
+    4_000,
   ],
   [
     "a stream that is too late",
     stream,
     [late],
     { requests: 1, bills: 0, worst: 1 },
-    1_500,
+    4_000,
   ],
   [
     "an answer in a shape, whose first request was refused: one attempt",

@@ -257,7 +257,7 @@ describe("When the store never answers", () => {
       {
         provider: model.middleware(),
         use: [tracking(store)],
-        context: new MockLambdaContext({ timeoutMs: 1_500 }),
+        context: new MockLambdaContext({ timeoutMs: 4_000 }),
       },
       async ({ converse }) => {
         const request = {
