@@ -51,7 +51,8 @@ function isText(block: unknown): boolean {
 
 /** An object with one key. Kinds that are not known here are the service's business. */
 function isBlock(block: unknown): block is ContentBlock {
-  if (typeof block !== "object" || block === null) return false;
+  if (typeof block !== "object" || block === null || Array.isArray(block))
+    return false;
   const [entry, ...others] = Object.entries(block);
   if (entry === undefined || others.length > 0) return false;
   const [kind, value] = entry;

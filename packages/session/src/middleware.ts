@@ -80,7 +80,7 @@ export function session<TEvent = any>(
     const { context } = request;
     // The chain's event has the type that `id` and `tenant` were written for.
     const event = request.event as TEvent;
-    const invocation = invocationOf(context);
+    const invocation = invocationOf(context, "session");
     if (members.has(invocation))
       throw new ConfigurationError(
         "session: there is a session in this invocation already. Use one of them, or new Session({ ..., context }) for the other.",
