@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { dynamoDBStore } from "@lambdallm/dynamodb";
 import {
   budgetStoreConformance,
   sessionStoreConformance,
   stepStoreConformance,
 } from "@lambdallm/testing";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
+import { plainClient } from "../../../test-support/dynamodb-client.ts";
+import { storeOf } from "./support.ts";
 
 let table: TestTable;
 let time = Date.now();
@@ -16,11 +17,7 @@ beforeAll(async () => {
 afterAll(() => table.stop());
 
 const connect = () =>
-  dynamoDBStore({
-    tableName: table.tableName,
-    clientConfig: table.clientConfig,
-    now: () => time,
-  });
+  storeOf(table, plainClient(table.clientConfig), { now: () => time });
 
 const clock = {
   now: () => time,

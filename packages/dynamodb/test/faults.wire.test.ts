@@ -25,9 +25,6 @@ const FAULTS = { lostReplies: 0.15, lostRequests: 0.1, throttled: 0.05 };
 const CENT = 10_000_000;
 const DOLLAR = 100 * CENT;
 
-// The retries of a loaded machine must not meet the deadline of an operation.
-const PATIENT = { timeoutMs: 60_000 };
-
 let table: TestTable;
 let time = Date.now();
 let seed = 20_261_122;
@@ -48,8 +45,7 @@ const clock = {
     time += ms;
   },
 };
-const connect = () =>
-  storeOf(table, faultyClient(), { ...PATIENT, now: clock.now });
+const connect = () => storeOf(table, faultyClient(), { now: clock.now });
 
 describe("With lost requests, lost replies and throttling, sessions keep every promise:", () => {
   sessionStoreConformance({
@@ -75,8 +71,7 @@ function casesOf(createStore: () => SessionStore) {
 
 describe("The same tests can fail:", () => {
   const naive = () =>
-    storeOf(table, withoutConditions(plainClient(table.clientConfig)), PATIENT)
-      .sessions;
+    storeOf(table, withoutConditions(plainClient(table.clientConfig))).sessions;
 
   test.each([
     "50 writers at once lose nothing",
@@ -130,7 +125,7 @@ describe("Write ids", () => {
       },
       { step: "initialize" },
     );
-    const { sessions } = storeOf(table, anonymous, PATIENT);
+    const { sessions } = storeOf(table, anonymous);
     const unnamed = await write(sessions, () => crypto.randomUUID());
     expect(unnamed.length).toBeGreaterThan(40);
   });

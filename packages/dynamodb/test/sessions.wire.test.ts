@@ -302,7 +302,7 @@ describe("A session", () => {
 
   test("says that the table is throttled when batches stay unprocessed until the end", async () => {
     const stuck = leaveUnprocessed(client(), () => 0);
-    const { sessions } = storeOf(table, stuck, { timeoutMs: 300 });
+    const { sessions } = storeOf(table, stuck, { timeoutMs: 2_000 });
     const key = newSession();
     await sessions.append(key, {
       first: 0,

@@ -21,7 +21,14 @@ export const storeOf = (
   { tableName }: TestTable,
   client: DynamoDBClient,
   options: Partial<DynamoDBStoreOptions> = {},
-) => dynamoDBStore({ tableName, client, ...options });
+) =>
+  dynamoDBStore({
+    tableName,
+    client,
+    // No loaded machine meets it.
+    timeoutMs: 60_000,
+    ...options,
+  });
 
 /** A store whose requests are written down. */
 export function recorded(

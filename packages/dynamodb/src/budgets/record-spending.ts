@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { checkAmount, checkId, type SpendingRow } from "@lambdallm/core";
 import type { Attributes } from "../table/attributes.ts";
+import { digest } from "../table/digest.ts";
 import type { Operation } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
 import { checkDay } from "./budget-item.ts";
@@ -128,7 +128,3 @@ export function sumOf<Row extends SpendingRow>(
     costNanoUsd: one.costNanoUsd + other.costNanoUsd,
   };
 }
-
-/** Short enough to be a name or an element of a set, and long enough never to be two. */
-const digest = (text: string) =>
-  createHash("sha256").update(text).digest().subarray(0, 9);

@@ -7,13 +7,14 @@ import {
 } from "@lambdallm/core";
 import { fromJson, toJson } from "../payload/json-with-bytes.ts";
 import { StoredItem } from "../table/attributes.ts";
+import { digest } from "../table/digest.ts";
 import { expiry } from "../table/expiry.ts";
 import { corrupt } from "../table/failure.ts";
 import type { Table } from "../table/table.ts";
 import { HEADER } from "./session-items.ts";
 
 /** Other writers may follow before a write whose answer was lost is sent again, and it must still know itself. */
-const KEPT_WRITE_IDS = 8;
+const KEPT_WRITE_IDS = 32;
 
 const MAX_METADATA_BYTES = 350 * 1024;
 
@@ -39,6 +40,7 @@ export async function saveHeader(
       `${OPERATION}: the metadata has ${bytes} bytes as JSON; at most ${MAX_METADATA_BYTES} can be stored.`,
       { reason: "too-large", operation: OPERATION },
     );
+  const write = digest(writeId).toString("base64url");
   const isNew = expectedVersion === 0;
   const times = expiry(expiresAt);
   const outcome = await table.start(OPERATION).update(
@@ -58,7 +60,7 @@ export async function saveHeader(
       values: {
         ":next": expectedVersion + 1,
         ":meta": json,
-        ":w": writeId,
+        ":w": write,
         ":now": table.now(),
         ":expected": isNew ? undefined : expectedVersion,
         ":x": times["x"],
@@ -71,7 +73,7 @@ export async function saveHeader(
   if (outcome.written) return headerOf(new StoredItem(outcome.item, OPERATION));
   const { existing } = outcome;
   const isMine = Array.from({ length: KEPT_WRITE_IDS }).some(
-    (_, version) => existing?.[writeIdAttribute(version)]?.S === writeId,
+    (_, version) => existing?.[writeIdAttribute(version)]?.S === write,
   );
   return existing && isMine
     ? headerOf(new StoredItem(existing, OPERATION))
