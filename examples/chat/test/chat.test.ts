@@ -12,22 +12,25 @@ type Handler = ReturnType<typeof chatHandler>;
 
 interface Caller {
   readonly userId?: string;
-  readonly context?: MockLambdaContext;
+  readonly timeoutMs?: number;
 }
 
 /** The event of a function URL, as far as the handler reads it. */
 async function post(
   handler: Handler,
   body: unknown,
-  { userId = "AROAACME", context = new MockLambdaContext() }: Caller = {},
+  { userId = "AROAACME", timeoutMs = 30_000 }: Caller = {},
 ) {
   const event = {
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
     requestContext: { authorizer: userId ? { iam: { userId } } : undefined },
   };
-  // Middy's types want both as its middlewares leave them.
-  const response = await handler(event as never, context as never);
+  // Middy's types want the event as its middlewares leave it.
+  const response = await handler(
+    event as never,
+    new MockLambdaContext({ timeoutMs }),
+  );
   const isJson = response.headers["content-type"] === "application/json";
   return {
     status: response.statusCode,
@@ -163,8 +166,8 @@ test(
       const handler = chatHandler({ store: memoryStores(), ...GENEROUS });
       const body = { sessionId: "s1", text: "Tell me a story." };
       // Five of these seconds are the guard's.
-      const context = new MockLambdaContext({ timeoutMs: 10_000 });
-      expect(await post(handler, body, { context })).toMatchObject({
+      const timeoutMs = 10_000;
+      expect(await post(handler, body, { timeoutMs })).toMatchObject({
         status: 200,
         answer: expect.stringMatching(/^Once(?!.*ended)/),
         incomplete: true,

@@ -300,8 +300,10 @@ export class Invocation {
     this.totals.countAttempt();
     this.events.emit("attempt-start", { callId, attempt, request });
     const observer = observe(request);
+    let sent = false;
     try {
       request.signal?.throwIfAborted();
+      sent = true;
       const answered = await this.provider.call(observer.request);
       const response = {
         ...answered,
@@ -313,7 +315,7 @@ export class Invocation {
     } catch (thrown) {
       const error = observer.failed
         ? observer.error
-        : asFailure(thrown, request);
+        : asFailure(thrown, request, sent);
       this.totals.countFailure();
       // An observer may throw such an error of its own; what the provider says of the attempt counts either way.
       if (thrown !== observer.error && ModelInvocationError.isInstance(thrown))

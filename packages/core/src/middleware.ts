@@ -54,9 +54,10 @@ export abstract class Middleware<TEvent = unknown, TResult = unknown> {
   // Middy copies the functions out of the object, so they must not need `this`. It hands over whatever event and result
   // the chain has; TEvent and TResult are what the subclass says they are.
   readonly before: Phase = async (request) => {
-    invocationOf(request.context).intercept(
+    const { name } = this.constructor;
+    invocationOf(request.context, name).intercept(
       "call",
-      this.constructor.name,
+      name,
       (modelRequest, next) => this.interceptModelCall(modelRequest, next),
     );
     const event = await this.beforeInvoke(

@@ -30,7 +30,11 @@ export function observe(request: ModelRequest): {
  * A provider that lets the signal's own reason through still fails as one error type. An interceptor that gives an
  * attempt up aborts it with the error that the attempt then has failed with.
  */
-export function asFailure(error: unknown, request: ModelRequest): unknown {
+export function asFailure(
+  error: unknown,
+  request: ModelRequest,
+  sent: boolean,
+): unknown {
   const { signal, model } = request;
   if (!signal?.aborted) return error;
   const { reason } = signal;
@@ -42,6 +46,7 @@ export function asFailure(error: unknown, request: ModelRequest): unknown {
   return new ModelInvocationError("The model call was aborted.", {
     reason: "aborted",
     model,
+    billed: sent ? "unknown" : "none",
     cause: error,
   });
 }

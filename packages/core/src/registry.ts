@@ -26,13 +26,17 @@ const { invocations, providerOverride } = host[SHARED];
 /**
  * The invocation that a Lambda context belongs to: where features add their interceptors, listeners and finalizers.
  *
+ * @param feature Named in the error.
  * @throws {ConfigurationError} No provider middleware has run before.
  */
-export function invocationOf(context: object): Invocation {
+export function invocationOf(
+  context: object,
+  feature = "this middleware",
+): Invocation {
   const invocation = invocations.get(context);
   if (invocation === undefined)
     throw new ConfigurationError(
-      "No model provider is in use here: add .use(bedrock()) before this middleware, and call models only while the handler runs.",
+      `No model provider is in use here: add .use(bedrock()) before ${feature}, and call models only while the handler runs.`,
     );
   return invocation;
 }

@@ -83,9 +83,9 @@ describe.each(middyMajors)("an invocation on %s", (_name, middy) => {
         expect(error).toBeInstanceOf(ModelInvocationError);
         expect(error).toMatchObject({
           reason: "aborted",
+          billed: "unknown",
           model: PRICED,
           retryable: false,
-          billed: "none",
           cause: controller.signal.reason,
         });
       });
@@ -102,7 +102,10 @@ describe.each(middyMajors)("an invocation on %s", (_name, middy) => {
           converse({ messages, signal }),
           stream("Hi", ...options).response,
         ])
-          expect(await rejection(call)).toMatchObject({ reason: "aborted" });
+          expect(await rejection(call)).toMatchObject({
+            reason: "aborted",
+            billed: "none",
+          });
       });
       expect(calls).toEqual([]);
     });

@@ -174,7 +174,7 @@ describe.each(middyMajors)("a middleware class on %s", (_name, middy) => {
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error).toHaveProperty(
       "message",
-      expect.stringContaining("add .use(bedrock()) before this middleware"),
+      expect.stringContaining("add .use(bedrock()) before Lost"),
     );
   });
 });

@@ -60,7 +60,7 @@ export function costTracking<TEvent = any>(
     event: unknown;
     context: LambdaContext;
   }): Promise<void> => {
-    const invocation = invocationOf(context);
+    const invocation = invocationOf(context, "costTracking");
     const all = settings.trackersOf(event, context);
     const trackers = newOnes(invocation, all);
     const limited = trackers.filter(({ isLimited }) => isLimited);

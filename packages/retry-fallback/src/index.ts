@@ -40,7 +40,7 @@ export function retryFallback(
   const retryFallbackBefore: NonNullable<MiddyMiddleware["before"]> = async ({
     context,
   }) => {
-    const invocation = invocationOf(context);
+    const invocation = invocationOf(context, "retryFallback");
     invocation.intercept(
       "retry",
       "retryFallback",

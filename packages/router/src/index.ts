@@ -77,7 +77,7 @@ export function router(options: RouterOptions): Router {
   const settings = settingsOf(options);
 
   const routerBefore = async ({ context }: MiddyRequest): Promise<void> => {
-    const invocation = invocationOf(context);
+    const invocation = invocationOf(context, "router");
     invocation.intercept("call", "router", async (request, next, call) => {
       if (isBoundToModel(request, invocation)) return next(request);
       const decision = decide(request, circumstancesOf(request), settings);

@@ -56,9 +56,12 @@ class RunningContext implements Context {
  * @example
  * await handler(event, new MockLambdaContext({ timeoutMs: 3_000 }));
  */
-export type MockLambdaContext = RunningContext & WithLLM;
+export type MockLambdaContext<Members = unknown> = RunningContext &
+  WithLLM &
+  Members;
 
-// Middy types a handler's context with everything that its middlewares will add to it, so a caller's has to claim as much.
-export const MockLambdaContext = RunningContext as new (
+// Middy types a handler's context with everything that its middlewares will add to it, so a caller's has to claim as much:
+// `Members` is inferred from the handler that it is given to.
+export const MockLambdaContext = RunningContext as new <Members = unknown>(
   options?: MockLambdaContextOptions,
-) => MockLambdaContext;
+) => MockLambdaContext<Members>;

@@ -34,7 +34,7 @@ export interface MockAnswer {
   readonly pieces?: readonly string[];
   /** Time before the answer begins, in milliseconds; `Infinity` for a model that hangs. @default 0 */
   readonly delayMs?: number;
-  /** Time between two pieces, in milliseconds. @default 0 */
+  /** Time before each piece, the first included, in milliseconds. @default 0 */
   readonly pieceDelayMs?: number;
   /** Fails with this once all pieces have been streamed. */
   readonly error?: Error;

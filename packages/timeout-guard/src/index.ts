@@ -89,7 +89,7 @@ export function timeoutGuard(
   const timeoutGuardBefore = async ({
     context,
   }: MiddyRequest): Promise<void> => {
-    const invocation = invocationOf(context);
+    const invocation = invocationOf(context, "timeoutGuard");
     const { remainingTimeMs } = invocation;
     if (remainingTimeMs <= bufferMs)
       throw new ConfigurationError(
