@@ -25,7 +25,7 @@ export type { InferenceProfile } from "./target.ts";
 
 /** Options of the middleware: what every call inherits, and how the service is reached. */
 export interface BedrockOptions<Durable extends boolean = boolean>
-  extends Omit<CallOptions, "signal"> {
+  extends Omit<CallOptions, "signal" | "onResponse"> {
   /** A model id, an inference profile id or an ARN. @default Model.CLAUDE_HAIKU_4_5 */
   readonly model?: string | undefined;
   /** AWS Region of the service. @default the client's, else `AWS_REGION` */

@@ -29,12 +29,17 @@ export const callOptionChecks = {
   bedrock: check.object,
 } as const satisfies Record<string, OptionCheck>;
 
-const invokeChecks = { ...callOptionChecks, signal: check.signal };
+/** Settings of a single call only. */
+export const invokeOptionChecks = {
+  ...callOptionChecks,
+  signal: check.signal,
+  onResponse: check.function,
+};
 
 const structuredChecks = { maxRepairs: check.wholeNumber };
 
 const converseChecks = {
-  ...invokeChecks,
+  ...invokeOptionChecks,
   messages: check.array,
   tools: check.array,
   toolChoice: check.object,
@@ -77,7 +82,7 @@ export function createContext(invocation: Invocation): LLMContext {
     variables: object | undefined,
     options: CallOptions,
   ): ModelRequest => {
-    validateOptions(method, invokeChecks, options);
+    validateOptions(method, invokeOptionChecks, options);
     if (typeof prompt === "string")
       refuseMisplacedOptions(method, prompt, variables);
     const text = promptText(method, prompt, variables);
@@ -265,7 +270,7 @@ function refuseMisplacedOptions(
   variables: object | undefined,
 ): void {
   const misplaced = Object.keys(variables ?? {}).filter((name) =>
-    Object.hasOwn(invokeChecks, name),
+    Object.hasOwn(invokeOptionChecks, name),
   );
   if (misplaced.length > 0 && !hasVariables(prompt))
     throw new ConfigurationError(

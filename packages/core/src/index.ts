@@ -35,7 +35,11 @@ export {
   type UnknownBlock,
   type VideoBlock,
 } from "./content.ts";
-export { callOptionChecks, systemBlocks } from "./context.ts";
+export {
+  callOptionChecks,
+  invokeOptionChecks,
+  systemBlocks,
+} from "./context.ts";
 export { type BillableCall, costOf } from "./cost.ts";
 export {
   ConfigurationError,

@@ -25,7 +25,10 @@ import { Totals } from "./totals.ts";
 /** What requests inherit from the provider middleware's options. */
 export type RequestDefaults = Pick<ModelRequest, "model"> &
   Given<
-    Omit<ModelRequest, "model" | "messages" | "signal" | "onDelta" | "deadline">
+    Omit<
+      ModelRequest,
+      "model" | "messages" | "signal" | "onDelta" | "onResponse" | "deadline"
+    >
   >;
 
 export interface InvocationOptions {
@@ -173,9 +176,13 @@ export class Invocation {
   }
 
   /** Sends a request through all stages. Every way to reach a model ends here. */
-  callModel(request: ModelRequest): Promise<ModelResponse> {
-    if (this.closed) return Promise.reject(ended("await every model call"));
-    return this.#abortable(request, (abortable) => this.#run(abortable));
+  async callModel(request: ModelRequest): Promise<ModelResponse> {
+    if (this.closed) throw ended("await every model call");
+    const response = await this.#abortable(request, (abortable) =>
+      this.#run(abortable),
+    );
+    request.onResponse?.(response);
+    return response;
   }
 
   /** Asks the provider for the number of input tokens; no interceptor sees it, because nothing is generated. */

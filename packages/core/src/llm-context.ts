@@ -22,6 +22,7 @@ export interface CallOptions
       | "topP"
       | "stopSequences"
       | "signal"
+      | "onResponse"
       | "tags"
       | "bedrock"
     >

@@ -95,6 +95,8 @@ export interface ModelRequest {
   readonly onDelta?: (delta: Delta) => void;
   /** The kinds `onDelta` is called for; once the caller has seen one, the call is not retried. @default all */
   readonly deltas?: readonly DeltaKind[];
+  /** Sees the response of the call, whatever its stop reason. What it throws reaches the caller as it is. */
+  readonly onResponse?: (response: ModelResponse) => void;
 }
 
 /** Tokens of one or more attempts. `inputTokens` excludes cache reads and writes, as Bedrock reports them. */

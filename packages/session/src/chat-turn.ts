@@ -67,6 +67,7 @@ export class ChatTurn {
     const replayed = this.#replay();
     if (replayed !== undefined) {
       onSaved();
+      options.onResponse?.(replayed);
       return replayed;
     }
     const messages = await this.#messages();

@@ -3,11 +3,10 @@ import {
   ConfigurationError,
   type ContentBlock,
   type ConverseRequest,
-  callOptionChecks,
-  check,
   checkMessages,
   type Invocation,
   invocationOf,
+  invokeOptionChecks,
   type Message,
   type ModelResponse,
   type SessionMessage,
@@ -32,8 +31,6 @@ export type MessageContent = string | readonly ContentBlock[];
 
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
-
-const chatChecks = { ...callOptionChecks, signal: check.signal };
 
 /**
  * A conversation that is kept in a store. It is read when it is first needed, and never before.
@@ -216,7 +213,7 @@ export class Session {
    */
   chat(content: MessageContent, options: CallOptions = {}): Promise<string> {
     return this.#tracked("chat", async (invocation) => {
-      validateOptions("chat", chatChecks, options);
+      validateOptions("chat", invokeOptionChecks, options);
       const response = await this.#turn(invocation, "chat", content, options);
       return textAnswer(invocation, response).text;
     });
@@ -227,7 +224,7 @@ export class Session {
     return new TextStream(async (onText, ownSignal) => {
       const invocation = this.#invocation;
       if (invocation === undefined) throw noModel("chatStream");
-      validateOptions("chatStream", chatChecks, options);
+      validateOptions("chatStream", invokeOptionChecks, options);
       const { signal = ownSignal } = options;
       let shown = false;
       const response = await this.#turn(invocation, "chatStream", content, {
