@@ -147,7 +147,11 @@ export interface FailedAttempt {
   readonly model: string;
   /** What had been waited before it, in milliseconds. */
   readonly waitMs: number;
-  readonly error: unknown;
+  /** Those of `error`: all of it that a log shows. */
+  readonly reason: FailureReason;
+  readonly message: string;
+  /** Not enumerable: a list of stacks and causes is nothing to read. */
+  readonly error: ModelInvocationError;
 }
 
 /** A model call failed. */

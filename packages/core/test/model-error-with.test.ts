@@ -4,6 +4,10 @@ import { answerOf, PRICED } from "./support.ts";
 
 describe("ModelInvocationError.with", () => {
   const partial = answerOf("the model's text");
+  const first = new ModelInvocationError("It was throttled.", {
+    reason: "throttled",
+    model: PRICED,
+  });
   const full = new ModelInvocationError("It failed.", {
     reason: "throttled",
     model: PRICED,
@@ -14,7 +18,15 @@ describe("ModelInvocationError.with", () => {
     serviceMessage: "Too many tokens",
     httpStatusCode: 429,
     requestId: "id",
-    errors: [{ model: PRICED, waitMs: 0, error: "first" }],
+    errors: [
+      {
+        model: PRICED,
+        waitMs: 0,
+        reason: "throttled",
+        message: first.message,
+        error: first,
+      },
+    ],
     partial,
     cause: "cause",
   });

@@ -16,13 +16,15 @@ export function backoffMs(
   roomMs: number,
   settings: Settings,
 ): number | undefined {
-  const spareMs = Math.min(roomMs, MAX_TIMER_MS) - retryAfterMs;
+  // A provider of somebody else's may say anything: what is no positive number says nothing.
+  const shortestMs = retryAfterMs > 0 ? retryAfterMs : 0;
+  const spareMs = Math.min(roomMs, MAX_TIMER_MS) - shortestMs;
   if (spareMs < 0) return undefined;
   const { baseDelayMs, throttledBaseDelayMs, maxDelayMs, random } = settings;
   const baseMs = reason === "throttled" ? throttledBaseDelayMs : baseDelayMs;
   const exponential = baseMs * 2 ** Math.min(retriesBefore, MAX_EXPONENT);
   const longestMs = Math.min(exponential, maxDelayMs, spareMs);
-  return retryAfterMs + Math.floor(random() * longestMs);
+  return shortestMs + Math.floor(random() * longestMs);
 }
 
 /** Ends at once when the signal aborts. */
@@ -31,6 +33,7 @@ export function wait(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     const end = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);

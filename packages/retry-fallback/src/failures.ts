@@ -67,6 +67,17 @@ export function notAsked(
   );
 }
 
+/** An entry of the last error's list: a few words for the log, and the whole error for programs. */
+export function failedAttempt(
+  model: string,
+  waitMs: number,
+  error: ModelInvocationError,
+): FailedAttempt {
+  const { reason, message } = error;
+  const printed = { model, waitMs, reason, message, error };
+  return Object.defineProperty(printed, "error", { enumerable: false });
+}
+
 /** The caller, or the end of the invocation, came before the next attempt. */
 export function aborted(
   { model, signal }: ModelRequest,

@@ -15,6 +15,7 @@ import {
   brokenAnswer,
   CURED_BY_FALLBACK,
   circuitOpen,
+  failedAttempt,
   isOutage,
   nameOf,
   notAsked,
@@ -55,6 +56,8 @@ export class PersistentCall {
   /** Goes on where it was left, as the iterators of arrays do. */
   readonly #fallbacks: IterableIterator<string>;
   readonly #tried = new Set<string>();
+  /** Those of them that no circuit kept away. */
+  readonly #asked = new Set<string>();
   readonly #errors: FailedAttempt[] = [];
   #attempts = 0;
   #lastAttempt: Failure | undefined;
@@ -127,7 +130,7 @@ export class PersistentCall {
   ): Promise<ModelResponse | Failure> {
     const { model, signal } = request;
     const failed = (failure: Failure): Failure => {
-      this.#errors.push({ model, waitMs, error: failure.error });
+      this.#errors.push(failedAttempt(model, waitMs, failure.error));
       if (failure.asked) this.#lastAttempt = failure;
       return failure;
     };
@@ -142,6 +145,7 @@ export class PersistentCall {
     // What hangs in spite of its abort must not keep the circuit half-open.
     signal?.addEventListener("abort", settle);
     this.#attempts += 1;
+    this.#asked.add(model);
     try {
       const response = await this.#options.next(request);
       const error = brokenAnswer(response);
@@ -196,7 +200,7 @@ export class PersistentCall {
       const obstacle = obstacleTo(request, candidate, this.#overflowedTokens);
       if (obstacle === undefined) return candidate;
       const error = notAsked(candidate, obstacle);
-      this.#errors.push({ model: candidate, waitMs: 0, error });
+      this.#errors.push(failedAttempt(candidate, 0, error));
     }
     return undefined;
   }
@@ -216,10 +220,14 @@ export class PersistentCall {
     if (response !== undefined) return response;
     if (this.#errors.length === 1) throw error;
     const attempts = this.#attempts === 1 ? "attempt" : "attempts";
-    const models = Array.from(this.#tried, nameOf).join(", ");
+    const models = Array.from(this.#asked, nameOf).join(", ");
+    const summary =
+      models === ""
+        ? "No model was asked."
+        : `No complete answer after ${this.#attempts} ${attempts} at ${models}.`;
     throw error.with(
       { errors: this.#errors, cause: error },
-      `No complete answer after ${this.#attempts} ${attempts} at ${models}. ${error.message}`,
+      `${summary} ${error.message}`,
     );
   }
 }

@@ -393,7 +393,7 @@ describe.each(middyMajors)("the circuit on %s", (_name, middy) => {
     const { error } = await call(both, { fallbackModel: SECOND });
     expect(error).toMatchObject({
       reason: "quota",
-      message: `No complete answer after 1 attempt at ${FIRST}, ${SECOND}. The model failed: quota.`,
+      message: `No complete answer after 1 attempt at ${FIRST}. The model failed: quota.`,
       errors: [
         { model: FIRST, error: { reason: "quota" } },
         { model: SECOND, error: { reason: "circuit-open" } },
@@ -409,6 +409,7 @@ describe.each(middyMajors)("the circuit on %s", (_name, middy) => {
     expect(asked).toEqual([]);
     expect(error).toMatchObject({
       reason: "circuit-open",
+      message: `No model was asked. The model ${SECOND} was not asked: it has failed too often lately, and its circuit is open.`,
       retryable: true,
       retryAfterMs: COOL_DOWN_MS,
       errors: [{ model: FIRST }, { model: SECOND }],

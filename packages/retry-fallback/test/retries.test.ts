@@ -6,7 +6,11 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  invocationOf,
+  ModelInvocationError,
+} from "@lambdallm/core";
 import {
   circuitStates,
   type RetryFallbackOptions,
@@ -230,6 +234,14 @@ describe.each(middyMajors)("retryFallback() on %s", (_name, middy) => {
       ).toEqual([2_500]);
     });
 
+    test.each([Number.NaN, -5_000, Number.NEGATIVE_INFINITY])(
+      "as ever when a provider says to come back after %d ms",
+      async (retryAfterMs) => {
+        const asking = failure("unavailable", { retryAfterMs });
+        expect(await waitsOf([asking], { random })).toEqual([199]);
+      },
+    );
+
     test("not at all when both base delays are 0", async () => {
       const options = { baseDelayMs: 0, throttledBaseDelayMs: 0, random };
       expect(await waitsOf([down, failure("throttled")], options)).toEqual([
@@ -377,6 +389,32 @@ describe.each(middyMajors)("retryFallback() on %s", (_name, middy) => {
       const reason = failure("stalled", { retryable: true });
       const { error } = await aborting(reason);
       expect(error).toBe(reason);
+    });
+
+    test("also when it was aborted by who hears of the retry", async () => {
+      const controller = new AbortController();
+      const start = Date.now();
+      const { asked } = await timePasses(
+        play(
+          middy,
+          {
+            responses: [failure("throttled", { retryAfterMs: 9_000 }), "ok"],
+            others: [
+              {
+                before: async ({ context }) => {
+                  invocationOf(context).events.on("retry", () =>
+                    controller.abort(),
+                  );
+                },
+              },
+            ],
+          },
+          async ({ invoke }) =>
+            invoke("Hello", undefined, { signal: controller.signal }),
+        ),
+      );
+      expect(asked).toHaveLength(1);
+      expect(Date.now()).toBe(start);
     });
 
     test("and gives back what the retry would have taken", async () => {
