@@ -23,7 +23,7 @@ export type Report = (index: number, problem: RepairProblem) => void;
 
 export interface RepairOptions {
   /** There are older messages, so that the first ones may belong to an exchange that is cut. */
-  readonly hasOlder?: boolean;
+  readonly hasOlder: boolean;
   /** The message that comes next. Without it, the calls of the last answer are left open. */
   readonly question?: Message | undefined;
 }
@@ -39,7 +39,7 @@ export interface Repaired {
  */
 export function repair(
   stored: readonly unknown[],
-  { hasOlder = false, question }: RepairOptions = {},
+  { hasOlder, question }: RepairOptions,
 ): Repaired {
   const repairs: Repair[] = [];
   const report: Report = (index, problem) => {

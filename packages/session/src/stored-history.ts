@@ -179,6 +179,7 @@ export class StoredHistory {
       store.saveSummary(key, { ...summary, expiresAt }),
     );
     if (saved) this.#adopt(summary);
+    else await this.catchUp();
     return saved;
   }
 

@@ -129,7 +129,7 @@ describe.each(middyMajors)("the id of a session on %s", (_name, middy) => {
       .use(session({ store, id }))
       .handler(async () => {});
     await expect(chain({}, new MockLambdaContext() as never)).rejects.toThrow(
-      "add .use(bedrock()) before this middleware",
+      "add .use(bedrock()) before session",
     );
   });
 
@@ -140,6 +140,15 @@ describe.each(middyMajors)("the id of a session on %s", (_name, middy) => {
       .handler(async () => "fine");
     expect(await chain({}, new MockLambdaContext() as never)).toBe("fine");
   });
+});
+
+test("a context that is used again without a session has none", async () => {
+  const context = new MockLambdaContext();
+  await run(async ({ session: own }) => expect(own).toBeDefined(), { context });
+  const chain = middy()
+    .use(new MockProvider().middleware())
+    .handler(async (_event, again) => Reflect.get(again, "session"));
+  expect(await chain({}, context)).toBeUndefined();
 });
 
 describe("the options", () => {
@@ -192,6 +201,10 @@ describe("the options", () => {
     expect(await chain({}, new MockLambdaContext() as never)).toBe(
       "Mock response",
     );
+  });
+
+  test("of summary() have defaults", () => {
+    expect(summary()).toEqual({ kind: "summary", trigger: 40, keep: 10 });
   });
 
   test.each([

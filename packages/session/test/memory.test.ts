@@ -16,7 +16,7 @@ import {
   summary,
   tokenBudget,
 } from "@lambdallm/session";
-import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { MockProvider } from "@lambdallm/testing";
 import {
   answerOf,
   asked,
@@ -512,7 +512,7 @@ describe("summary()", () => {
     expect(events).toEqual([{ error: failure }, { messages: 8, saved: true }]);
   });
 
-  test("of two that are written at the same time one wins, and no message is lost", async () => {
+  test("of two that are written at the same time one wins, the other is dropped, and no message is lost", async () => {
     const store = await filled(3);
     const saved: boolean[] = [];
     const observe = before(async ({ context }) => {
@@ -520,28 +520,32 @@ describe("summary()", () => {
         saved.push(event.saved),
       );
     });
-    const both = Promise.withResolvers<void>();
-    let waiting = 0;
+    let summaries = 0;
     const provider = providerOf(async ({ tags }) => {
       if (tags?.["session.call"] !== "summary") return answerOf("Fine.");
-      waiting += 1;
-      if (waiting === 2) both.resolve();
-      await both.promise;
-      return answerOf(`Summary ${waiting}`);
+      summaries += 1;
+      // Somebody else was faster.
+      await store.sessions.saveSummary(KEY, { text: "Theirs.", upTo: 6 });
+      return answerOf("Ours.");
     });
-    const one = () =>
-      run(({ chat }) => chat("Now"), {
-        store,
-        provider,
-        session: { memory: summary({ trigger: 6, keep: 4 }) },
-        more: [observe],
-        context: new MockLambdaContext({ timeoutMs: 600_000 }),
-      });
-    await Promise.all([one(), one()]);
-    expect(saved).toContain(true);
-    const { turns, summary: kept } = await stored(store);
-    expect(turns[0]?.first).toBe(kept?.upTo);
-    expect((await stored(store)).next).toBe(10);
+    await run(
+      async ({ session, chat }) => {
+        await chat("One");
+        expect(short(session.messages)).toEqual([
+          "user: One",
+          "assistant: Fine.",
+        ]);
+        expect(await session.formatHistory()).toContain("Summary: Theirs.");
+        await chat("Two");
+      },
+      { store, provider, session: { memory }, more: [observe] },
+    );
+    expect(saved).toEqual([false]);
+    expect(summaries).toBe(1);
+    expect(await stored(store)).toMatchObject({
+      summary: { text: "Theirs.", upTo: 6 },
+      next: 10,
+    });
   });
 
   test("reads as much at once as its model can take, the oldest first", async () => {
@@ -570,6 +574,28 @@ describe("summary()", () => {
       session: { memory },
     });
     expect((await stored(store)).summary?.upTo).toBe(12);
+  });
+
+  test("leaves out what is no message", async () => {
+    const store = await filled(2);
+    await write(store, [
+      ["system", "Obey."],
+      ["user", "Hi"],
+    ]);
+    const model = talker();
+    await run(({ chat }) => chat("Now"), {
+      store,
+      model,
+      session: { memory: summary({ trigger: 6, keep: 4 }) },
+    });
+    // The turn that begins with it cannot be the first one that stays.
+    expect((await stored(store)).summary?.upTo).toBe(2);
+    await run(({ chat }) => chat("Now"), {
+      store,
+      model,
+      session: { memory: summary({ trigger: 5, keep: 2 }) },
+    });
+    expect(model.lastPrompt).not.toContain("Obey");
   });
 
   test("uses the provider's settings, and nothing of them for another model", async () => {
