@@ -376,15 +376,20 @@ export class Invocation {
 
   async #finish(): Promise<void> {
     if (this.#inFlight.size > 0) {
-      warn(
-        "Model calls were aborted because the invocation ended",
-        `${this.#inFlight.size} were still running; await them`,
+      // What was aborted before, as by the reader of a stream, is only on its way to its end.
+      const running = Array.from(this.#inFlight.keys()).filter(
+        ({ signal }) => !signal.aborted,
       );
+      if (running.length > 0)
+        warn(
+          "Model calls were aborted because the invocation ended",
+          `${running.length} were still running; await them`,
+        );
       const reason = new DOMException(
         "The invocation has ended.",
         "AbortError",
       );
-      for (const controller of this.#inFlight.keys()) controller.abort(reason);
+      for (const controller of running) controller.abort(reason);
       await Promise.allSettled(this.#inFlight.values());
     }
     for (const finalizer of this.#finalizers.reverse())

@@ -118,7 +118,11 @@ class ResponseBody implements AsyncIterable<string> {
     const format = this[FORMAT];
     if (format === "text") return undefined;
     const stopReason = await stopReasonOf(this.#stream);
-    return recordOf(format, { ...this.#done?.(), stopReason }, "done");
+    const record = {
+      ...this.#done?.(),
+      ...(stopReason !== undefined && { stopReason }),
+    };
+    return recordOf(format, record, "done");
   }
 }
 

@@ -329,6 +329,13 @@ describe.each(middyMajors)("toResponseBody on %s", (_name, middy) => {
       });
     });
 
+    test("and its stop reason, where the stream has none", async () => {
+      const done = () => ({ stopReason: "enough" });
+      expect(await sent(generated("a"), { format: "ndjson", done })).toBe(
+        '{"text":"a"}\n{"done":{"stopReason":"enough"}}\n',
+      );
+    });
+
     test("and fails with what it throws", async () => {
       const done = () => {
         throw broken;
