@@ -56,6 +56,7 @@ export class ChatTurn {
   readonly #facts: TurnFacts;
   /** The text that the caller has seen. */
   #shown = "";
+  #answered: ModelResponse | undefined;
 
   constructor(facts: TurnFacts) {
     this.#facts = facts;
@@ -79,16 +80,29 @@ export class ChatTurn {
         ...options,
         messages,
         ...(options.onDelta && { onDelta: this.#watch(options.onDelta) }),
+        onResponse: (whole) => {
+          this.#answered = whole;
+          options.onResponse?.(whole);
+        },
       });
     } catch (error) {
-      const content = this.#arrived(error);
-      if (content !== undefined) await this.#save(content, true);
+      await this.#keepFailed(error);
       throw error;
     }
-    const { stopReason, message } = response;
+    await this.#keep(response);
+    return response;
+  }
+
+  async #keep({ stopReason, message }: ModelResponse): Promise<void> {
     if (!REPLACED.has(stopReason))
       await this.#save(message.content, INCOMPLETE.has(stopReason));
-    return response;
+  }
+
+  async #keepFailed(error: unknown): Promise<void> {
+    // The model had answered, and the caller's own observer failed.
+    if (this.#answered !== undefined) return this.#keep(this.#answered);
+    const content = this.#arrived(error);
+    if (content !== undefined) await this.#save(content, true);
   }
 
   #watch(

@@ -357,6 +357,28 @@ test("what an observer of session.converse throws ends the call, and the turn is
   ]);
 });
 
+test("an answer whose onResponse throws is stored whole", async () => {
+  const store = memoryStores();
+  const failure = new Error("observer");
+  const onResponse = () => {
+    throw failure;
+  };
+  await run(
+    async ({ chat, chatStream }) => {
+      expect(await rejection(chat("One", { onResponse }))).toBe(failure);
+      const { response } = chatStream("Two", { onResponse });
+      expect(await rejection(response)).toBe(failure);
+    },
+    { store },
+  );
+  expect(await storedMessages(store)).toEqual([
+    "user: One",
+    "assistant: Mock response",
+    "user: Two",
+    "assistant: Mock response",
+  ]);
+});
+
 test("a store that hangs is given up in time, and the caller gets a StoreError", async () => {
   jest.spyOn(process, "emitWarning").mockImplementation(() => {});
   const hanging = () => new Promise<never>(() => {});

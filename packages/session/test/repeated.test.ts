@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { invocationOf, memoryStores, type SessionStore } from "@lambdallm/core";
+import {
+  invocationOf,
+  type ModelResponse,
+  memoryStores,
+  type SessionStore,
+} from "@lambdallm/core";
 import { Session } from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
@@ -108,10 +113,15 @@ test("gets the stored answer as a stream, too, and as a response", async () => {
     await context.chat("Hi");
     await converse(context);
   });
+  const heard: string[] = [];
+  const onResponse = ({ text }: ModelResponse) => {
+    heard.push(text);
+  };
   const replayed = await deliver(tools, async (context) => {
-    await context.chat("Hi");
+    await context.chat("Hi", { onResponse });
     return converse(context);
   });
+  expect(heard).toEqual(["Mock response"]);
   expect(replayed).toMatchObject({
     message: { role: "assistant", content: [call] },
     stopReason: "tool_use",

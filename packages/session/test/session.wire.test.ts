@@ -9,6 +9,7 @@ import {
 import bedrock from "@lambdallm/bedrock";
 import {
   InvocationTimeoutError,
+  invocationOf,
   ModelInvocationError,
   memoryStores,
   SessionConflictError,
@@ -171,10 +172,15 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
     const id = newId();
     local.setFaults([{ tokenDelayMs: 60_000 }]);
     const error = await rejection(
-      run(id, ({ chatStream }) => chatStream("One").response, {
-        middy,
-        context: new MockLambdaContext({ timeoutMs: 3_000 }),
-      }),
+      run(
+        id,
+        (context) => {
+          // As a timeout guard does, with ample time to save the turn.
+          invocationOf(context).tightenDeadline(Date.now() + 1_500);
+          return context.chatStream("One").response;
+        },
+        { middy },
+      ),
     );
     expect(error).toBeInstanceOf(InvocationTimeoutError);
     expect(await messagesOf(id)).toEqual([
