@@ -130,6 +130,7 @@ export type {
 } from "./stores/budget-store.ts";
 export { checkAmount } from "./stores/check-amount.ts";
 export { checkId } from "./stores/check-id.ts";
+export { checkLease } from "./stores/check-lease.ts";
 export type { Stores } from "./stores/index.ts";
 export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";
 export type { MemoryStoreOptions } from "./stores/memory-options.ts";
@@ -152,6 +153,7 @@ export type {
   StepRecord,
   StepStore,
 } from "./stores/step-store.ts";
+export { checkDay, utcDayOf } from "./stores/utc-day.ts";
 export {
   formatTemplate,
   type PromptValue,

@@ -1,4 +1,3 @@
-import { ConfigurationError } from "../errors.ts";
 import type {
   BudgetLimits,
   BudgetReservation,
@@ -11,6 +10,7 @@ import type {
 } from "./budget-store.ts";
 import { checkAmount } from "./check-amount.ts";
 import { checkId } from "./check-id.ts";
+import { checkDay, utcDayOf } from "./utc-day.ts";
 
 interface ScopeData {
   /** By day, in nano-USD, reservations included. */
@@ -54,7 +54,7 @@ export class MemoryBudgetStore implements BudgetStore {
       checkAmount("daily limit in nano-USD", dailyNanoUsd);
     if (monthlyNanoUsd !== undefined)
       checkAmount("monthly limit in nano-USD", monthlyNanoUsd);
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const existing = data.reservations.get(id);
     if (existing) {
       const { expiresAt: _, ...reservation } = existing;
@@ -101,12 +101,12 @@ export class MemoryBudgetStore implements BudgetStore {
 
   async read(scope: string, at: number): Promise<BudgetState> {
     const data = this.#scope(scope);
-    const month = monthOf(dayOf(at));
+    const month = monthOf(utcDayOf(at));
     const days = [...data.spent].filter(
       ([day, amount]) => monthOf(day) === month && amount > 0,
     );
     return {
-      ...useOf(data, dayOf(at)),
+      ...useOf(data, utcDayOf(at)),
       days: Object.fromEntries(
         days.map(([day, amount]) => [Number(day.slice(8)), amount]),
       ),
@@ -174,18 +174,6 @@ export class MemoryBudgetStore implements BudgetStore {
     this.#scopes.set(scope, created);
     return created;
   }
-}
-
-function dayOf(at: number): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime()))
-    throw new ConfigurationError("The time must be in epoch milliseconds.");
-  return date.toISOString().slice(0, 10);
-}
-
-function checkDay(day: string): void {
-  if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(Date.parse(day)))
-    throw new ConfigurationError("A day must be written as 2026-11-22.");
 }
 
 function useOf({ spent }: ScopeData, today: string): BudgetUse {

@@ -1,34 +1,15 @@
-import {
-  type BudgetReservation,
-  type BudgetState,
-  ConfigurationError,
-} from "@lambdallm/core";
+import type { BudgetReservation, BudgetState } from "@lambdallm/core";
 import { type Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
 
 const RESERVATION = "r#";
 const DAY_ATTRIBUTE = /^d(\d\d)$/;
 const RESERVATION_VALUE = /^([0-9a-z]{1,11}):(\d\d):([0-9a-z]{1,11})$/;
-const DAY = /^\d{4}-\d\d-\d\d$/;
 
 /** A budget's item holds a month; each of its days is an attribute, and so is each reservation. */
 export const monthOf = (day: string) => day.slice(0, 7);
 export const dayAttribute = (day: string) => `d${day.slice(8)}`;
 export const reservationAttribute = (id: string) => RESERVATION + id;
-
-/** UTC. @throws {ConfigurationError} for what is no time. */
-export function dayOf(at: number): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime()))
-    throw new ConfigurationError("The time must be in epoch milliseconds.");
-  return date.toISOString().slice(0, 10);
-}
-
-/** @throws {ConfigurationError} */
-export function checkDay(day: string): void {
-  if (!DAY.test(day) || Number.isNaN(Date.parse(day)))
-    throw new ConfigurationError("A day must be written as 2026-11-22.");
-}
 
 /** Numbers in base 36: every call in flight has such a value, and the item is billed by its size. */
 export function reservationPrefix({

@@ -4,18 +4,18 @@ import {
   type BudgetState,
   type BudgetStore,
   checkAmount,
+  checkDay,
   checkId,
   type ReserveOutcome,
   type SpendingReportRow,
+  utcDayOf,
 } from "@lambdallm/core";
 import { StoredItem } from "../table/attributes.ts";
 import type { Key, Operation, WriteOutcome } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
 import {
   BudgetMonth,
-  checkDay,
   dayAttribute,
-  dayOf,
   monthOf,
   reservationAttribute,
   reservationPrefix,
@@ -46,7 +46,7 @@ export class DynamoDBBudgetStore implements BudgetStore {
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const { scope, id, amountNanoUsd, limits, at, expiresAt } = request;
     const { dailyNanoUsd, monthlyNanoUsd } = limits;
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const key = this.#key(scope, day);
     checkId("reservation id", id);
     checkAmount("amount in nano-USD", amountNanoUsd);
@@ -103,10 +103,10 @@ export class DynamoDBBudgetStore implements BudgetStore {
   }
 
   async reap(scope: string, at: number): Promise<number> {
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const { PK, SK } = this.#key(scope, day);
     // A caller of the last night of a month dies in the next one.
-    const before = monthOf(dayOf(Date.parse(`${SK}-01`) - 1));
+    const before = monthOf(utcDayOf(Date.parse(`${SK}-01`) - 1));
     const { items } = await this.#table.start("reap").query({
       keys: "#PK = :pk AND #SK BETWEEN :before AND :month",
       values: { ":pk": PK, ":before": before, ":month": SK },
@@ -124,7 +124,7 @@ export class DynamoDBBudgetStore implements BudgetStore {
   }
 
   async read(scope: string, at: number): Promise<BudgetState> {
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const key = this.#key(scope, day);
     const item = await this.#table.start("read").get(key);
     const month = new BudgetMonth(scope, key.SK, { item, operation: "read" });

@@ -1,9 +1,13 @@
-import { checkAmount, checkId, type SpendingRow } from "@lambdallm/core";
+import {
+  checkAmount,
+  checkDay,
+  checkId,
+  type SpendingRow,
+} from "@lambdallm/core";
 import type { Attributes } from "../table/attributes.ts";
 import { digest } from "../table/digest.ts";
 import type { Operation } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
-import { checkDay } from "./budget-item.ts";
 
 export interface Spending {
   readonly day: string;

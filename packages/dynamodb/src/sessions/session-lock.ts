@@ -1,6 +1,5 @@
-import { checkId } from "@lambdallm/core";
+import { checkId, checkLease } from "@lambdallm/core";
 import { StoredItem } from "../table/attributes.ts";
-import { checkLease } from "../table/lease.ts";
 import type { Table } from "../table/table.ts";
 import { LOCK } from "./session-items.ts";
 

@@ -2,6 +2,7 @@ import {
   type ClaimOutcome,
   ConfigurationError,
   checkId,
+  checkLease,
   type JsonValue,
   type StepKey,
   type StepRecord,
@@ -12,7 +13,6 @@ import { readPayload, writeChunks } from "../payload/payload-table.ts";
 import { type Attributes, type Item, StoredItem } from "../table/attributes.ts";
 import { expiry } from "../table/expiry.ts";
 import { corrupt } from "../table/failure.ts";
-import { checkLease } from "../table/lease.ts";
 import type { Operation } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
 
