@@ -18,6 +18,7 @@ const MODEL_BOUND: readonly (keyof BedrockSettings)[] = [
  * compiles the request: system prompt, token limits, sampling, cache points.
  */
 export function withModel(request: ModelRequest, model: string): ModelRequest {
+  if (model === request.model) return request;
   if (baseModelId(model) === baseModelId(request.model))
     return { ...request, model };
   const { bedrock, messages, ...rest } = request;

@@ -38,14 +38,16 @@ export function modelState(
 ): ModelState {
   const { name } = provider;
   const region = ARN_REGION.exec(model)?.[1] ?? provider.region;
-  const key = JSON.stringify([name, region, model]);
+  const key = `${name}\n${region}\n${model}`;
   const state = states.get(key) ?? newState(name, region, model);
   // The last one used comes last.
   states.delete(key);
   states.set(key, state);
-  for (const oldest of states.keys())
-    if (states.size > MAX_STATES) states.delete(oldest);
-    else break;
+  if (states.size > MAX_STATES)
+    for (const oldest of states.keys()) {
+      states.delete(oldest);
+      break;
+    }
   return state;
 }
 

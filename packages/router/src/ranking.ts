@@ -49,7 +49,8 @@ export function rank(
   // Array.prototype.sort is stable: what is equal in everything stays in the order of the option.
   return ranked.sort((left, right) => {
     for (const key of keys) {
-      const [one, other] = [key(left), key(right)];
+      const one = key(left);
+      const other = key(right);
       if (one !== other) return one < other ? -1 : 1;
     }
     return 0;
@@ -74,7 +75,7 @@ export function estimateModel(
     region,
     now,
   });
-  const tier = tierOf(model, settings.quality);
+  const tier = tierOf(model, info, settings.quality);
   const costUsd = costOf({
     model,
     region,

@@ -1,4 +1,4 @@
-import { baseModelId, findModel } from "@lambdallm/core";
+import { baseModelId, findModel, type ModelInfo } from "@lambdallm/core";
 
 /** How good a model's answers are: 1 for simple work, 5 for the hardest. */
 export type QualityTier = 1 | 2 | 3 | 4 | 5;
@@ -83,21 +83,33 @@ const FAMILIES: Readonly<Record<string, QualityTier>> = {
 };
 
 /** The id itself, and that of the model behind it: without an inference profile's prefix, or as it was registered. */
-export function knownAs(model: string): readonly [id: string, base: string] {
-  return [model, findModel(model)?.id ?? baseModelId(model)];
+export function knownAs(
+  model: string,
+  info = findModel(model),
+): readonly [id: string, base: string] {
+  return [model, info?.id ?? baseModelId(model)];
 }
 
 /** What `quality` says of the id or of the model behind it, or the family's tier; 1 when nobody knows. */
 export function tierOf(
   model: string,
+  info: ModelInfo | undefined,
   quality: ReadonlyMap<string, QualityTier>,
 ): QualityTier {
-  const [id, base] = knownAs(model);
+  const [id, base] = knownAs(model, info);
   return quality.get(id) ?? quality.get(base) ?? familyTier(base) ?? 1;
 }
 
+/** Each call asks for the tiers of all of a router's models: they are looked for once. */
+const familyTiers = new Map<string, QualityTier | undefined>();
+
 /** The tier of the table; undefined for a model of no family that is in it. */
 export function familyTier(base: string): QualityTier | undefined {
+  if (!familyTiers.has(base)) familyTiers.set(base, lookUpFamily(base));
+  return familyTiers.get(base);
+}
+
+function lookUpFamily(base: string): QualityTier | undefined {
   let longest = "";
   for (const family of Object.keys(FAMILIES))
     if (base.startsWith(family) && family.length > longest.length)
