@@ -11,18 +11,21 @@ import {
   invocationOf,
   type MiddyMiddleware,
   Model,
+  memoryStores,
   type WithLLM,
 } from "@lambdallm/core";
+import costTracking, { type WithCostTracker } from "@lambdallm/cost-tracking";
 import { type Faults, type LocalBedrock, startBedrock } from "@lambdallm/local";
 import retryFallback, { resetRetryState } from "@lambdallm/retry-fallback";
 import router from "@lambdallm/router";
+import session, { type WithSession } from "@lambdallm/session";
 import { MockLambdaContext } from "@lambdallm/testing";
 import timeoutGuard from "@lambdallm/timeout-guard";
 import type { Context as LambdaContext } from "aws-lambda";
 import { middyMajors } from "./middy.ts";
 
-type Context = LambdaContext & WithLLM;
-type Feature = Required<Pick<MiddyMiddleware<Context>, "before">>;
+type Context = LambdaContext & WithLLM & WithCostTracker & WithSession;
+type Feature = Pick<MiddyMiddleware<Context>, "before" | "after">;
 
 function permutations<T>(items: readonly T[]): T[][] {
   if (items.length === 0) return [[]];
@@ -32,10 +35,15 @@ function permutations<T>(items: readonly T[]): T[][] {
 }
 
 /** What the service, the features and the handler saw of one invocation. */
-interface Record {
+interface Outcome {
   readonly requests: readonly unknown[];
   readonly ledger: readonly unknown[];
   readonly events: readonly unknown[];
+  readonly stored: {
+    readonly spentNanoUsd: number;
+    readonly reservations: readonly unknown[];
+    readonly messages: readonly unknown[];
+  };
   readonly answer: unknown;
 }
 
@@ -101,12 +109,13 @@ async function run(
   order: readonly string[],
   faults: Faults,
   streaming: boolean,
-): Promise<Record> {
+): Promise<Outcome> {
   local.reset();
   resetRetryState();
   local.setFaults(faults);
   const ledger: unknown[] = [];
   const events: unknown[] = [];
+  const stores = memoryStores();
   const features: { readonly [name: string]: () => Feature } = {
     router: () =>
       router({
@@ -122,6 +131,8 @@ async function run(
       }),
     costs: () => costs(ledger),
     observer: () => observer(events),
+    budget: () => costTracking({ store: stores, dailyBudgetUsd: 1 }),
+    session: () => session({ store: stores, id: () => "s1" }),
   };
   const chain = middy<object, unknown, Error, Context>().use(
     bedrock({
@@ -135,19 +146,33 @@ async function run(
   );
   for (const name of order) {
     const feature = features[name]?.();
-    if (feature !== undefined) chain.use({ before: feature.before });
+    if (feature !== undefined) chain.use({ ...feature });
   }
+  const chats = order.includes("session");
   chain.handler(async (_event, context) => {
+    const ask = "How are you?";
     let text = "";
     if (streaming)
-      for await (const piece of context.stream("How are you?")) text += piece;
-    else text = await context.invoke("How are you?");
+      for await (const piece of chats
+        ? context.chatStream(ask)
+        : context.stream(ask))
+        text += piece;
+    else text = await (chats ? context.chat(ask) : context.invoke(ask));
     const { modelLatencyMs: _, ...metrics } = context.metrics;
     return { text, metrics };
   });
-  const context = new MockLambdaContext({ timeoutMs: 60_000 });
-  const answer = await chain({}, context as Context);
+  const answer = await chain({}, new MockLambdaContext({ timeoutMs: 60_000 }));
+  const { turns } = await stores.sessions.load({
+    tenantId: "default",
+    sessionId: "s1",
+  });
+  const budget = await stores.budgets.read("global", Date.now());
   return {
+    stored: {
+      spentNanoUsd: budget.monthNanoUsd,
+      reservations: budget.reservations,
+      messages: turns.flatMap(({ messages }) => messages),
+    },
     requests: local.requests.map(({ operation, modelId, body }) => ({
       operation,
       modelId,
@@ -159,7 +184,8 @@ async function run(
   };
 }
 
-const NAMES = ["router", "guard", "retries", "costs", "observer"];
+const FEATURES = ["router", "guard", "retries", "costs", "observer"];
+const STATEFUL = ["router", "guard", "retries", "budget", "session"];
 
 const scenarios: readonly (readonly [
   name: string,
@@ -189,16 +215,31 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
     ])(
       "the order of .use() changes nothing for %s: requests, totals and records are the same",
       async (_method, streaming) => {
-        const expected = await run(middy, NAMES, faults, streaming);
+        const expected = await run(middy, FEATURES, faults, streaming);
         expect(expected.requests).toHaveLength(attempts);
         expect(expected.ledger).toHaveLength(attempts * 2);
-        for (const order of permutations(NAMES))
+        for (const order of permutations(FEATURES))
           expect({
             order,
             ...(await run(middy, order, faults, streaming)),
           }).toEqual({ order, ...expected });
       },
     );
+
+    test("nor does it for a chat with a budget: what is spent and what is stored is the same", async () => {
+      const expected = await run(middy, STATEFUL, faults, false);
+      expect(expected.requests).toHaveLength(attempts);
+      expect(expected.stored.spentNanoUsd).toBeGreaterThan(0);
+      expect(expected.stored).toMatchObject({
+        reservations: [],
+        messages: [{ role: "user" }, { content: [{ text: "Fine." }] }],
+      });
+      for (const order of permutations(STATEFUL))
+        expect({
+          order,
+          ...(await run(middy, order, faults, false)),
+        }).toEqual({ order, ...expected });
+    });
   });
 
   test("a second retryFallback() is refused by name", async () => {
@@ -207,8 +248,8 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
       .use(retryFallback())
       .use(retryFallback())
       .handler(async () => "never");
-    await expect(
-      chain({}, new MockLambdaContext() as unknown as Context),
-    ).rejects.toThrow(/"retryFallback" cannot be added/);
+    await expect(chain({}, new MockLambdaContext())).rejects.toThrow(
+      /"retryFallback" cannot be added/,
+    );
   });
 });
