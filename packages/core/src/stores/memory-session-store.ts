@@ -121,7 +121,12 @@ export class MemorySessionStore implements SessionStore {
     const version = current?.version ?? 0;
     if (version === expectedVersion) {
       const createdAt = current?.createdAt ?? this.#now();
-      const value = { version: version + 1, metadata, createdAt };
+      const value = {
+        version: version + 1,
+        metadata,
+        createdAt,
+        ...(expiresAt !== undefined && { expiresAt }),
+      };
       data.header = { ...this.#expiring(value, expiresAt), writeId };
       return structuredClone(value);
     }

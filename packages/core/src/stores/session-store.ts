@@ -43,6 +43,8 @@ export interface SessionHeader {
   readonly metadata: Readonly<Record<string, JsonValue>>;
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** Epoch milliseconds, from which on it is not read any more; left out when that is never. */
+  readonly expiresAt?: number;
 }
 
 export interface StoredSession {

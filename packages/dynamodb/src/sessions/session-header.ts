@@ -83,10 +83,12 @@ export async function saveHeader(
 const writeIdAttribute = (version: number) => `w${version % KEPT_WRITE_IDS}`;
 
 export function headerOf(stored: StoredItem): SessionHeader {
+  const expiresAt = stored.optionalNumber("x");
   return {
     version: stored.number("v"),
     metadata: metadataOf(stored),
     createdAt: stored.number("created"),
+    ...(expiresAt !== undefined && { expiresAt }),
   };
 }
 

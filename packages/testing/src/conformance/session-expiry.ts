@@ -79,17 +79,21 @@ export const sessionExpiryCases: Cases<TimedTools<SessionStore>> = {
   }) => {
     const key = newSession();
     const write = { expectedVersion: 0, metadata: { title: "a" } };
-    await store.saveHeader(key, {
+    const expiresAt = clock.now() + lifetimeMs;
+    const saved = await store.saveHeader(key, {
       ...write,
       writeId: randomUUID(),
-      expiresAt: clock.now() + lifetimeMs,
+      expiresAt,
     });
-    assert.ok((await store.load(key)).header);
+    assert.equal(saved?.expiresAt, expiresAt);
+    same((await store.load(key)).header, saved);
     await outlive();
     assert.equal((await store.load(key)).header, undefined);
     const writeId = randomUUID();
-    assert.ok(await store.saveHeader(key, { ...write, writeId }));
-    assert.ok((await store.load(key)).header);
+    const again = await store.saveHeader(key, { ...write, writeId });
+    assert.ok(again);
+    assert.equal(again.expiresAt, undefined);
+    same((await store.load(key)).header, again);
   },
 
   "the owner of a lock who asks for it again gets a new lease": async ({
