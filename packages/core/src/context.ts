@@ -15,7 +15,7 @@ import { check, type OptionCheck, validateOptions } from "./options.ts";
 import type { OutputSchema } from "./schema/index.ts";
 import { formatTemplate, hasVariables } from "./template.ts";
 import { textAnswer, wholeAnswer } from "./text-answer.ts";
-import { TextStream } from "./text-stream.ts";
+import { eitherSignal, streamText } from "./text-stream.ts";
 
 /** Settings that a provider's options and a single call share. */
 export const callOptionChecks = {
@@ -155,21 +155,13 @@ export function createContext(invocation: Invocation): LLMContext {
       variables?: object,
       options: CallOptions = {},
     ) {
-      return new TextStream(async (onText, signal) => {
+      // Null is refused with the rest of the options.
+      return streamText(options?.signal, async (settings) => {
         const request = promptRequest("stream", prompt, variables, options);
-        let shown = false;
         const response = await invocation.callModel({
           ...request,
-          signal: eitherSignal(options.signal, signal),
-          deltas: ["text"],
-          onDelta: (delta) => {
-            if (delta.kind !== "text") return;
-            shown = true;
-            onText(delta.text);
-          },
+          ...settings,
         });
-        // A cache, or a provider that does not stream, answers without deltas.
-        if (!shown && response.text !== "") onText(response.text);
         return textAnswer(invocation, response);
       });
     },
@@ -254,13 +246,6 @@ function mergeOptions(prompt: CallOptions, call: CallOptions): CallOptions {
   );
   const tags = { ...prompt.tags, ...call.tags };
   return { ...prompt, ...given, ...(Object.keys(tags).length > 0 && { tags }) };
-}
-
-function eitherSignal(
-  given: AbortSignal | undefined,
-  own: AbortSignal,
-): AbortSignal {
-  return given === undefined ? own : AbortSignal.any([given, own]);
 }
 
 /** `invoke("Hello", { maxTokens: 5 })` would ignore what it was told. */

@@ -83,6 +83,7 @@ export type {
   StopReason,
   Usage,
 } from "./model-call.ts";
+export { modelName } from "./model-name.ts";
 export { needsOf, type RequestNeeds, unmetNeeds } from "./needs.ts";
 export type { Growing, ObjectStream } from "./object-stream.ts";
 export { check, type OptionCheck, validateOptions } from "./options.ts";
@@ -161,7 +162,7 @@ export {
   type Variables,
 } from "./template.ts";
 export { textAnswer } from "./text-answer.ts";
-export { TextStream } from "./text-stream.ts";
+export { streamText, TextStream } from "./text-stream.ts";
 export { MAX_TIMER_MS } from "./timer.ts";
 export {
   type ResponseBodyOptions,

@@ -1,3 +1,4 @@
+import type { ModelRequest, ModelResponse } from "./model-call.ts";
 import { type PieceSource, PieceStream } from "./piece-stream.ts";
 
 /**
@@ -15,4 +16,41 @@ export class TextStream extends PieceStream<string, string> {
   constructor(call: PieceSource<string, string>["call"]) {
     super({ call, read: (text) => text });
   }
+}
+
+/**
+ * A stream of the text of one call.
+ *
+ * @param signal The caller's own.
+ * @param call Makes the call with these settings.
+ */
+export function streamText(
+  signal: AbortSignal | undefined,
+  call: (
+    settings: Required<Pick<ModelRequest, "signal" | "deltas" | "onDelta">>,
+  ) => Promise<ModelResponse>,
+): TextStream {
+  return new TextStream(async (onText, ownSignal) => {
+    let shown = false;
+    const response = await call({
+      signal: eitherSignal(signal, ownSignal),
+      deltas: ["text"],
+      onDelta: (delta) => {
+        if (delta.kind !== "text") return;
+        shown = true;
+        onText(delta.text);
+      },
+    });
+    // A cache, or a provider that does not stream, answers without deltas.
+    if (!shown && response.text !== "") onText(response.text);
+    return response;
+  });
+}
+
+/** What is no signal is left to the check of the options. */
+export function eitherSignal(
+  given: AbortSignal | undefined,
+  own: AbortSignal,
+): AbortSignal {
+  return given instanceof AbortSignal ? AbortSignal.any([given, own]) : own;
 }
