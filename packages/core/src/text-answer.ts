@@ -6,6 +6,7 @@ import {
 } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ModelResponse } from "./model-call.ts";
+import { modelName } from "./model-name.ts";
 
 /** Answers that are none: empty, or broken off by the model itself. */
 const BROKEN_ANSWERS: ReadonlyMap<string, FailureReason> = new Map([
@@ -33,10 +34,12 @@ export function textAnswer(
 
 /** The response, unless its `stopReason` says that the answer is not a whole one. */
 export function wholeAnswer(response: ModelResponse): ModelResponse {
-  const { stopReason } = response;
+  const { stopReason, attempts } = response;
+  const model = modelName(response.model);
+  const which = attempts > 1 ? ` (attempt ${attempts})` : "";
   if (stopReason === "timeout")
     throw new InvocationTimeoutError(
-      `The model ${response.model} had not answered when the time was over: raise the function's timeout, lower maxTokens, or choose a faster model.`,
+      `The model ${model} had not answered when the time was over${which}: raise the function's timeout, lower maxTokens, or choose a faster model.`,
       response,
     );
   if (
@@ -50,7 +53,7 @@ export function wholeAnswer(response: ModelResponse): ModelResponse {
   const reason = BROKEN_ANSWERS.get(stopReason);
   if (reason !== undefined)
     throw new ModelInvocationError(
-      `The model ${response.model} ended with ${stopReason}: there is no complete answer.`,
+      `The model ${model} ended with ${stopReason}: there is no complete answer.`,
       {
         reason,
         model: response.model,

@@ -1,8 +1,19 @@
 import { describe, expect, test } from "@jest/globals";
-import { type ConverseRequest, invocationOf } from "@lambdallm/core";
+import {
+  type ConverseRequest,
+  invocationOf,
+  type MiddyMiddleware,
+} from "@lambdallm/core";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
-import { answerOf, providerOf, readText, rejection, run } from "./support.ts";
+import {
+  answerOf,
+  type HandlerContext,
+  providerOf,
+  readText,
+  rejection,
+  run,
+} from "./support.ts";
 
 describe.each(middyMajors)("an answer that is none, on %s", (_name, middy) => {
   test.each([
@@ -30,6 +41,47 @@ describe.each(middyMajors)("an answer that is none, on %s", (_name, middy) => {
       });
     },
   );
+
+  test.each(["timeout", "malformed_tool_use"])(
+    "%s names its model without the account",
+    async (stopReason) => {
+      const model = `arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc`;
+      const half = providerOf(async () =>
+        answerOf("half", { stopReason, model }),
+      );
+      await run(middy, [half], async (context) => {
+        const error = await rejection(context.invoke("Hi"));
+        expect(String(error)).toMatch(/The model abc (had not|ended)/);
+        expect(String(error)).not.toContain("123456789012");
+      });
+    },
+  );
+
+  test("that the time ran out for says how many attempts it took", async () => {
+    const late = providerOf(async () =>
+      answerOf("", { stopReason: "timeout" }),
+    );
+    const twice: MiddyMiddleware<HandlerContext> = {
+      before: async ({ context }) => {
+        invocationOf(context).intercept(
+          "retry",
+          "twice",
+          async (request, next) => {
+            await next(request);
+            return next(request);
+          },
+        );
+      },
+    };
+    const failing = (middlewares: readonly MiddyMiddleware<HandlerContext>[]) =>
+      run(middy, middlewares, async ({ invoke }) => rejection(invoke("Hi")));
+    expect(String(await failing([late, twice]))).toMatch(
+      / had not answered when the time was over \(attempt 2\): /,
+    );
+    expect(String(await failing([late]))).toMatch(
+      / had not answered when the time was over: /,
+    );
+  });
 
   test("is not one that arrives without deltas: a stream yields it whole", async () => {
     const silent = providerOf(async () => answerOf("cached"));

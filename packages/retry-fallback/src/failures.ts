@@ -3,6 +3,7 @@ import {
   ModelInvocationError,
   type ModelRequest,
   type ModelResponse,
+  modelName,
 } from "@lambdallm/core";
 
 /** What cannot be retried, but another model may be able to do. */
@@ -31,7 +32,7 @@ export function brokenAnswer(
   )
     return undefined;
   return new ModelInvocationError(
-    `The model ${nameOf(model)} ended with ${stopReason}: there is no complete answer.`,
+    `The model ${modelName(model)} ended with ${stopReason}: there is no complete answer.`,
     {
       reason: overflowed ? "context-overflow" : "interrupted",
       model,
@@ -47,7 +48,7 @@ export function circuitOpen(
   retryAfterMs: number | undefined,
 ): ModelInvocationError {
   return new ModelInvocationError(
-    `The model ${nameOf(model)} was not asked: it has failed too often lately, and its circuit is open.`,
+    `The model ${modelName(model)} was not asked: it has failed too often lately, and its circuit is open.`,
     {
       reason: "circuit-open",
       model,
@@ -62,7 +63,7 @@ export function notAsked(
   obstacle: string,
 ): ModelInvocationError {
   return new ModelInvocationError(
-    `The model ${nameOf(model)} was not asked: ${obstacle}.`,
+    `The model ${modelName(model)} was not asked: ${obstacle}.`,
     { reason: "capability", model },
   );
 }
@@ -92,9 +93,4 @@ export function aborted(
     errors,
     cause: reason,
   });
-}
-
-/** Account numbers stay out of messages: callers may see them. */
-export function nameOf(model: string): string {
-  return model.startsWith("arn:") ? model.slice(model.indexOf("/") + 1) : model;
 }

@@ -6,6 +6,7 @@ import {
   ModelInvocationError,
   type ModelRequest,
   type ModelResponse,
+  modelName,
   withModel,
 } from "@lambdallm/core";
 import { backoffMs, wait } from "./backoff.ts";
@@ -17,7 +18,6 @@ import {
   circuitOpen,
   failedAttempt,
   isOutage,
-  nameOf,
   notAsked,
 } from "./failures.ts";
 import { ModelGate } from "./model-gate.ts";
@@ -220,7 +220,7 @@ export class PersistentCall {
     if (response !== undefined) return response;
     if (this.#errors.length === 1) throw error;
     const attempts = this.#attempts === 1 ? "attempt" : "attempts";
-    const models = Array.from(this.#asked, nameOf).join(", ");
+    const models = Array.from(this.#asked, modelName).join(", ");
     const summary =
       models === ""
         ? "No model was asked."

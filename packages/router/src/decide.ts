@@ -1,4 +1,4 @@
-import type { ConverseRequest } from "@lambdallm/core";
+import { type ConverseRequest, modelName } from "@lambdallm/core";
 import { type RouteCircumstances, readCall } from "./facts.ts";
 import { estimateModel, type RankedModel, rank } from "./ranking.ts";
 import type { RouterSettings } from "./settings.ts";
@@ -46,5 +46,5 @@ export function decide(
 }
 
 function shortly(model: string, misfits: readonly string[]): string {
-  return `${model} does not fit (${misfits.join(", ")})`;
+  return `${modelName(model)} does not fit (${misfits.join(", ")})`;
 }

@@ -287,6 +287,29 @@ describe.each(middyMajors)("A routed call on %s", (_name, middy) => {
     expect(provider.totalCalls).toBe(0);
   });
 
+  test("fails without naming the account of an ARN, and is explained without it", async () => {
+    const profile = (account: string) =>
+      `arn:aws:bedrock:eu-west-1:${account}:application-inference-profile/abc`;
+    const models = [profile("123456789012")];
+    const strict = router({
+      models,
+      qualityThreshold: 5,
+      rules: [{ when: "has_schema", model: profile("210987654321") }],
+      requireNativeOutput: true,
+    });
+    const error = await rejection(
+      run(
+        middy,
+        [new MockProvider().middleware(), strict],
+        async ({ invokeStructured }) => invokeStructured("Hi", { a: "string" }),
+      ),
+    );
+    expect(String(error)).toMatch(
+      /no model fits: abc does not fit \(.*; rules\[0\] .* abc does not fit/,
+    );
+    expect(String(error)).not.toMatch(/\d{12}/);
+  });
+
   test("needs a provider before the router", async () => {
     const error = await rejection(
       run(middy, [router({ models })], async () => "never"),
