@@ -21,12 +21,15 @@ export function needsOf({
   onDelta,
 }: Pick<ModelRequest, "messages" | "tools" | "onDelta">): RequestNeeds {
   const kinds = new Set<string>();
-  const add = (block: object): void => {
+  // What is malformed is the service's to refuse.
+  const add = (block: unknown): void => {
+    if (typeof block !== "object" || block === null) return;
     for (const [kind, value] of Object.entries(block)) {
-      if (value === undefined) continue;
+      if (value === undefined || value === null) continue;
       kinds.add(kind);
       if (kind === "document" && value.format === "pdf") kinds.add("pdf");
-      if (kind === "toolResult") for (const part of value.content) add(part);
+      if (kind === "toolResult" && Array.isArray(value.content))
+        value.content.forEach(add);
       if (kind === "guardContent") add(value);
     }
   };

@@ -48,6 +48,24 @@ describe("What a request needs", () => {
     expect(needsOf({ messages })).toEqual({ ...nothing, ...needs });
   });
 
+  test.each<[object, object]>([
+    [{ toolResult: {} }, { tools: true }],
+    [{ toolResult: { content: null } }, { tools: true }],
+    [{ toolResult: { content: "text" } }, { tools: true }],
+    [{ toolResult: { content: [null, "text"] } }, { tools: true }],
+    [{ toolResult: { content: [{ document: null }] } }, { tools: true }],
+    [{ document: null }, {}],
+    [{ guardContent: { image: null } }, {}],
+  ])(
+    "is no reason to fail for %j: the service says what is wrong",
+    (block, needs) => {
+      expect(needsOf({ messages: [messageOf(block)] })).toEqual({
+        ...nothing,
+        ...needs,
+      });
+    },
+  );
+
   test("is tools when it offers some, and streaming when it observes", () => {
     const tools = [
       { toolSpec: { name: "clock", inputSchema: { json: {} } } },
