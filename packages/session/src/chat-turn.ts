@@ -8,15 +8,16 @@ import {
   type ModelResponse,
   type SessionMessage,
   systemBlocks,
+  type Turn,
   textOf,
 } from "@lambdallm/core";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
-import { sameData, snapshot } from "./snapshot.ts";
+import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
-import { isTryOf, tryOf } from "./write-ids.ts";
+import { isBrokenTry, isTurn } from "./turn-names.ts";
 
 /** What a turn's call takes beside its message. */
 export type TurnOptions = Omit<ConverseRequest, "messages">;
@@ -25,7 +26,8 @@ export interface TurnFacts {
   readonly history: StoredHistory;
   readonly memory: MemoryStrategy;
   readonly invocation: Invocation;
-  readonly writeId: string;
+  /** The same one in every delivery of the request. */
+  readonly name: string;
   /** Added before, and not saved yet: they are part of the turn. */
   readonly pending: readonly SessionMessage[];
   readonly question: Message;
@@ -64,9 +66,10 @@ export class ChatTurn {
 
   /** The history has been read. */
   async run(): Promise<ModelResponse> {
-    const { invocation, options, onSaved } = this.#facts;
-    const replayed = this.#replay();
-    if (replayed !== undefined) {
+    const { history, invocation, options, onSaved } = this.#facts;
+    const earlier = history.turns.find((turn) => this.#isSame(turn));
+    if (earlier !== undefined) {
+      const replayed = this.#replay(history.replayed(earlier));
       onSaved();
       options.onResponse?.(replayed);
       return replayed;
@@ -89,20 +92,29 @@ export class ChatTurn {
       await this.#keepFailed(error);
       throw error;
     }
-    await this.#keep(response);
-    return response;
+    const other = await this.#keep(response);
+    // What was shown cannot be taken back.
+    if (other === undefined || this.#shown !== "") return response;
+    const { usage, model, latencyMs, costUsd, attempts } = response;
+    return {
+      ...this.#replay(other),
+      ...{ usage, model, latencyMs, costUsd, attempts },
+    };
   }
 
-  async #keep({ stopReason, message }: ModelResponse): Promise<void> {
-    if (!REPLACED.has(stopReason))
-      await this.#save(message.content, INCOMPLETE.has(stopReason));
+  async #keep({
+    stopReason,
+    message,
+  }: ModelResponse): Promise<Turn | undefined> {
+    if (REPLACED.has(stopReason)) return undefined;
+    return this.#save(message.content, INCOMPLETE.has(stopReason));
   }
 
   async #keepFailed(error: unknown): Promise<void> {
-    // The model had answered, and the caller's own observer failed.
-    if (this.#answered !== undefined) return this.#keep(this.#answered);
     const content = this.#arrived(error);
-    if (content !== undefined) await this.#save(content, true);
+    // The model had answered, and the caller's own observer failed.
+    if (this.#answered !== undefined) await this.#keep(this.#answered);
+    else if (content !== undefined) await this.#save(content, true);
   }
 
   #watch(
@@ -136,22 +148,19 @@ export class ChatTurn {
 
   /** Without what earlier deliveries of this very question came to: it is asked again. */
   #past(): readonly SessionMessage[] {
-    const { history, pending, writeId } = this.#facts;
-    const turns = history.turns.filter(
-      (turn) => !isTryOf(writeId, turn.writeId),
-    );
+    const { history, pending, name } = this.#facts;
+    const turns = history.turns.filter((turn) => !isBrokenTry(turn, name));
     return [...turns.flatMap(({ messages }) => messages), ...pending];
   }
 
-  /** The answer that an earlier delivery of this request has stored. */
-  #replay(): ModelResponse | undefined {
-    const { history, options, invocation } = this.#facts;
-    const stored = this.#stored();
-    const answer = stored?.at(-1);
-    if (stored === undefined || answer === undefined) return undefined;
-    if (!sameData(stored.slice(0, -1), this.#asked())) return undefined;
-    history.emit("session-replay", { messages: stored.length });
-    const { content } = answer;
+  #isSame(turn: Turn): boolean {
+    return isTurn(turn, this.#facts.name, this.#asked(), 1);
+  }
+
+  /** The answer that another delivery of this request has stored. */
+  #replay({ messages }: Turn): ModelResponse {
+    const { options, invocation } = this.#facts;
+    const content = messages.at(-1)?.content ?? [];
     const called = content.some((block) => "toolUse" in block);
     return {
       message: { role: "assistant", content },
@@ -172,11 +181,6 @@ export class ChatTurn {
     };
   }
 
-  #stored(): readonly SessionMessage[] | undefined {
-    const { history, writeId } = this.#facts;
-    return history.turns.find((turn) => turn.writeId === writeId)?.messages;
-  }
-
   #asked(): readonly SessionMessage[] {
     const { pending, question } = this.#facts;
     return [...pending, question];
@@ -185,23 +189,23 @@ export class ChatTurn {
   async #save(
     content: readonly ContentBlock[],
     incomplete: boolean,
-  ): Promise<void> {
-    const { history, writeId, onSaved } = this.#facts;
+  ): Promise<Turn | undefined> {
+    const { history, name, onSaved } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
       content: snapshot(content),
       ...(incomplete && { incomplete }),
     };
-    // A whole answer to another question has this name when the handler does not do the same thing each time.
-    const taken = this.#stored() !== undefined;
-    await history.append(
+    const other = await history.append(
       [...this.#asked(), answer],
-      incomplete || taken ? tryOf(writeId) : writeId,
+      name,
+      (turn) => this.#isSame(turn),
       // It is kept as what was said, and stands for no answer that has seen everything.
       incomplete ? "rebase" : undefined,
     );
     onSaved();
     await history.refreshHeader();
+    return other;
   }
 
   /** What there is of an answer that failed; undefined when the model had not begun, and there is nothing to keep. */

@@ -1,5 +1,6 @@
 import type { ContentBlock } from "@lambdallm/core";
 import type { Report } from "./repair.ts";
+import { isTooDeep } from "./snapshot.ts";
 
 /** A content block, and the position of the message that it comes from. */
 export interface Part {
@@ -56,6 +57,8 @@ function isBlock(block: unknown): block is ContentBlock {
   const [entry, ...others] = Object.entries(block);
   if (entry === undefined || others.length > 0) return false;
   const [kind, value] = entry;
+  // Other names are none of a service's, and are not always escaped on the way to it.
+  if (!/^[a-z]\w*$/i.test(kind) || isTooDeep(value)) return false;
   if (kind === "text") return typeof value === "string";
   if (typeof value !== "object" || value === null) return false;
   const { toolUseId, name, input, content }: Record<string, unknown> = value;

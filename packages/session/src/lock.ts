@@ -10,6 +10,7 @@ import {
   type TimeLimit,
   withinTime,
 } from "./time-limit.ts";
+import { warn } from "./warn.ts";
 
 /** As long as a Lambda function can run. */
 const LONGEST_LEASE_MS = 15 * 60_000;
@@ -60,9 +61,6 @@ async function unlock(
   try {
     await withinTime(limit, "unlock", () => store.unlock(key, fence));
   } catch (error) {
-    process.emitWarning(
-      `The lock of a session could not be given back: ${error instanceof Error ? error.message : String(error)}`,
-      "LambdaLLMWarning",
-    );
+    warn("The lock of a session could not be given back", error);
   }
 }

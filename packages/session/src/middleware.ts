@@ -9,6 +9,7 @@ import {
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
 import {
+  checkedIdempotencyKey,
   checkedSessionId,
   checkedTenant,
   requireOptions,
@@ -28,6 +29,13 @@ export interface SessionMiddlewareOptions<TEvent = any>
    * @default one tenant, "default"
    */
   readonly tenant?: (event: TEvent, context: LambdaContext) => unknown;
+  /**
+   * What a client names its request with, such as a header that it repeats with each try: the same turn under the same key is
+   * stored once, and its repetition gets the stored answer. Undefined for a request without one; another value that is no
+   * text is a SessionIdError (400).
+   * @default Lambda's request id, which Lambda's own repetitions share
+   */
+  readonly idempotencyKey?: (event: TEvent, context: LambdaContext) => unknown;
 }
 
 /** What `session()` adds to the context, and to `context.llm`. */
@@ -43,6 +51,7 @@ const checks = {
   ...settingChecks,
   id: check.function,
   tenant: check.function,
+  idempotencyKey: check.function,
 };
 
 /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
@@ -73,7 +82,7 @@ export function session<TEvent = any>(
   Pick<MiddyMiddleware<LambdaContext & WithSession>, "before" | "after">
 > {
   sessionValidateOptions(options);
-  const { id, tenant, ...settings } = options;
+  const { id, tenant, idempotencyKey, ...settings } = options;
   const sessions = new WeakMap<object, Session>();
 
   const sessionBefore = async (request: MiddyRequest): Promise<void> => {
@@ -89,6 +98,7 @@ export function session<TEvent = any>(
       ...settings,
       id: checkedSessionId(id(event, context)),
       ...(tenant && { tenant: checkedTenant(tenant(event, context)) }),
+      idempotencyKey: checkedIdempotencyKey(idempotencyKey?.(event, context)),
       context,
     });
     install(context, invocation, current);

@@ -36,14 +36,17 @@ export interface SessionOptions extends SessionSettings {
   readonly id: string;
   /** From the authenticated caller, never from the body of a request. @default "default" */
   readonly tenant?: string | undefined;
-  /**
-   * The handler's context, for `chat`, `chatStream` and `converse`. It also limits the time, and names the writes, so that
-   * a repeated delivery of the request does not write twice.
-   */
+  /** The handler's context, for `chat`, `chatStream` and `converse`. It also limits the time. */
   readonly context?: object | undefined;
+  /**
+   * Names what this session is asked for and what is saved: when the same comes again under the same key, it is not written
+   * twice, and the stored answer is returned. Such as the id of a queue's message.
+   * @default the Lambda request id of `context`
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
-/** Of a request that does not say which session it is about, or says it in a way that cannot be stored. */
+/** Of a request that does not say which session it is about, or says it or its own name in a way that cannot be used. */
 export class SessionIdError extends LambdaLLMError {
   static override readonly errorName = "SessionIdError";
 
@@ -91,19 +94,24 @@ const sessionChecks = {
   id: check.text,
   tenant: check.text,
   context: check.object,
+  idempotencyKey: check.text,
 };
 
 /** The options of a session with their defaults. @throws {ConfigurationError} */
 export function sessionSettings(options: SessionOptions) {
   validateOptions("Session", sessionChecks, options);
   requireOptions("Session", options, ["store", "id"]);
-  const { store, id, tenant = DEFAULT_TENANT, context } = options;
+  const { store, id, tenant = DEFAULT_TENANT } = options;
+  const { context, idempotencyKey } = options;
   const { ttlHours = DEFAULT_TTL_HOURS, conflict = "rebase" } = options;
   checkId("session id", id);
   checkId("tenant", tenant);
   const { memory = slidingWindow() } = options;
   const ttlMs = ttlHours * MS_PER_HOUR;
-  return { store, id, tenant, memory, conflict, ttlMs, context };
+  return {
+    ...{ store, id, tenant, memory, conflict, ttlMs },
+    ...{ context, idempotencyKey },
+  };
 }
 
 /** @throws {ConfigurationError} for an option that has to be given and is not. */
@@ -130,6 +138,15 @@ export function checkedSessionId(id: unknown): string {
     throw new SessionIdError((error as Error).message);
   }
   return id;
+}
+
+/** The name that a request gives itself, if it does. @throws {SessionIdError} */
+export function checkedIdempotencyKey(key: unknown): string | undefined {
+  if (key === undefined || key === null) return undefined;
+  if (typeof key === "string" && key !== "") return key;
+  throw new SessionIdError(
+    "The request's idempotency key must be a text that is not empty.",
+  );
 }
 
 /** The tenant of the authenticated caller. @throws {ConfigurationError} Never another tenant's sessions instead. */

@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   type ContentBlock,
   type ConverseRequest,
+  check,
   checkMessages,
   type Invocation,
   invocationOf,
@@ -21,16 +22,18 @@ import { type Repair, repair } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
 import { snapshot } from "./snapshot.ts";
 import { StoredHistory } from "./stored-history.ts";
-import { summarise } from "./summarise.ts";
 import { describe } from "./summary-text.ts";
+import { TurnNames } from "./turn-names.ts";
 import { Turns } from "./turns.ts";
-import { WriteIds } from "./write-ids.ts";
 
 /** A text, or content blocks: images, documents, tool results. */
 export type MessageContent = string | readonly ContentBlock[];
 
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
+
+/** The turn listens with its own; `context.converse` checks the others. */
+const observers = { onDelta: check.function, onResponse: check.function };
 
 /**
  * A conversation that is kept in a store. It is read when it is first needed, and never before.
@@ -55,12 +58,12 @@ export class Session {
 
   /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
   constructor(options: SessionOptions) {
-    const { store, id, tenant, memory, conflict, ttlMs, context } =
+    const { store, id, tenant, memory, conflict, ttlMs, ...request } =
       sessionSettings(options);
     this.id = id;
     this.tenant = tenant;
     const key = { tenantId: tenant, sessionId: id };
-    const invocation = context && invocationOf(context);
+    const invocation = request.context && invocationOf(request.context);
     this.#invocation = invocation;
     this.#memory = memory;
     this.#history = new StoredHistory({
@@ -76,7 +79,7 @@ export class Session {
       key,
       history: this.#history,
       memory,
-      writeIds: new WriteIds(key, context, invocation),
+      names: new TurnNames(key, { ...request, invocation }),
       invocation,
       load: () => this.load(),
     });
@@ -198,8 +201,7 @@ export class Session {
 
   /** Deletes the session from the store, and what was not saved. */
   async clear(): Promise<void> {
-    await this.#turns.clear();
-    this.#metadata.reset();
+    await this.#turns.clear(() => this.#metadata.reset());
   }
 
   /**
@@ -251,9 +253,11 @@ export class Session {
     content: MessageContent,
     options: SessionConverseOptions = {},
   ): Promise<ModelResponse> {
-    return this.#tracked("session.converse", (invocation) =>
-      this.#turn(invocation, "session.converse", content, options),
-    );
+    const { onDelta, onResponse } = options;
+    return this.#tracked("session.converse", async (invocation) => {
+      validateOptions("session.converse", observers, { onDelta, onResponse });
+      return this.#turn(invocation, "session.converse", content, options);
+    });
   }
 
   async #turn(
@@ -263,11 +267,7 @@ export class Session {
     options: SessionConverseOptions,
   ): Promise<ModelResponse> {
     const question = messageOf(method, "user", content);
-    const response = await this.#turns.take(invocation, question, options);
-    const model = options.model ?? invocation.defaults.model;
-    if (this.#memory.kind === "summary")
-      await summarise(this.#history, this.#memory, invocation, model);
-    return response;
+    return this.#turns.take(invocation, question, options);
   }
 
   #tracked<T>(

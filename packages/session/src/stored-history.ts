@@ -20,6 +20,8 @@ import {
   UNLIMITED,
   withinTime,
 } from "./time-limit.ts";
+import { isIncomplete, writeIdOf } from "./turn-names.ts";
+import { warn } from "./warn.ts";
 
 export interface HistoryOptions {
   readonly store: SessionStore;
@@ -86,6 +88,8 @@ export class StoredHistory {
 
   /** Reads what others have written since; returns their turns. */
   async catchUp(): Promise<readonly Turn[]> {
+    // It may have begun before the lock was taken.
+    await this.#loading?.done;
     if (this.reads === 0) return [];
     const from = this.#next;
     const stored = await this.#read({ from });
@@ -105,22 +109,27 @@ export class StoredHistory {
   /**
    * Writes messages as one turn.
    *
+   * @param isSame Whether a turn is this very one, written by another delivery of the request at the same time.
+   * @returns That turn, when it was there first; nothing is written then.
    * @throws {SessionConflictError} Others have written, and the mode is not `rebase`, or they never stopped.
    */
   async append(
     messages: readonly SessionMessage[],
-    writeId: string,
+    name: string,
+    isSame: (turn: Turn) => boolean,
     mode = this.conflict,
-  ): Promise<void> {
+  ): Promise<Turn | undefined> {
     const { store, key } = this.#options;
+    const writeId = writeIdOf(name);
     const start = Date.now();
     const saved = (attempts: number) => {
       this.emit("session-save", {
         messages: messages.length,
-        incomplete: messages.some(({ incomplete }) => incomplete),
+        incomplete: isIncomplete(messages),
         attempts,
         durationMs: Date.now() - start,
       });
+      return undefined;
     };
     for (let attempt = 1; ; attempt++) {
       const turn = { first: this.#next, messages, writeId };
@@ -137,6 +146,8 @@ export class StoredHistory {
       const newer = await this.catchUp();
       // An attempt whose reply was lost.
       if (newer.some((turn) => turn.writeId === writeId)) return saved(attempt);
+      const same = newer.find(isSame);
+      if (same !== undefined) return this.replayed(same);
       this.reportConflict(newer, mode);
       if (mode !== "rebase")
         throw new SessionConflictError(
@@ -147,13 +158,23 @@ export class StoredHistory {
     }
   }
 
-  /** Messages that go on being written must not outlive the metadata. */
+  replayed(turn: Turn): Turn {
+    this.emit("session-replay", { messages: turn.messages.length });
+    return turn;
+  }
+
+  /** Messages that go on being written must not outlive the metadata. Never fails: the turn before is stored. */
   async refreshHeader(): Promise<void> {
     const { header } = this;
-    if (header === undefined) return;
-    if (Date.now() - header.createdAt < this.#options.ttlMs / 2) return;
-    // When somebody else was faster, theirs is as fresh.
-    await this.headerWrites.run(() => this.saveHeader(header.metadata));
+    if (header?.expiresAt === undefined) return;
+    if (header.expiresAt - Date.now() > this.#options.ttlMs / 2) return;
+    try {
+      // When somebody else was faster, theirs is as fresh.
+      await this.headerWrites.run(() => this.saveHeader(header.metadata));
+    } catch (error) {
+      // Half of its time is left for the next turn to try again.
+      warn("A session's metadata could not be kept alive", error);
+    }
   }
 
   /** Writes the header; false when somebody else was faster. */
@@ -171,9 +192,12 @@ export class StoredHistory {
     return header !== undefined;
   }
 
-  /** Stores a summary, unless there is one that covers as much. */
-  async saveSummary(summary: SessionSummary): Promise<boolean> {
+  /** Stores a summary, unless there is one that covers as much, or the last turn that it covers was deleted. */
+  async saveSummary(summary: SessionSummary, last: Turn): Promise<boolean> {
     const { store, key } = this.#options;
+    // What was said in a deleted session must not come back.
+    await this.catchUp();
+    if (!this.turns.includes(last)) return false;
     const { expiresAt } = this;
     const saved = await this.ask("saveSummary", () =>
       store.saveSummary(key, { ...summary, expiresAt }),
@@ -183,13 +207,18 @@ export class StoredHistory {
     return saved;
   }
 
-  async delete(): Promise<void> {
+  /** @param forget What goes with it, before anything else is written. */
+  async delete(forget: () => void): Promise<void> {
     const { store, key } = this.#options;
     // What it would bring is gone then.
     await this.#loading?.done.catch(() => {});
-    await this.ask("delete", () => store.delete(key));
-    this.reads += 1;
-    this.#replace({ turns: [], next: 0, hasOlder: false });
+    // A header that is being written would be there again.
+    await this.headerWrites.run(async () => {
+      await this.ask("delete", () => store.delete(key));
+      this.reads += 1;
+      this.#replace({ turns: [], next: 0, hasOlder: false });
+      forget();
+    });
   }
 
   emit<Name extends keyof InvocationEvents>(

@@ -5,22 +5,23 @@ import type {
   SessionKey,
   SessionMessage,
   SessionStore,
+  Turn,
 } from "@lambdallm/core";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
 import { lockSession } from "./lock.ts";
 import type { MemoryStrategy } from "./memory.ts";
 import { Queue } from "./queue.ts";
-import { sameData } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
+import { summarise } from "./summarise.ts";
 import { UNLIMITED } from "./time-limit.ts";
-import { tryOf, type WriteIds } from "./write-ids.ts";
+import { isTurn, type TurnNames } from "./turn-names.ts";
 
 export interface TurnsOptions {
   readonly store: SessionStore;
   readonly key: SessionKey;
   readonly history: StoredHistory;
   readonly memory: MemoryStrategy;
-  readonly writeIds: WriteIds;
+  readonly names: TurnNames;
   readonly invocation: Invocation | undefined;
   readonly load: () => Promise<void>;
 }
@@ -50,53 +51,63 @@ export class Turns {
     question: Message,
     options: TurnOptions,
   ): Promise<ModelResponse> {
-    const { history, memory, writeIds, load } = this.#options;
-    return this.#exclusively(async () => {
-      await load();
-      const pending = this.#pending;
-      return new ChatTurn({
-        history,
-        memory,
-        invocation,
-        writeId: writeIds.next(),
-        pending,
-        question,
-        options,
-        onSaved: () => this.#forget(pending),
-      }).run();
+    const { history, memory, names, load } = this.#options;
+    const added = this.#pending;
+    return this.#queue.run(async () => {
+      const response = await this.#locked(async () => {
+        await load();
+        const pending = this.#unsaved(added);
+        const turn = new ChatTurn({
+          history,
+          memory,
+          invocation,
+          name: names.next(),
+          pending,
+          question,
+          options,
+          onSaved: () => this.#forget(pending),
+        });
+        return turn.run();
+      });
+      // Others need not wait for it, and a `clear()` that comes next does.
+      if (memory.kind === "summary") {
+        const model = options.model ?? invocation.defaults.model;
+        await summarise(history, memory, invocation, model);
+      }
+      return response;
     });
   }
 
   /** Stores the pending messages. */
   async save(): Promise<void> {
-    if (this.#pending.length > 0)
-      await this.#exclusively(() => this.#savePending());
+    const added = this.#pending;
+    if (added.length > 0)
+      await this.#exclusively(() => this.#savePending(added));
   }
 
-  async #savePending(): Promise<void> {
-    const { history, writeIds, load } = this.#options;
-    const pending = this.#pending;
+  async #savePending(added: readonly SessionMessage[]): Promise<void> {
+    const { history, names, load } = this.#options;
+    const pending = this.#unsaved(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
     await load();
-    const writeId = writeIds.next();
-    const stored = history.turns.find((turn) => turn.writeId === writeId);
-    if (stored !== undefined && sameData(stored.messages, pending))
-      history.emit("session-replay", { messages: pending.length });
-    else
-      await history.append(
-        pending,
-        stored === undefined ? writeId : tryOf(writeId),
-      );
+    const name = names.next();
+    const isSame = (turn: Turn) => isTurn(turn, name, pending, 0);
+    const earlier = history.turns.find(isSame);
+    if (earlier !== undefined) history.replayed(earlier);
+    else await history.append(pending, name, isSame);
     this.#forget(pending);
     await history.refreshHeader();
   }
 
-  async clear(): Promise<void> {
-    await this.#exclusively(async () => {
-      await this.#options.history.delete();
-      this.#pending = [];
-    });
+  async clear(forget: () => void): Promise<void> {
+    const added = this.#pending;
+    await this.#exclusively(() =>
+      this.#options.history.delete(() => {
+        this.#forget(added);
+        forget();
+      }),
+    );
   }
 
   /** Runs something between two turns. */
@@ -104,22 +115,30 @@ export class Turns {
     return this.#queue.run(run);
   }
 
+  #unsaved(added: readonly SessionMessage[]): readonly SessionMessage[] {
+    const pending = new Set(this.#pending);
+    return added.filter((message) => pending.has(message));
+  }
+
   #forget(saved: readonly SessionMessage[]): void {
-    this.#pending = this.#pending.slice(saved.length);
+    const gone = new Set(saved);
+    this.#pending = this.#pending.filter((message) => !gone.has(message));
+  }
+
+  #exclusively<T>(run: () => Promise<T>): Promise<T> {
+    return this.#queue.run(() => this.#locked(run));
   }
 
   /** In the mode `lock`, those of other invocations wait as well. */
-  #exclusively<T>(run: () => Promise<T>): Promise<T> {
-    return this.#queue.run(async () => {
-      const { store, key, history, invocation } = this.#options;
-      if (history.conflict !== "lock") return run();
-      const unlock = await lockSession(store, key, invocation ?? UNLIMITED);
-      try {
-        await history.catchUp();
-        return await run();
-      } finally {
-        await unlock();
-      }
-    });
+  async #locked<T>(run: () => Promise<T>): Promise<T> {
+    const { store, key, history, invocation } = this.#options;
+    if (history.conflict !== "lock") return run();
+    const unlock = await lockSession(store, key, invocation ?? UNLIMITED);
+    try {
+      await history.catchUp();
+      return await run();
+    } finally {
+      await unlock();
+    }
   }
 }

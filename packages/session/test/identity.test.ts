@@ -60,6 +60,27 @@ describe.each(middyMajors)("the id of a session on %s", (_name, middy) => {
     expect(seen).toBe("f/größe 🙂");
   });
 
+  test.each([
+    [
+      "written differently in Unicode",
+      "é".normalize("NFC"),
+      "é".normalize("NFD"),
+    ],
+    ["with control characters", "a\u0000b", "ab"],
+    ["of JavaScript's own", "__proto__", "constructor"],
+    ["with and without a space", "a ", "a"],
+  ])("ids %s are those of two sessions", async (_what, one, other) => {
+    const shared = memoryStores();
+    for (const sessionId of [one, other])
+      await run(({ chat }) => chat("Hi"), {
+        middy,
+        store: shared,
+        session: { id: () => sessionId },
+      });
+    for (const sessionId of [one, other])
+      expect(await storedMessages(shared, { sessionId })).toHaveLength(2);
+  });
+
   test("an id function that fails, fails the invocation with its own error", async () => {
     const error = await rejection(
       run(async () => {}, {
@@ -158,6 +179,7 @@ describe("the options", () => {
     [{ store: {}, id }, /"store" must be an object with `sessions`/],
     [{ store, id: "s1" }, /"id" must be a function/],
     [{ store, id, tenant: "t" }, /"tenant" must be a function/],
+    [{ store, id, idempotencyKey: "k" }, /"idempotencyKey" must be a function/],
     [{ store, id, ttlHours: 0 }, /"ttlHours" must be a number above 0/],
     [{ store, id, ttlHours: Number.NaN }, /"ttlHours" must be/],
     [{ store, id, ttlHours: "24" }, /"ttlHours" must be/],
@@ -180,6 +202,7 @@ describe("the options", () => {
     [{ store, id: "s1", context: 5 }, /"context" must be an object/],
     [{ store, id: "s1", context: {} }, /No model provider is in use/],
     [{ store, id: "s1", tenantId: "x" }, /there is no option "tenantId"/],
+    [{ store, id: "s1", idempotencyKey: "" }, /"idempotencyKey" must be a/],
   ])("%p are refused by new Session()", (options, message) => {
     expect(() => new Session(options as never)).toThrow(message);
     expect(() => new Session(options as never)).toThrow(ConfigurationError);

@@ -3,9 +3,12 @@ import {
   invocationOf,
   type ModelResponse,
   memoryStores,
-  type SessionStore,
 } from "@lambdallm/core";
-import { Session } from "@lambdallm/session";
+import {
+  Session,
+  SessionIdError,
+  type SessionMiddlewareOptions,
+} from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
@@ -13,6 +16,7 @@ import {
   before,
   type HandlerContext,
   type Middy,
+  type RunOptions,
   rejection,
   run,
   stored,
@@ -31,14 +35,15 @@ function deliveries(middy?: Middy) {
   const deliver = <Result>(
     model: MockProvider,
     handler: (context: HandlerContext) => Promise<Result>,
-    sessions: SessionStore = store.sessions,
+    options: Partial<RunOptions> = {},
   ) =>
     run(handler, {
       ...(middy && { middy }),
-      store: { sessions },
+      store,
       model,
       more: [observe],
       context: new MockLambdaContext({ awsRequestId: "request-1" }),
+      ...options,
     });
   return { store, replays, deliver };
 }
@@ -142,6 +147,10 @@ test("asks another question when the handler does", async () => {
     "Two.",
   );
   expect((await stored(store)).next).toBe(4);
+  expect(await deliver(model, ({ chat }) => chat("Something else"))).toBe(
+    "Two.",
+  );
+  expect(model.totalCalls).toBe(2);
 });
 
 test("does not store what was added twice, unless it is something else", async () => {
@@ -186,21 +195,90 @@ test("added messages count as a part of the question", async () => {
   expect((await stored(store)).next).toBe(6);
 });
 
-test("two deliveries at the same time append once", async () => {
-  const { store, deliver } = deliveries();
-  const model = new MockProvider({
-    responses: [
-      { text: "One.", delayMs: 30 },
-      { text: "Eins.", delayMs: 30 },
-    ],
+describe("two deliveries at the same time", () => {
+  /** Lets the second one go on when the first one is done. */
+  function racing(handler: (context: HandlerContext) => Promise<unknown>) {
+    const { store, replays, deliver } = deliveries();
+    const asked = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<void>();
+    const first = new MockProvider({ responses: ["One."] });
+    const second = new MockProvider({
+      responses: [
+        async () => {
+          asked.resolve();
+          await done.promise;
+          return { text: "Eins.", usage: { outputTokens: 7 } };
+        },
+      ],
+    });
+    return {
+      store,
+      replays,
+      answers: async (session: Partial<SessionMiddlewareOptions> = {}) => {
+        const late = deliver(second, handler, { session });
+        await asked.promise;
+        const early = await deliver(first, handler, { session });
+        done.resolve();
+        return [early, await late];
+      },
+    };
+  }
+
+  test.each(["rebase", "reject"] as const)(
+    "append once, and both get the stored answer, in the mode %s",
+    async (conflict) => {
+      const { store, replays, answers } = racing(({ chat }) => chat("Count"));
+      expect(await answers({ conflict })).toEqual(["One.", "One."]);
+      expect(await storedMessages(store)).toEqual([
+        "user: Count",
+        "assistant: One.",
+      ]);
+      expect(replays).toEqual([{ messages: 2 }]);
+    },
+  );
+
+  test("tell what the second answer has cost", async () => {
+    const { answers } = racing(({ session }) => session.converse("Count"));
+    const [, response] = await answers();
+    expect(response).toMatchObject({
+      text: "One.",
+      attempts: 1,
+      usage: { outputTokens: 7 },
+      tags: { "session.replay": "true" },
+    });
   });
-  const chat = ({ chat }: HandlerContext) => chat("Count");
-  const answers = await Promise.all([
-    deliver(model, chat),
-    deliver(model, chat),
-  ]);
-  expect(new Set(answers)).toEqual(new Set(["One.", "Eins."]));
-  expect((await stored(store)).next).toBe(2);
+
+  test("of a stream append once, and each reader has its own text, which cannot be taken back", async () => {
+    const { store, answers } = racing(async ({ chatStream }) => {
+      const stream = chatStream("Count");
+      let text = "";
+      for await (const piece of stream) text += piece;
+      expect((await stream.response).text).toBe(text);
+      return text;
+    });
+    expect(await answers()).toEqual(["One.", "Eins."]);
+    expect(await storedMessages(store)).toHaveLength(2);
+  });
+
+  test("one of which breaks off leave the whole turn only", async () => {
+    const { store, deliver } = deliveries();
+    const model = new MockProvider({ responses: ["One."] });
+    const broken = new MockProvider({
+      responses: [
+        async () => {
+          await deliver(model, ({ chat }) => chat("Count"));
+          return { pieces: ["Ei"], error: new Error("lost") };
+        },
+      ],
+    });
+    await rejection(
+      deliver(broken, ({ chatStream }) => chatStream("Count").response),
+    );
+    expect(await storedMessages(store)).toEqual([
+      "user: Count",
+      "assistant: One.",
+    ]);
+  });
 });
 
 test("an append whose reply was lost is found when others have written after it", async () => {
@@ -287,4 +365,126 @@ test("a context without a request id is never taken for another one", async () =
   for (const _time of [1, 2])
     await run(({ chat }) => chat("Hi"), { store, model, context: {} as never });
   expect((await stored(store)).next).toBe(4);
+});
+
+describe.each(middyMajors)(
+  "a client's own idempotency key, on %s",
+  (_name, middy) => {
+    interface Post {
+      readonly key?: unknown;
+      readonly sessionId?: string;
+      readonly text?: string;
+    }
+
+    function server() {
+      const store = memoryStores();
+      const model = new MockProvider({ responses: ["One.", "Two.", "Three."] });
+      const post = ({ sessionId = "s1", text = "Count", ...event }: Post) =>
+        run(({ chat }) => chat(text), {
+          middy,
+          store,
+          model,
+          event,
+          session: {
+            id: () => sessionId,
+            idempotencyKey: ({ key }: Post) => key,
+          },
+        });
+      return { store, model, post };
+    }
+
+    test("makes of two requests one: the second gets the stored answer", async () => {
+      const { store, model, post } = server();
+      expect(await post({ key: "k1" })).toBe("One.");
+      expect(await post({ key: "k1" })).toBe("One.");
+      expect(await post({ key: "k2" })).toBe("Two.");
+      expect(model.totalCalls).toBe(2);
+      expect((await stored(store)).next).toBe(4);
+    });
+
+    test("counts within its session only", async () => {
+      const { post } = server();
+      expect(await post({ key: "k1" })).toBe("One.");
+      expect(await post({ key: "k1", sessionId: "s2" })).toBe("Two.");
+    });
+
+    test("that comes with another message is another turn, which is repeated no more than the first", async () => {
+      const { store, post } = server();
+      expect(await post({ key: "k1" })).toBe("One.");
+      expect(await post({ key: "k1", text: "Go on" })).toBe("Two.");
+      expect(await post({ key: "k1", text: "Go on" })).toBe("Two.");
+      expect(await post({ key: "k1" })).toBe("One.");
+      expect((await stored(store)).next).toBe(4);
+    });
+
+    test.each([undefined, null])(
+      "that is %p leaves it to Lambda's request id",
+      async (key) => {
+        const { store, post } = server();
+        await post({ key });
+        await post({ key });
+        expect((await stored(store)).next).toBe(4);
+      },
+    );
+
+    test.each([
+      ["has a #", "a#b", "a"],
+      ["looks like the name of a turn", "k1/1", "k1"],
+      ["has 10 KB", "x".repeat(10_000), "x".repeat(9_999)],
+      ["is any Unicode text", "größe \u0000 \ud800", "größe"],
+      ["is like a request id", "request-1", "request"],
+      ["is a name of JavaScript's", "__proto__", "constructor"],
+    ])("that %s is a key like any other", async (_what, key, other) => {
+      const { store, model, post } = server();
+      expect(await post({ key })).toBe("One.");
+      expect(await post({ key: other })).toBe("Two.");
+      expect(await post({ key })).toBe("One.");
+      expect(model.totalCalls).toBe(2);
+      expect((await stored(store)).next).toBe(4);
+    });
+
+    test.each([[""], [5], [{}], [["k1"]], [true]])(
+      "that is %j is the caller's mistake: 400",
+      async (key) => {
+        const { model, post } = server();
+        const error = await rejection(post({ key }));
+        expect(error).toBeInstanceOf(SessionIdError);
+        expect(error).toMatchObject({
+          statusCode: 400,
+          message: expect.stringContaining("idempotency key"),
+        });
+        expect(model.totalCalls).toBe(0);
+      },
+    );
+  },
+);
+
+test("each record of a batch can have a key of its own, whatever else is in the batch", async () => {
+  const store = memoryStores();
+  const model = new MockProvider();
+  const batch = (...records: readonly string[]) =>
+    run(
+      async (context) => {
+        for (const messageId of records)
+          await new Session({
+            store,
+            id: "s1",
+            context,
+            idempotencyKey: messageId,
+          }).chat(`Message ${messageId}`);
+      },
+      { model },
+    );
+  await batch("a", "b");
+  // What failed comes again, in another batch.
+  await batch("b", "c");
+  expect(model.totalCalls).toBe(3);
+  const asked = (await storedMessages(store)).filter((message) =>
+    message.startsWith("user"),
+  );
+  expect(asked).toEqual([
+    "user: Message a",
+    "user: Message b",
+    "user: Message c",
+  ]);
 });
