@@ -10,6 +10,8 @@ export interface BudgetFailure {
   readonly usedUsd: number;
   /** The upper bound of what the refused call could have cost; left out when no call was being made. */
   readonly neededUsd?: number;
+  /** Until the budget starts again; left out when waiting does not help. */
+  readonly retryAfterMs?: number;
 }
 
 /** The budget does not allow the call. Nothing was sent. */
@@ -21,14 +23,22 @@ export class BudgetExceededError extends LambdaLLMError {
   readonly limitUsd: number;
   readonly usedUsd: number;
   declare readonly neededUsd?: number;
+  declare readonly retryAfterMs?: number;
+  /** For `@middy/http-error-handler`: `retryAfterMs` in seconds. Not enumerable. */
+  declare readonly headers?: Readonly<Record<"retry-after", string>>;
 
-  constructor(message: string, { neededUsd, ...failure }: BudgetFailure) {
+  constructor(message: string, failure: BudgetFailure) {
     super(message, { code: "BUDGET_EXCEEDED", statusCode: 429 });
     this.scope = failure.scope;
     this.period = failure.period;
     this.limitUsd = failure.limitUsd;
     this.usedUsd = failure.usedUsd;
+    const { neededUsd, retryAfterMs } = failure;
     if (neededUsd !== undefined) Object.assign(this, { neededUsd });
+    if (retryAfterMs === undefined) return;
+    Object.assign(this, { retryAfterMs });
+    const seconds = Math.ceil(retryAfterMs / 1_000);
+    hide(this, "headers", { "retry-after": String(seconds) });
   }
 }
 

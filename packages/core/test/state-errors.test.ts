@@ -20,7 +20,9 @@ const turn: Turn = {
 };
 const cause = new Error("ECONNRESET");
 
-const exceeded = (failure: { readonly neededUsd?: number } = {}) =>
+const exceeded = (
+  failure: { readonly neededUsd?: number; readonly retryAfterMs?: number } = {},
+) =>
   new BudgetExceededError("The daily budget is used up.", {
     scope: "acme",
     period: "daily",
@@ -137,6 +139,30 @@ describe.each(errors)("%s", (name, errorClass, error, facts) => {
 test("a BudgetExceededError without a call needs nothing", () => {
   expect("neededUsd" in exceeded()).toBe(false);
   expect(exceeded({ neededUsd: 0 }).neededUsd).toBe(0);
+});
+
+describe.each(middyMajors)("A BudgetExceededError on %s", (_name, middy) => {
+  test.each([
+    [3_000_001, "3001"],
+    [0, "0"],
+    [undefined, undefined],
+  ])(
+    "that may be tried again in %p ms tells HTTP callers so",
+    async (retryAfterMs, header) => {
+      const error = exceeded(
+        retryAfterMs === undefined ? {} : { retryAfterMs },
+      );
+      expect(error.retryAfterMs).toBe(retryAfterMs);
+      expect(Object.keys(error)).not.toContain("headers");
+      const chain = middy<unknown, { headers: Record<string, string> }>()
+        .use(httpErrorHandler({ logger: false }))
+        .handler(async () => {
+          throw error;
+        });
+      const { headers } = await chain({}, new MockLambdaContext());
+      expect(headers["retry-after"]).toBe(header);
+    },
+  );
 });
 
 test("a SessionConflictError has the newer turns and never prints them", () => {
