@@ -1,11 +1,12 @@
 import {
+  BudgetExceededError,
   ConfigurationError,
   costOf,
   InvocationTimeoutError,
   ModelInvocationError,
   type ModelRequest,
-  type ModelResponse,
   type ProviderResponse,
+  StoreError,
   type Usage,
 } from "@lambdallm/core";
 import { nanoCost, nanoOfPico } from "./money.ts";
@@ -47,20 +48,13 @@ export function chargeOfAnswer(
   return { model, usage, nanoUsd };
 }
 
-export function chargeOfResponse(
-  response: ModelResponse,
-  facts: ChargeFacts,
-): Charge {
-  return chargeOfAnswer(response, response.costUsd, facts);
-}
-
 /** A failed attempt costs what its error says, and the worst case where it does not say it. */
 export function chargeOfFailure(error: unknown, facts: ChargeFacts): Charge {
   const { request, worstNanoUsd, hasBegun } = facts;
   const { model, signal } = request;
   const nothing = { model, nanoUsd: 0 };
-  // Thrown before anything is sent, unless it is one of the caller's own, thrown at the sight of a piece.
-  if (ConfigurationError.isInstance(error) && !hasBegun) return nothing;
+  // Unless it is one of the caller's own, thrown at the sight of a piece.
+  if (isFromBeforeSending(error) && !hasBegun) return nothing;
   if (ModelInvocationError.isInstance(error)) {
     const { partial, billed, reason } = error;
     if (partial !== undefined)
@@ -72,6 +66,15 @@ export function chargeOfFailure(error: unknown, facts: ChargeFacts): Charge {
   if (InvocationTimeoutError.isInstance(error) && error.partial !== undefined)
     return chargeOfAnswer(error.partial, costOf(error.partial), facts);
   return { model, nanoUsd: worstNanoUsd };
+}
+
+/** What is wrong with the request, and the refusals of another `costTracking` inside of this one. */
+function isFromBeforeSending(error: unknown): boolean {
+  return (
+    ConfigurationError.isInstance(error) ||
+    (BudgetExceededError.isInstance(error) && error.neededUsd !== undefined) ||
+    (StoreError.isInstance(error) && error.operation === "reserve")
+  );
 }
 
 function assumedCost(usage: Usage, { input, output }: AssumedPrice): number {

@@ -1,30 +1,28 @@
-import {
-  type BudgetUse,
-  type CallInfo,
-  type CallModel,
-  type Invocation,
-  type ModelRequest,
-  type ModelResponse,
-  withModel,
+import type {
+  BudgetUse,
+  CallInfo,
+  CallModel,
+  Invocation,
+  ModelRequest,
+  ModelResponse,
 } from "@lambdallm/core";
 import { Alerts } from "./alerts.ts";
 import {
   type Charge,
   type ChargeFacts,
+  chargeOfAnswer,
   chargeOfFailure,
-  chargeOfResponse,
 } from "./charge.ts";
-import { fits } from "./fits.ts";
+import { cheaperOffers, type Offer } from "./downgrade.ts";
+import { tellProblem } from "./events.ts";
 import type { Hold, Ledger, Refused } from "./ledger.ts";
 import { dayOf, usdOf } from "./money.ts";
 import { budgetExceeded, uncovered } from "./periods.ts";
-import { tellProblem } from "./problem.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { SpendingLog } from "./spending-log.ts";
 import type { CostTracker } from "./tracker.ts";
-import { unknownCost } from "./unknown-cost.ts";
-import { type AssumedPrice, type Region, worstCaseOf } from "./worst-case.ts";
+import { type Region, unknownCost, worstCaseOf } from "./worst-case.ts";
 
 export interface GateOptions {
   readonly settings: Settings;
@@ -36,12 +34,6 @@ export interface GateOptions {
   readonly trackers: readonly CostTracker[];
   /** Where models may be called at the moment. */
   readonly regions: () => readonly Region[];
-}
-
-/** A request, and the most that it can cost. */
-interface Offer {
-  readonly request: ModelRequest;
-  readonly nanoUsd: number;
 }
 
 /** What was set aside for it. */
@@ -56,17 +48,12 @@ const DOWNGRADED = "budget.downgradedFrom";
 /** Lets the attempts of an invocation through as far as the budgets go, and settles what they have cost. */
 export class Gate {
   readonly #options: GateOptions;
-  readonly #assumedPrice: AssumedPrice | undefined;
   readonly #alerts: Alerts;
   readonly #unpriced = new Set<string>();
 
   constructor(options: GateOptions) {
-    const { settings, invocation, memories } = options;
+    const { invocation, memories } = options;
     this.#options = options;
-    this.#assumedPrice =
-      typeof settings.unknownPrice === "string"
-        ? undefined
-        : settings.unknownPrice;
     this.#alerts = new Alerts(invocation, memories);
   }
 
@@ -75,18 +62,19 @@ export class Gate {
     next: CallModel,
     { callId }: CallInfo,
   ): Promise<ModelResponse> {
+    const { settings, ledger } = this.#options;
     // The core does not send it.
     if (request.signal?.aborted) return next(request);
     const admission = await this.#admit(request, callId);
     if (request.signal?.aborted) {
-      await this.#options.ledger.settle(admission.holds, 0);
+      await ledger.settle(admission.holds, 0);
       return next(request);
     }
     const watched = watch(admission.request);
     const facts = (): ChargeFacts => ({
       request: admission.request,
       worstNanoUsd: admission.nanoUsd,
-      assumedPrice: this.#assumedPrice,
+      assumedPrice: settings.assumedPrice,
       hasBegun: watched.hasBegun(),
     });
     let response: ModelResponse;
@@ -97,7 +85,8 @@ export class Gate {
       await this.#settle(admission, charge, charge.nanoUsd > 0);
       throw error;
     }
-    await this.#settle(admission, chargeOfResponse(response, facts()), true);
+    const charge = chargeOfAnswer(response, response.costUsd, facts());
+    await this.#settle(admission, charge, true);
     return admission.request.model === request.model
       ? response
       : {
@@ -119,7 +108,7 @@ export class Gate {
     }
     this.#alerts.refused(reserved, wanted.nanoUsd, day);
     const { usedNanoUsd, limitNanoUsd } = reserved.short;
-    for (const offer of this.#cheaper(wanted)) {
+    for (const offer of this.#cheaperThan(wanted)) {
       if (usedNanoUsd + offer.nanoUsd > limitNanoUsd) continue;
       const holds = await ledger.reserve(trackers, offer.nanoUsd, at);
       if ("short" in holds) continue;
@@ -131,6 +120,7 @@ export class Gate {
     throw budgetExceeded(
       reserved.tracker.scope,
       reserved.short,
+      at,
       wanted.nanoUsd,
     );
   }
@@ -138,9 +128,9 @@ export class Gate {
   /** The upper bound of its cost; 0 when it is not known, and the settings allow that. */
   #mostOf(request: ModelRequest): number {
     const { settings, invocation, trackers, regions } = this.#options;
-    const { unknownPrice, isEnforced } = settings;
+    const { unknownPrice, assumedPrice, isEnforced } = settings;
     const { model } = request;
-    const worst = worstCaseOf(request, regions(), this.#assumedPrice);
+    const worst = worstCaseOf(request, regions(), assumedPrice);
     if (worst.missing === undefined) return worst.nanoUsd;
     const isRefused =
       unknownPrice === "error" || (unknownPrice !== "allow" && isEnforced);
@@ -152,21 +142,9 @@ export class Gate {
     return 0;
   }
 
-  /** The same for the models that it may be downgraded to, the dearest first. */
-  #cheaper({ request, nanoUsd }: Offer): Offer[] {
+  #cheaperThan(wanted: Offer): Offer[] {
     const { settings, regions } = this.#options;
-    const offers: Offer[] = [];
-    for (const model of settings.downgradeTo) {
-      const changed = withModel(request, model);
-      const worst = worstCaseOf(changed, regions(), this.#assumedPrice);
-      if (
-        worst.missing === undefined &&
-        worst.nanoUsd < nanoUsd &&
-        fits(changed, regions()[0])
-      )
-        offers.push({ request: changed, nanoUsd: worst.nanoUsd });
-    }
-    return offers.sort((a, b) => b.nanoUsd - a.nanoUsd);
+    return cheaperOffers(wanted, settings, regions());
   }
 
   /** Shadow mode: what would have happened. */
@@ -183,7 +161,7 @@ export class Gate {
     };
     const refused = refusedOf(wanted.nanoUsd);
     if (refused === undefined) return;
-    const offer = this.#cheaper(wanted).find(
+    const offer = this.#cheaperThan(wanted).find(
       ({ nanoUsd }) => refusedOf(nanoUsd) === undefined,
     );
     this.#decided(refused, wanted, callId, offer);

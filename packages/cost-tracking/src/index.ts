@@ -17,6 +17,7 @@ export type { BudgetAlert, BudgetDecision, BudgetProblem } from "./events.ts";
 export type { CostForecast } from "./forecast.ts";
 export type { CostReport, Spending } from "./report.ts";
 export {
+  type BudgetLimit,
   type BudgetOptions,
   type CostTrackingOptions,
   costTrackingValidateOptions,
@@ -38,7 +39,7 @@ const counted = new WeakMap<Invocation, readonly CostTracker[]>();
  * before it is sent, and gives back what it did not need before the call returns. Without limits it keeps the reports only.
  *
  * @throws {ConfigurationError} once, at cold start, for options that are wrong; and in an invocation for a key that is no
- * valid id, or when no provider's middleware comes before this one.
+ * valid id, a limit that is no amount, or when no provider's middleware comes before this one.
  * @example
  * export const handler = middy()
  *   .use(bedrock())
@@ -97,19 +98,24 @@ export function costTracking<TEvent = any>(
       invocation.intercept("attempt", "costTracking", (request, next, call) =>
         gate.attempt(request, next, call),
       );
-      invocation.addFinalizer(async () => {
-        await ledger.flush();
-        const writes = spending.writes;
-        await Promise.all([
-          ...trackers.flatMap((tracker) =>
-            writes.map((write) =>
-              ledger.record(tracker, { ...write, key: keyIn(all, tracker) }),
-            ),
-          ),
-          ...limited.map((tracker) => ledger.reap(tracker)),
-        ]);
+      invocation.addFinalizer(() => {
+        const { writes } = spending;
+        const reports = trackers.map((tracker) => {
+          const key = keyIn(all, tracker);
+          return {
+            tracker,
+            spending: writes.map((rows) => ({ ...rows, key })),
+          };
+        });
+        return ledger.finish(reports);
       });
     }
+    const outer = Object.getOwnPropertyDescriptor(context, "costTracker");
+    // A nested chain has the context of the outer one, and gives it back as it was.
+    if (outer !== undefined)
+      invocation.addFinalizer(() => {
+        Object.defineProperty(context, "costTracker", outer);
+      });
     Object.defineProperty(context, "costTracker", {
       value: all[0],
       configurable: true,

@@ -6,7 +6,7 @@ const REQUEST_TOKENS = 500;
 const MESSAGE_TOKENS = 16;
 const BLOCK_TOKENS = 4;
 /** What a service tells the model about tools or an output format; the largest figure published is about 800. */
-const TOOLS_TOKENS = 1_500;
+const INSTRUCTION_TOKENS = 1_500;
 const TOOL_TOKENS = 64;
 /** The most that any model of the catalog makes of one image: 16,384, of Qwen's. */
 const IMAGE_TOKENS = 17_000;
@@ -26,6 +26,15 @@ const TEXT_FORMATS: ReadonlySet<unknown> = new Set([
  * kind.
  */
 export function inputTokenBound(request: ModelRequest): number {
+  try {
+    return requestTokens(request);
+  } catch {
+    // Nested too deeply, circular, not what the types say: whoever sends it finds out, and a budget is not in the way.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+function requestTokens(request: ModelRequest): number {
   const { messages, system = [], tools = [], output, bedrock } = request;
   let tokens = REQUEST_TOKENS;
   for (const block of system) tokens += blockTokens(block);
@@ -36,8 +45,27 @@ export function inputTokenBound(request: ModelRequest): number {
   for (const tool of tools) tokens += TOOL_TOKENS + REWORDED * jsonTokens(tool);
   if (output !== undefined) tokens += REWORDED * jsonTokens(output);
   if (bedrock !== undefined) tokens += REWORDED * jsonTokens(bedrock);
-  // A history with tool calls has its tools declared; server tools and output formats come with Bedrock's own settings.
-  return tokens + TOOLS_TOKENS;
+  return hasInstructions(request) ? tokens + INSTRUCTION_TOKENS : tokens;
+}
+
+/** Server tools and output formats can come with Bedrock's own settings, too. */
+function hasInstructions({
+  messages,
+  tools = [],
+  output,
+  bedrock,
+}: ModelRequest): boolean {
+  return (
+    tools.length > 0 ||
+    output !== undefined ||
+    bedrock?.additionalModelRequestFields !== undefined ||
+    bedrock?.outputConfig !== undefined ||
+    messages.some(({ content }) => content.some(isToolBlock))
+  );
+}
+
+function isToolBlock(block: object): boolean {
+  return Object.keys(block).some((kind) => kind.startsWith("tool"));
 }
 
 function blockTokens(block: object): number {
@@ -115,23 +143,54 @@ function documentTokens({
     : about + jsonTokens(source);
 }
 
-/** Some tokenisers normalise first, and a ligature of three bytes can become a phrase of 33. */
+/** In UTF-8: U+FDFA has 3 bytes, and its 18 characters have 33. No other character grows as much. */
+const MOST_GROWTH = 11;
+/** Marks are sorted when a text is normalised, which takes a second for 100,000 in a row, and a hundred for a million. */
+const MANY_MARKS = /(?<![\p{M}\uff9e\uff9f])[\p{M}\uff9e\uff9f]{32}/u;
+
+/** Some tokenisers normalise first, and what then is longer counts. */
 function textTokens(text: string): number {
   const bytes = Buffer.byteLength(text);
-  return bytes === text.length
-    ? bytes
-    : Math.max(bytes, Buffer.byteLength(text.normalize("NFKC")));
+  if (bytes === text.length) return bytes;
+  if (MANY_MARKS.test(text)) return bytes * MOST_GROWTH;
+  return Math.max(bytes, Buffer.byteLength(text.normalize("NFKC")));
 }
 
-const ESCAPED = /[^\n -~]/g;
+const INDENT = 4;
 const ESCAPE_LENGTH = "\\u0000".length;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const TILDE = 0x7e;
 
-/** Indented JSON in its longest spelling, with everything escaped that is not ASCII. */
+/**
+ * JSON in its longest spelling: indented, or with everything escaped that is not ASCII. Counted, because the indentation of
+ * what is nested deeply can be a thousand times as long as the rest.
+ */
 function jsonTokens(value: unknown): number {
-  const json = JSON.stringify(value, undefined, 4) ?? "";
-  const escapes = json.match(ESCAPED)?.length ?? 0;
-  return Math.max(
-    textTokens(json),
-    json.length + escapes * (ESCAPE_LENGTH - 1),
-  );
+  const json = JSON.stringify(value) ?? "";
+  let layout = 0;
+  let escapes = 0;
+  let depth = 0;
+  let isInText = false;
+  for (let index = 0; index < json.length; index++) {
+    const code = json.charCodeAt(index);
+    if (isInText && code === BACKSLASH) index += 1;
+    else if (code === QUOTE) isInText = !isInText;
+    else if (isInText) escapes += code < SPACE || code > TILDE ? 1 : 0;
+    else if (code === COLON) layout += 1;
+    else if (code === COMMA) layout += 1 + INDENT * depth;
+    else if (code === OPEN_LIST || code === OPEN_OBJECT)
+      layout += 1 + INDENT * ++depth;
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT)
+      layout += 1 + INDENT * --depth;
+  }
+  const escaped = json.length + escapes * (ESCAPE_LENGTH - 1);
+  return layout + Math.max(textTokens(json), escaped);
 }

@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import {
+  type BudgetLimits,
   type BudgetReservation,
   type BudgetUse,
   type Invocation,
   type ReserveOutcome,
   StoreError,
 } from "@lambdallm/core";
+import { tellProblem } from "./events.ts";
 import { dayOf, usdOf } from "./money.ts";
-import { patienceMs, within } from "./patience.ts";
-import type { PeriodUse } from "./periods.ts";
-import { tellProblem } from "./problem.ts";
+import { finishPatienceMs, patienceMs, within } from "./patience.ts";
+import { type Period, type PeriodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { CostTracker } from "./tracker.ts";
@@ -34,19 +35,32 @@ export interface Refused {
   readonly short: PeriodUse;
 }
 
+type Spending = Parameters<CostTracker["store"]["record"]>[1];
+
+/** What is to be written of a budget when the invocation ends. */
+export interface Report {
+  readonly tracker: CostTracker;
+  readonly spending: readonly Spending[];
+}
+
+/** What is told when it fails. */
+interface Told {
+  readonly operation: "reserve" | "settle" | "record" | "reap";
+  readonly tracker: CostTracker;
+  readonly nanoUsd: number;
+}
+
+interface Write extends Told {
+  readonly run: () => Promise<unknown>;
+}
+
 /** What an invocation reserves and settles. */
 export class Ledger {
   readonly #settings: Settings;
   readonly #invocation: Invocation;
   readonly #memories: ScopeMemories;
-  /** Writes that an answer did not wait for. */
-  readonly #writing = new Set<Promise<void>>();
-  /** What is to be written again before the invocation ends. */
-  readonly #failed: {
-    readonly write: () => Promise<void>;
-    readonly tracker: CostTracker;
-    readonly nanoUsd: number;
-  }[] = [];
+  /** Settlements that have failed, or that an answer did not wait for. */
+  readonly #unsettled = new Map<Write, Promise<void>>();
 
   constructor(
     settings: Settings,
@@ -71,9 +85,9 @@ export class Ledger {
     const day = dayOf(at);
     if (this.#settings.isEnforced)
       for (const tracker of trackers) {
-        const short = this.#memories
-          .of(tracker.scope)
-          .refusal(day, at, nanoUsd);
+        const { scope, limits } = tracker;
+        const memory = this.#memories.of(scope);
+        const short = memory.refusal(limits, day, at, nanoUsd);
         if (short !== undefined) return { tracker, short };
       }
     const holds: Hold[] = [];
@@ -103,12 +117,10 @@ export class Ledger {
     const limits = isEnforced ? tracker.limits : {};
     const day = dayOf(at);
     const reservation = { scope, id: randomUUID(), day, amountNanoUsd };
-    const reserving = store.reserve({
-      ...reservation,
-      limits,
-      at,
-      expiresAt: this.#leaseEnd(at),
-    });
+    const expiresAt = this.#leaseEnd(at);
+    const request = { ...reservation, limits, at, expiresAt };
+    // A store that is not async may throw at once.
+    const reserving = (async () => store.reserve(request))();
     let outcome: ReserveOutcome;
     try {
       outcome =
@@ -119,10 +131,11 @@ export class Ledger {
       // It may have been written all the same, and its reply lost.
       const hold = { tracker, reservation, unsure: reserving };
       if (onStoreError === "allow") {
-        this.#tell("reserve", tracker, amountNanoUsd, error);
+        const nanoUsd = amountNanoUsd;
+        this.#tell({ operation: "reserve", tracker, nanoUsd }, error);
         return hold;
       }
-      this.#write(() => this.#settleIn(hold, 0), tracker, amountNanoUsd);
+      this.#settleSoon(hold, 0);
       throw error;
     }
     const { use } = outcome;
@@ -130,16 +143,9 @@ export class Ledger {
     memory.saw(day, use);
     if (outcome.reserved)
       return { tracker, reservation: outcome.reservation, use };
-    const { exceeded: period } = outcome;
-    const { dailyNanoUsd = 0, monthlyNanoUsd = 0 } = limits;
-    const short: PeriodUse =
-      period === "daily"
-        ? { period, usedNanoUsd: use.dayNanoUsd, limitNanoUsd: dailyNanoUsd }
-        : {
-            period,
-            usedNanoUsd: use.monthNanoUsd,
-            limitNanoUsd: monthlyNanoUsd,
-          };
+    const short =
+      uncovered(limits, use, amountNanoUsd) ??
+      shortOf(outcome.exceeded, limits, use);
     memory.refused(day, at, short);
     return { tracker, short };
   }
@@ -154,20 +160,28 @@ export class Ledger {
   async #inTime(reserving: Promise<ReserveOutcome>): Promise<ReserveOutcome> {
     const outcome = await within(reserving, patienceMs(this.#invocation));
     if (outcome !== undefined) return outcome;
-    throw new StoreError("The budget store did not answer in time.", {
-      reason: "timeout",
-      operation: "reserve",
-      retryable: true,
-    });
+    throw noAnswer("reserve");
   }
 
   /** Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs. */
   async settle(holds: readonly Hold[], nanoUsd: number): Promise<void> {
     if (holds.length === 0) return;
-    const writes = holds.map((hold) =>
-      this.#write(() => this.#settleIn(hold, nanoUsd), hold.tracker, nanoUsd),
+    const settling = holds.map((hold) => this.#settleSoon(hold, nanoUsd));
+    await within(Promise.allSettled(settling), patienceMs(this.#invocation));
+  }
+
+  #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {
+    const { tracker } = hold;
+    const run = () => this.#settleIn(hold, nanoUsd);
+    const write: Write = { operation: "settle", tracker, nanoUsd, run };
+    const settling = run();
+    this.#unsettled.set(write, settling);
+    settling.then(
+      () => this.#unsettled.delete(write),
+      // It is tried again when the invocation ends.
+      () => {},
     );
-    await within(Promise.all(writes), patienceMs(this.#invocation));
+    return settling;
   }
 
   async #settleIn(hold: Hold, nanoUsd: number): Promise<void> {
@@ -192,67 +206,54 @@ export class Ledger {
     }
   }
 
-  #write(
-    write: () => Promise<void>,
-    tracker: CostTracker,
-    nanoUsd: number,
-  ): Promise<void> {
-    const writing = write()
-      .catch(() => {
-        this.#failed.push({ write, tracker, nanoUsd });
-      })
-      .finally(() => {
-        this.#writing.delete(writing);
-      });
-    this.#writing.add(writing);
-    return writing;
-  }
-
-  /** Ends what is still being written, and tries once more what has failed. */
-  async flush(): Promise<void> {
-    await Promise.all(this.#writing);
-    const again = this.#failed.splice(0);
-    await Promise.all(
-      again.map(({ write, tracker, nanoUsd }) =>
-        write().catch((error: unknown) =>
-          this.#tell("settle", tracker, nanoUsd, error),
-        ),
-      ),
+  /**
+   * The end of the invocation: settles what is not settled, writes the reports, and now and then cleans up after callers that
+   * died. A store that hangs does not hold the handler's answer back for long.
+   */
+  async finish(reports: readonly Report[]): Promise<void> {
+    const settlements = Array.from(
+      this.#unsettled,
+      ([write, settling]): Write => ({
+        ...write,
+        run: () => settling.catch(write.run),
+      }),
     );
-  }
-
-  /** Adds to the reports. */
-  async record(
-    tracker: CostTracker,
-    spending: Parameters<CostTracker["store"]["record"]>[1],
-  ): Promise<void> {
-    try {
-      await tracker.store.record(tracker.scope, spending);
-    } catch (error) {
-      let nanoUsd = 0;
-      for (const { costNanoUsd } of spending.rows) nanoUsd += costNanoUsd;
-      this.#tell("record", tracker, nanoUsd, error);
+    const writes = [
+      ...settlements,
+      ...reports.flatMap((report) => this.#writesOf(report)),
+    ];
+    const open = new Set(writes);
+    const ends = writes.map(async (write) => {
+      try {
+        await write.run();
+      } catch (error) {
+        if (open.has(write)) this.#tell(write, error);
+      }
+      open.delete(write);
+    });
+    await within(Promise.all(ends), finishPatienceMs(this.#invocation));
+    for (const write of open) {
+      open.delete(write);
+      this.#tell(write, noAnswer(write.operation));
     }
   }
 
-  /** Now and then, cleans up after callers that died. */
-  async reap(tracker: CostTracker): Promise<void> {
-    const { scope, store } = tracker;
+  #writesOf({ tracker, spending }: Report): Write[] {
+    const { scope, store, isLimited } = tracker;
     const now = Date.now();
-    if (!this.#memories.of(scope).isReapDue(now)) return;
-    try {
-      await store.reap(scope, now);
-    } catch (error) {
-      this.#tell("reap", tracker, 0, error);
-    }
+    const records = spending.map((rows): Write => {
+      let nanoUsd = 0;
+      for (const { costNanoUsd } of rows.rows) nanoUsd += costNanoUsd;
+      const run = () => store.record(scope, rows);
+      return { operation: "record", tracker, nanoUsd, run };
+    });
+    if (!isLimited || !this.#memories.of(scope).isReapDue(now)) return records;
+    const run = () => store.reap(scope, now);
+    return [...records, { operation: "reap", tracker, nanoUsd: 0, run }];
   }
 
-  #tell(
-    operation: "reserve" | "settle" | "record" | "reap",
-    { scope }: CostTracker,
-    nanoUsd: number,
-    error: unknown,
-  ): void {
+  #tell({ operation, tracker, nanoUsd }: Told, error: unknown): void {
+    const { scope } = tracker;
     const usd = usdOf(nanoUsd);
     tellProblem(this.#invocation, {
       kind: "store",
@@ -262,4 +263,23 @@ export class Ledger {
       error,
     });
   }
+}
+
+/** Money has come back between the refusal and the look at what is used. */
+function shortOf(
+  period: Period,
+  { dailyNanoUsd = 0, monthlyNanoUsd = 0 }: BudgetLimits,
+  { dayNanoUsd, monthNanoUsd }: BudgetUse,
+): PeriodUse {
+  return period === "daily"
+    ? { period, usedNanoUsd: dayNanoUsd, limitNanoUsd: dailyNanoUsd }
+    : { period, usedNanoUsd: monthNanoUsd, limitNanoUsd: monthlyNanoUsd };
+}
+
+function noAnswer(operation: string): StoreError {
+  return new StoreError("The budget store did not answer in time.", {
+    reason: "timeout",
+    operation,
+    retryable: true,
+  });
 }

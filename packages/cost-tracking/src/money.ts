@@ -22,6 +22,11 @@ export function usdOf(nano: number): number {
 
 export const DAY_MS = 86_400_000;
 
+/** When the UTC day begins, in epoch milliseconds. */
+export function dayStart(at: number): number {
+  return at - (at % DAY_MS);
+}
+
 /** UTC, such as `2026-11-22`. */
 export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);

@@ -10,6 +10,13 @@ export function patienceMs({ remainingTimeMs }: Invocation): number {
   return Math.min(LONGEST_MS, Math.max(0, remainingTimeMs) / 4);
 }
 
+const LONGEST_FINISH_MS = 10_000;
+
+/** How long the handler's answer may wait for what is written when the invocation ends: HTTP callers give up after 29 seconds. */
+export function finishPatienceMs({ remainingTimeMs }: Invocation): number {
+  return Math.min(LONGEST_FINISH_MS, Math.max(0, remainingTimeMs) / 2);
+}
+
 /** Resolves with the promise, or after this time with undefined. */
 export async function within<T>(
   promise: Promise<T>,

@@ -3,7 +3,7 @@ import {
   type BudgetLimits,
   type BudgetUse,
 } from "@lambdallm/core";
-import { usdOf } from "./money.ts";
+import { DAY_MS, dayStart, monthEnd, usdOf } from "./money.ts";
 
 export type Period = "daily" | "monthly";
 
@@ -28,46 +28,56 @@ export function periodsOf(
   );
 }
 
-/** The first limit that does not cover a further amount. */
+/** A limit that does not cover a further amount; of both the monthly one, because it is the one to wait for. */
 export function uncovered(
   limits: BudgetLimits,
   use: BudgetUse,
   amountNanoUsd: number,
 ): PeriodUse | undefined {
-  return periodsOf(limits, use).find(
+  return periodsOf(limits, use).findLast(
     ({ usedNanoUsd, limitNanoUsd }) =>
       usedNanoUsd + amountNanoUsd > limitNanoUsd,
   );
 }
 
-const RESTARTS: Readonly<Record<Period, string>> = {
-  daily: "It starts again at midnight UTC",
-  monthly: "It starts again with the next month (UTC)",
+const NAMES: Readonly<Record<Period, string>> = {
+  daily: "day",
+  monthly: "month",
 };
 
-const OPTIONS: Readonly<Record<Period, string>> = {
-  daily: "dailyBudgetUsd",
-  monthly: "monthlyBudgetUsd",
-};
-
-/** @param neededNanoUsd What the refused call could cost at most; left out when no call was being made. */
+/**
+ * The message may reach whoever has sent the request: whose budget it is and how large are fields.
+ *
+ * @param at Epoch milliseconds.
+ * @param neededNanoUsd What the refused call could cost at most; left out when no call was being made.
+ */
 export function budgetExceeded(
   scope: string,
   { period, usedNanoUsd, limitNanoUsd }: PeriodUse,
+  at: number,
   neededNanoUsd?: number,
 ): BudgetExceededError {
-  const cure = `set a lower maxTokens, or raise ${OPTIONS[period]}`;
-  const what =
-    neededNanoUsd === undefined
-      ? `is used up. ${RESTARTS[period]}.`
-      : neededNanoUsd > limitNanoUsd
-        ? `is less than what the call could cost: ${cure}.`
-        : `does not cover what the call could cost. ${RESTARTS[period]}; until then ${cure}.`;
-  return new BudgetExceededError(`The ${period} budget "${scope}" ${what}`, {
+  const failure = {
     scope,
     period,
     limitUsd: usdOf(limitNanoUsd),
     usedUsd: usdOf(usedNanoUsd),
     ...(neededNanoUsd !== undefined && { neededUsd: usdOf(neededNanoUsd) }),
-  });
+  };
+  const budget = `budget of the ${NAMES[period]}`;
+  if (neededNanoUsd !== undefined && neededNanoUsd > limitNanoUsd)
+    return new BudgetExceededError(
+      `This call could cost more than the whole ${budget}, and was not sent.`,
+      failure,
+    );
+  const what =
+    neededNanoUsd === undefined
+      ? `The ${budget} is used up.`
+      : `What is left of the ${budget} does not cover this call, which was not sent.`;
+  const next = period === "daily" ? dayStart(at) + DAY_MS : monthEnd(at);
+  const when = new Date(next).toISOString().slice(0, 10);
+  return new BudgetExceededError(
+    `${what} The next one begins on ${when} at 00:00 UTC.`,
+    { ...failure, retryAfterMs: next - at },
+  );
 }

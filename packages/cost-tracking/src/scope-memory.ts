@@ -51,12 +51,20 @@ export class ScopeMemory {
     this.#refusal = { day, until: at + REFUSAL_MS, short };
   }
 
-  /** The limit that has refused a call lately, when it would refuse this amount, too. */
-  refusal(day: string, at: number, nanoUsd: number): PeriodUse | undefined {
+  /** The limit that has refused a call lately, when it is still the same and would refuse this amount, too. */
+  refusal(
+    { dailyNanoUsd, monthlyNanoUsd }: BudgetLimits,
+    day: string,
+    at: number,
+    nanoUsd: number,
+  ): PeriodUse | undefined {
     const refusal = this.#refusal;
     if (refusal?.day !== day || at >= refusal.until) return undefined;
-    const { usedNanoUsd, limitNanoUsd } = refusal.short;
-    return usedNanoUsd + nanoUsd > limitNanoUsd ? refusal.short : undefined;
+    const { period, usedNanoUsd, limitNanoUsd } = refusal.short;
+    const limit = period === "daily" ? dailyNanoUsd : monthlyNanoUsd;
+    return limit === limitNanoUsd && usedNanoUsd + nanoUsd > limitNanoUsd
+      ? refusal.short
+      : undefined;
   }
 
   /** True the first time, for each day or month. */

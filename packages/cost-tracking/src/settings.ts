@@ -9,9 +9,13 @@ import {
   validateOptions,
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
-import { budgetChecks, storeCheck } from "./checks.ts";
-import { CostTracker } from "./tracker.ts";
+import { budgetName, budgetUsd, CostTracker, storeCheck } from "./tracker.ts";
 import type { AssumedPrice } from "./worst-case.ts";
+
+/** In USD; as a function for plans, such as of free and of paying tenants: undefined is no limit. */
+export type BudgetLimit<TEvent = unknown> =
+  | number
+  | ((event: TEvent, context: LambdaContext) => number | undefined);
 
 /** Limits for everybody, or for each key. */
 export interface BudgetOptions<TEvent = unknown> {
@@ -19,15 +23,15 @@ export interface BudgetOptions<TEvent = unknown> {
   readonly name?: string | undefined;
   /**
    * Whose budget it is, such as a tenant: every key has one of its own. Take it from the authenticated caller, never from
-   * the request's body. @default one budget for all
+   * the request's body. What it returns is checked: no text, no call. @default one budget for all
    */
   readonly key?:
-    | ((event: TEvent, context: LambdaContext) => string)
+    | ((event: TEvent, context: LambdaContext) => unknown)
     | undefined;
   /** For a UTC day. @default no limit */
-  readonly dailyBudgetUsd?: number | undefined;
+  readonly dailyBudgetUsd?: BudgetLimit<TEvent> | undefined;
   /** For a UTC month. @default no limit */
-  readonly monthlyBudgetUsd?: number | undefined;
+  readonly monthlyBudgetUsd?: BudgetLimit<TEvent> | undefined;
 }
 
 // Middy does not tell a middleware the type of the events, and `unknown` would make every key function name it.
@@ -74,6 +78,8 @@ export interface Settings {
   readonly onExceeded: "block" | "downgrade" | "alert";
   readonly downgradeTo: readonly string[];
   readonly unknownPrice: "error" | "allow" | AssumedPrice;
+  /** Where `unknownPrice` is one. */
+  readonly assumedPrice: AssumedPrice | undefined;
   readonly onStoreError: "block" | "allow";
 }
 
@@ -88,7 +94,17 @@ const unknownPriceCheck: OptionCheck = (value) => {
     : '"error", "allow" or { input, output } in USD per million tokens';
 };
 
-const oneBudgetChecks = { ...budgetChecks, key: check.function };
+const limitCheck: OptionCheck = (value) => {
+  const expected = typeof value === "function" ? undefined : budgetUsd(value);
+  return expected && `${expected}, or a function that returns one`;
+};
+
+const oneBudgetChecks = {
+  name: budgetName,
+  key: check.function,
+  dailyBudgetUsd: limitCheck,
+  monthlyBudgetUsd: limitCheck,
+};
 
 const checks = {
   store: storeCheck,
@@ -139,6 +155,7 @@ export function settingsOf(options: CostTrackingOptions): Settings {
     downgradeTo,
     // Shadow mode is for seeing what these settings would do.
     unknownPrice: shadow && unknownPrice === "error" ? "allow" : unknownPrice,
+    assumedPrice: typeof unknownPrice === "object" ? unknownPrice : undefined,
     onStoreError: shadow ? "allow" : onStoreError,
   };
 }
@@ -176,24 +193,51 @@ function trackersOf(options: CostTrackingOptions): Settings["trackersOf"] {
         oneBudgetChecks,
         budget,
       );
-    const { key, dailyBudgetUsd, monthlyBudgetUsd } = budget;
+    const { key } = budget;
     const { name = key === undefined ? "global" : "key" } = budget;
     if (names.has(name))
       fail(
         `two budgets have the name "${name}": give them names of their own.`,
       );
     names.add(name);
-    const shared = { store, name, dailyBudgetUsd, monthlyBudgetUsd };
-    if (key === undefined) {
-      const forAll = new CostTracker(shared);
-      return () => forAll;
-    }
-    return (event: unknown, context: LambdaContext) => {
-      const whose: unknown = key(event, context);
-      // An undefined one would be no key at all, and the budget one for everybody.
-      checkId(`key of the budget "${name}"`, whose);
-      return new CostTracker({ ...shared, key: whose });
-    };
+    return (event: unknown, context: LambdaContext) =>
+      new CostTracker({
+        store,
+        name,
+        key: key && keyOf(name, key(event, context)),
+        dailyBudgetUsd: limitOf("dailyBudgetUsd", budget, event, context),
+        monthlyBudgetUsd: limitOf("monthlyBudgetUsd", budget, event, context),
+      });
   });
   return (event, context) => makers.map((make) => make(event, context));
+}
+
+/** An undefined key would be none at all, and the budget one for everybody. */
+function keyOf(name: string, key: unknown): string {
+  try {
+    checkId(`key of the budget "${name}"`, key);
+    return key;
+  } catch (error) {
+    // Nothing else is thrown there.
+    const { message } = error as Error;
+    return fail(
+      `the option "key" has to return whose budget it is, such as the authenticated caller's tenant. ${message}`,
+    );
+  }
+}
+
+function limitOf(
+  option: "dailyBudgetUsd" | "monthlyBudgetUsd",
+  { [option]: limit }: BudgetOptions,
+  event: unknown,
+  context: LambdaContext,
+): number | undefined {
+  if (typeof limit !== "function") return limit;
+  const usd = limit(event, context);
+  const expected = usd === undefined ? undefined : budgetUsd(usd);
+  if (expected !== undefined)
+    fail(
+      `the function "${option}" has to return ${expected}, or undefined for no limit.`,
+    );
+  return usd;
 }

@@ -18,7 +18,8 @@ export class SpendingLog {
   add(day: string, { tags }: ModelRequest, charge: Charge): void {
     const { nanoUsd, usage } = charge;
     const model = findModel(charge.model)?.id ?? charge.model;
-    const prompt = (tags?.[PROMPT_TAG] ?? "")
+    // Tags may be anything where types do not reach, and an answer must not be lost for it.
+    const prompt = String(tags?.[PROMPT_TAG] ?? "")
       .slice(0, LONGEST_PROMPT_NAME)
       .toWellFormed();
     const rows = this.#days.get(day) ?? new Map<string, SpendingRow>();

@@ -3,10 +3,10 @@ import {
   ConfigurationError,
   check,
   checkId,
+  type OptionCheck,
   type Stores,
   validateOptions,
 } from "@lambdallm/core";
-import { budgetChecks, storeCheck } from "./checks.ts";
 import { type CostForecast, forecastOf } from "./forecast.ts";
 import { DAY_MS, dayOf, monthEnd, monthStart, nanoLimit } from "./money.ts";
 import { budgetExceeded, type Period, uncovered } from "./periods.ts";
@@ -25,9 +25,29 @@ export interface CostTrackerOptions {
   readonly monthlyBudgetUsd?: number | undefined;
 }
 
+/** Past this, amounts in nano-USD are no exact numbers any more. */
+const MAX_BUDGET_USD = 9_000_000;
+
+export const budgetUsd: OptionCheck = (value) =>
+  check.atLeastZero(value) === undefined && Number(value) <= MAX_BUDGET_USD
+    ? undefined
+    : `a number of USD from 0 to ${MAX_BUDGET_USD}`;
+
+export const budgetName = check.matching(
+  /^[^#/\p{Surrogate}]{1,100}$/u,
+  'a text of at most 100 characters without "#" and "/"',
+);
+
+export const storeCheck: OptionCheck = (value) =>
+  typeof Object(value).budgets?.reserve === "function"
+    ? undefined
+    : "a store that keeps budgets, such as dynamoDBStore()";
+
 const checks = {
   store: storeCheck,
-  ...budgetChecks,
+  name: budgetName,
+  dailyBudgetUsd: budgetUsd,
+  monthlyBudgetUsd: budgetUsd,
   // checkId says what is wrong with it.
   key: () => undefined,
 };
@@ -91,10 +111,11 @@ export class CostTracker {
    * @throws {StoreError} The store failed.
    */
   async checkBudget(): Promise<void> {
-    const use = await this.store.read(this.scope, Date.now());
+    const now = Date.now();
+    const use = await this.store.read(this.scope, now);
     // The smallest amount that there is.
     const short = uncovered(this.limits, use, 1);
-    if (short !== undefined) throw budgetExceeded(this.scope, short);
+    if (short !== undefined) throw budgetExceeded(this.scope, short, now);
   }
 
   /**

@@ -1,5 +1,7 @@
 import {
+  ConfigurationError,
   findModel,
+  type ModelInfo,
   type ModelPrices,
   type ModelRequest,
   type TokenPrices,
@@ -46,7 +48,7 @@ export function worstCaseOf(
   const isManaged = model.includes(":prompt/");
   const inputTokens = Math.min(
     isManaged ? Number.POSITIVE_INFINITY : inputTokenBound(request),
-    info?.contextWindowTokens ?? Number.POSITIVE_INFINITY,
+    contextWindowOf(request, info),
   );
   const outputTokens = Math.min(
     isManaged ? Number.POSITIVE_INFINITY : maxTokens,
@@ -60,6 +62,18 @@ export function worstCaseOf(
     inputTokens * dearestInput(prices, hasHourCache(request)) +
     outputTokens * dearest(prices.map(({ output }) => output));
   return { nanoUsd: nanoOfPico(pico) };
+}
+
+/** With this beta of Anthropic's, prompts may be longer than the catalog's figure for the model. */
+const LONG_CONTEXT_BETA = "context-1m";
+const LONG_CONTEXT_TOKENS = 1_000_000;
+
+function contextWindowOf({ bedrock }: ModelRequest, info?: ModelInfo): number {
+  const tokens = info?.contextWindowTokens ?? Number.POSITIVE_INFINITY;
+  const fields: unknown = bedrock?.additionalModelRequestFields;
+  const betas: unknown = Reflect.get(Object(fields), "anthropic_beta");
+  const isLong = String(betas).includes(LONG_CONTEXT_BETA);
+  return isLong ? Math.max(tokens, LONG_CONTEXT_TOKENS) : tokens;
 }
 
 /** Every price that may apply, or what is missing. */
@@ -125,5 +139,31 @@ function hasHourCache({ system = [], messages, tools = [] }: ModelRequest) {
     system.some(isHour) ||
     tools.some(isHour) ||
     messages.some(({ content }) => content.some(isHour))
+  );
+}
+
+const WHY: Readonly<Record<Missing, (register: string) => string>> = {
+  price: (register) =>
+    `its price is not known: call ${register}{ prices: { input, output } }) at cold start, or set unknownPrice`,
+  tier: (register) =>
+    `the price of the service tier is not known: call ${register}{ prices: { input, output, serviceTiers } }) at cold start, or set unknownPrice`,
+  context: (register) =>
+    `the prompt has a part of unknown size, such as a document, a file in S3 or a managed prompt, and the model's context window is not known: call ${register}{ contextWindowTokens }) at cold start`,
+  output: (register) =>
+    `the length of its answer has no limit: give maxTokens, or call ${register}{ maxOutputTokens }) at cold start`,
+};
+
+/** Nobody can say what a call costs at most. */
+export function unknownCost(
+  model: string,
+  missing: Missing,
+): ConfigurationError {
+  // Account numbers stay out of messages: callers may see them.
+  const name = model.startsWith("arn:")
+    ? model.slice(model.indexOf("/") + 1)
+    : model;
+  const why = WHY[missing](`registerModel("${name}", `);
+  return new ConfigurationError(
+    `costTracking: a call of the model ${name} has no upper bound of its cost, because ${why}.`,
   );
 }

@@ -63,6 +63,11 @@ async function caller(
 const stateOf = (store: Stores, name: string) =>
   store.budgets.read(name, Date.now());
 
+/** On a slow machine the store is still writing when callers have stopped waiting for it. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((done) => setTimeout(done, 20));
+}
+
 describe.each(stores)("With a budget in %s", (kind, create) => {
   test("of $1, 100 of 200 concurrent callers at $0.01 pass, and what is recorded is what was spent", async () => {
     const store = create();
@@ -79,12 +84,17 @@ describe.each(stores)("With a budget in %s", (kind, create) => {
       100,
     );
     expect(sent).toBe(100);
+    const tracker = new CostTracker({ store, name, dailyBudgetUsd: 1 });
+    await until(async () => (await tracker.report("daily")).calls >= 100);
+    await until(async () => {
+      const { reservations } = await stateOf(store, name);
+      return reservations.length === 0;
+    });
     expect(await stateOf(store, name)).toMatchObject({
       dayNanoUsd: DOLLAR,
       monthNanoUsd: DOLLAR,
       reservations: [],
     });
-    const tracker = new CostTracker({ store, name, dailyBudgetUsd: 1 });
     expect(await tracker.report("daily")).toMatchObject({
       costUsd: 1,
       leftUsd: 0,
@@ -116,6 +126,10 @@ describe.each(stores)("With a budget in %s", (kind, create) => {
       return alive + crashed === CALLERS;
     };
     while (!isQuiet()) await new Promise((done) => setTimeout(done, 5));
+    await until(async () => {
+      const { reservations } = await stateOf(store, name);
+      return reservations.length <= crashed;
+    });
     const state = await stateOf(store, name);
     expect(state.reservations).toHaveLength(crashed);
     expect(state.dayNanoUsd).toBeLessThanOrEqual(DOLLAR);

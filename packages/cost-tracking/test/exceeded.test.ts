@@ -16,6 +16,9 @@ import {
 } from "@lambdallm/core";
 import costTracking from "@lambdallm/cost-tracking";
 import retryFallback from "@lambdallm/retry-fallback";
+import { MockLambdaContext } from "@lambdallm/testing";
+import httpErrorHandler from "@middy/http-error-handler";
+import middy7 from "middy7";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
@@ -84,9 +87,10 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     expect(BudgetExceededError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({
       message:
-        'The daily budget "global" does not cover what the call could cost. It starts again at midnight UTC; until then set a lower maxTokens, or raise dailyBudgetUsd.',
+        "What is left of the budget of the day does not cover this call, which was not sent. The next one begins on 2026-11-23 at 00:00 UTC.",
       statusCode: 429,
       retryable: false,
+      retryAfterMs: 12 * 3_600_000,
       scope: "global",
       period: "daily",
       limitUsd: 0.025,
@@ -120,9 +124,67 @@ test("Retries and fallbacks leave a refused call alone", async () => {
   expect(error).toMatchObject({
     code: "BUDGET_EXCEEDED",
     message:
-      'The monthly budget "global" is less than what the call could cost: set a lower maxTokens, or raise monthlyBudgetUsd.',
+      "This call could cost more than the whole budget of the month, and was not sent.",
   });
+  // To wait does not help.
+  expect(error).not.toHaveProperty("retryAfterMs");
+  expect(error).not.toHaveProperty("headers");
   expect(models).toEqual([]);
+});
+
+describe("Who has sent the request", () => {
+  const ofMonth =
+    "What is left of the budget of the month does not cover this call, which was not sent. The next one begins on 2026-12-01 at 00:00 UTC.";
+
+  test.each([
+    [
+      "an hour before midnight",
+      { dailyBudgetUsd: 0.015 },
+      Date.UTC(2026, 10, 22, 23),
+      "What is left of the budget of the day does not cover this call, which was not sent. The next one begins on 2026-11-23 at 00:00 UTC.",
+      "3600",
+    ],
+    [
+      "in the last second of a month",
+      { monthlyBudgetUsd: 0.015 },
+      Date.UTC(2026, 10, 30, 23, 59, 59, 1),
+      ofMonth,
+      "1",
+    ],
+    [
+      "of two limits with the one that is longer to wait for",
+      { dailyBudgetUsd: 0.011, monthlyBudgetUsd: 0.012 },
+      NOON,
+      ofMonth,
+      String(8.5 * 86_400),
+    ],
+    [
+      "of a call that never fits",
+      { dailyBudgetUsd: 0.009 },
+      NOON,
+      "This call could cost more than the whole budget of the day, and was not sent.",
+      undefined,
+    ],
+  ])(
+    "is told when to come back %s, not whose the budget is and how large",
+    async (_when, limits, now, body, retryAfter) => {
+      jest.setSystemTime(now);
+      const handler = middy7<unknown, unknown>()
+        .use(httpErrorHandler({ logger: false }))
+        .use(providerOf())
+        .use(
+          costTracking({ store: memoryStores(), key: () => "acme", ...limits }),
+        )
+        .handler(async (_event, { invoke }) => {
+          await invoke("Hi", undefined, { maxTokens: 1_000 });
+          return invoke("Hi", undefined, { maxTokens: 1_000 });
+        });
+      const response = await handler({}, new MockLambdaContext());
+      expect(response).toMatchObject({ statusCode: 429, body });
+      const { headers } = Object(response);
+      expect(headers["retry-after"]).toBe(retryAfter);
+    },
+  );
 });
 
 test("A budget of 0 lets nothing pass that could cost something", async () => {
@@ -131,42 +193,59 @@ test("A budget of 0 lets nothing pass that could cost something", async () => {
     const error = await rejection(ask(context));
     return { error, message: String(error) };
   });
-  expect(seen.message).toContain("daily budget");
+  expect(seen.message).toContain("budget of the day");
 });
 
-test("A refusal is remembered for some seconds, for its day, its budget and amounts as large", async () => {
-  const asked: number[] = [];
-  const store = storeWith();
-  const { reserve } = store.real;
-  store.budgets.reserve = (request) => {
-    asked.push(request.amountNanoUsd);
-    return reserve(request);
-  };
-  let tenant = "a";
+test.each(["dailyBudgetUsd", "monthlyBudgetUsd"])(
+  "A refusal by %s is remembered for some seconds, for its day, its budget and amounts as large",
+  async (limit) => {
+    const asked: number[] = [];
+    const store = storeWith();
+    const { reserve } = store.real;
+    store.budgets.reserve = (request) => {
+      asked.push(request.amountNanoUsd);
+      return reserve(request);
+    };
+    let tenant = "a";
+    const use = [costTracking({ store, [limit]: 0.015, key: () => tenant })];
+    const count = async (maxTokens = 1_000) => {
+      asked.length = 0;
+      await run({ use }, ({ invoke }) =>
+        invoke("Hi", undefined, { maxTokens }),
+      ).catch(() => {});
+      return asked.length;
+    };
+    expect(await count()).toBe(1);
+    expect(await count()).toBe(1);
+    // It has asked, and was refused.
+    expect(await count()).toBe(0);
+    expect(await count(100)).toBe(1);
+    tenant = "b";
+    expect(await count()).toBe(1);
+    tenant = "a";
+    expect(await count()).toBe(0);
+    jest.setSystemTime(NOON + 5_000);
+    expect(await count()).toBe(1);
+    expect(await count()).toBe(0);
+    jest.setSystemTime(NOON + 12 * 3_600_000);
+    expect(await count()).toBe(1);
+  },
+);
+
+test("A refusal is forgotten when the limit has another value", async () => {
+  const store = memoryStores();
+  let plan = 0.005;
   const use = [
-    costTracking({ store, dailyBudgetUsd: 0.015, key: () => tenant }),
+    costTracking({ store, key: () => "acme", dailyBudgetUsd: () => plan }),
   ];
-  const count = async (maxTokens = 1_000) => {
-    asked.length = 0;
-    await run({ use }, ({ invoke }) =>
-      invoke("Hi", undefined, { maxTokens }),
-    ).catch(() => {});
-    return asked.length;
-  };
-  expect(await count()).toBe(1);
-  expect(await count()).toBe(1);
-  // It has asked, and was refused.
-  expect(await count()).toBe(0);
-  expect(await count(100)).toBe(1);
-  tenant = "b";
-  expect(await count()).toBe(1);
-  tenant = "a";
-  expect(await count()).toBe(0);
-  jest.setSystemTime(NOON + 5_000);
-  expect(await count()).toBe(1);
-  expect(await count()).toBe(0);
-  jest.setSystemTime(NOON + 12 * 3_600_000);
-  expect(await count()).toBe(1);
+  await rejection(run({ use }, ask));
+  plan = 0.01;
+  await run({ use }, ask);
+  plan = 0.015;
+  await rejection(run({ use }, ask));
+  plan = 0.02;
+  await run({ use }, ask);
+  expect(await used(store, "key/acme")).toMatchObject({ dayNanoUsd: 2 * CENT });
 });
 
 test("Of a thousand keys the one that was not seen for longest is forgotten", async () => {
@@ -287,6 +366,63 @@ describe("A downgrade", () => {
     ])
       expect(await ask(request)).toMatchObject({ code: "BUDGET_EXCEEDED" });
     expect(models).toEqual([]);
+  });
+
+  test("leaves out models that are retired where the call goes", async () => {
+    const { models, provider } = echo();
+    registerModel("test.retired", {
+      prices: { input: 0, output: 3 },
+      endOfLife: "2026-11-22",
+      stillActiveIn: ["eu-west-1"],
+    });
+    registerModel("test.last-day", {
+      prices: { input: 0, output: 2 },
+      endOfLife: "2026-11-23",
+    });
+    const inEurope =
+      "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a";
+    const inAmerica = inEurope.replace("eu-west-1", "us-west-2");
+    for (const arn of [inEurope, inAmerica])
+      registerModel(arn, { baseModel: "test.retired" });
+    const tracking = (...downgradeTo: string[]) =>
+      costTracking({
+        store: memoryStores(),
+        dailyBudgetUsd: 0.009,
+        onExceeded: "downgrade",
+        downgradeTo,
+      });
+    const retired = [tracking("test.retired", "test.last-day")];
+    await run({ provider, use: retired }, ask);
+    const nowhere = providerOf(
+      async ({ model }) => {
+        models.push(model);
+        return answerOf({ model });
+      },
+      { region: undefined },
+    );
+    await run({ provider: nowhere, use: retired }, ask);
+    await run({ provider, use: [tracking(inAmerica, "test.last-day")] }, ask);
+    await run({ provider, use: [tracking(inEurope, "test.last-day")] }, ask);
+    await run(
+      {
+        provider: providerOf(
+          async ({ model }) => {
+            models.push(model);
+            return answerOf({ model });
+          },
+          { region: "eu-west-1" },
+        ),
+        use: [tracking("test.retired", "test.last-day")],
+      },
+      ask,
+    );
+    expect(models).toEqual([
+      "test.last-day",
+      "test.last-day",
+      "test.last-day",
+      inEurope,
+      "test.retired",
+    ]);
   });
 
   test("may go to a model that only has an assumed price, without maxTokens to one that has a limit", async () => {

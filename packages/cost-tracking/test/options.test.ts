@@ -29,7 +29,11 @@ describe("The options", () => {
     [{}, 'option "store" is missing'],
     [{ store: store.budgets }, '"store" must be a store that keeps budgets'],
     [{ store, dailyBudget: 5 }, 'no option "dailyBudget"'],
-    [{ store, dailyBudgetUsd: "5" }, '"dailyBudgetUsd" must be'],
+    [
+      { store, dailyBudgetUsd: "5" },
+      '"dailyBudgetUsd" must be a number of USD from 0 to 9000000, or a function',
+    ],
+    [{ store, name: "\ud800" }, '"name" must be'],
     [{ store, key: "acme" }, '"key" must be a function'],
     [{ store, onExceeded: "wait" }, "one of block, downgrade, alert"],
     [{ store, onExceeded: "downgrade" }, "go together"],
@@ -82,10 +86,10 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     ["", "is empty"],
     ["k".repeat(2_048), "has 2048 bytes"],
     [undefined, "must be a string, not undefined"],
+    [Promise.resolve("acme"), "must be a string, not object"],
   ])("the key %p is refused before anything is sent", async (key, message) => {
     const model = new MockProvider();
-    // A key function without types can return anything.
-    const use = [costTracking({ store, key: () => key as string })];
+    const use = [costTracking({ store, key: () => key })];
     const error = await rejection(
       run({ middy, provider: model.middleware(), use }, ask),
     );
@@ -95,6 +99,60 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     });
     expect(model.totalCalls).toBe(0);
   });
+
+  test("limits of the event's plan hold, and a plan without one has none", async () => {
+    const own = memoryStores();
+    const plans: Readonly<Record<string, number>> = { free: 0.01, paid: 0.02 };
+    const tracking = costTracking({
+      store: own,
+      key: ({ tenant }) => tenant,
+      dailyBudgetUsd: ({ plan }, { awsRequestId }) =>
+        awsRequestId === "" ? 0 : plans[plan],
+      monthlyBudgetUsd: () => 0.03,
+    });
+    const calls = async (event: object) => {
+      let passed = 0;
+      const use = [tracking];
+      for (; passed < 5; passed++)
+        if (
+          await run({ middy, use, event }, ask).then(
+            () => false,
+            () => true,
+          )
+        )
+          break;
+      return passed;
+    };
+    expect([
+      await calls({ tenant: "a", plan: "free" }),
+      await calls({ tenant: "b", plan: "paid" }),
+      await calls({ tenant: "c", plan: "enterprise" }),
+    ]).toEqual([1, 2, 3]);
+    const limits = await run(
+      { middy, use: [tracking], event: { tenant: "a", plan: "free" } },
+      async ({ costTracker }) => costTracker.limits,
+    );
+    expect(limits).toEqual({ dailyNanoUsd: CENT, monthlyNanoUsd: 3 * CENT });
+  });
+
+  test.each([-1, Number.NaN, "5", null, Promise.resolve(5)])(
+    "a limit of %p is refused before anything is sent",
+    async (limit) => {
+      const model = new MockProvider();
+      // A function without types can return anything.
+      const monthlyBudgetUsd = () => limit as number;
+      const use = [costTracking({ store, monthlyBudgetUsd })];
+      const error = await rejection(
+        run({ middy, provider: model.middleware(), use }, ask),
+      );
+      expect(error).toMatchObject({
+        code: "CONFIGURATION",
+        message:
+          'costTracking: the function "monthlyBudgetUsd" has to return a number of USD from 0 to 9000000, or undefined for no limit.',
+      });
+      expect(model.totalCalls).toBe(0);
+    },
+  );
 
   test("an existing tracker is the budget, and the handler's context has it", async () => {
     const own = memoryStores();
@@ -106,7 +164,9 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     const use = [costTracking({ tracker: mine })];
     const seen = await run({ middy, use }, async (context) => {
       await ask(context);
-      await expect(context.costTracker.checkBudget()).rejects.toThrow("team");
+      await expect(context.costTracker.checkBudget()).rejects.toMatchObject({
+        scope: "team",
+      });
       return {
         isMine: context.costTracker === mine,
         keys: Object.keys(context),
@@ -131,6 +191,7 @@ describe("A budget that two middlewares count in", () => {
     const own = memoryStores();
     const both = { store: own, dailyBudgetUsd: 1 };
     await run({ use: [costTracking(both)] }, async (context) => {
+      const { costTracker } = context;
       await run(
         {
           use: [
@@ -139,8 +200,12 @@ describe("A budget that two middlewares count in", () => {
           ],
           context,
         },
-        ask,
+        async (nested) => {
+          expect(nested.costTracker.scope).toBe("inner");
+          await ask(nested);
+        },
       );
+      expect(context.costTracker).toBe(costTracker);
     });
     expect(await used(own)).toMatchObject({ dayNanoUsd: CENT });
     expect(await used(own, "inner")).toMatchObject({ dayNanoUsd: CENT });

@@ -9,12 +9,18 @@ import {
 import {
   ConfigurationError,
   InvocationTimeoutError,
+  invocationOf,
+  type MiddyMiddleware,
   ModelInvocationError,
   type ModelRequest,
   memoryStores,
   type ProviderResponse,
+  StoreError,
 } from "@lambdallm/core";
-import costTracking from "@lambdallm/cost-tracking";
+import costTracking, {
+  CostTracker,
+  type CostTrackingOptions,
+} from "@lambdallm/cost-tracking";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
@@ -27,6 +33,7 @@ import {
   rejection,
   run,
   stopClock,
+  storeWith,
   used,
 } from "./support.ts";
 
@@ -209,6 +216,92 @@ describe("The charge", () => {
       dayNanoUsd: cents * CENT,
       inFlight: 0,
     });
+  });
+
+  test.each<[why: string, other: CostTrackingOptions]>([
+    [
+      "for which another costTracking has no room",
+      { store: memoryStores(), dailyBudgetUsd: 0.009 },
+    ],
+    [
+      "because the store of another costTracking is down",
+      {
+        store: storeWith({
+          reserve: async () => {
+            throw new StoreError("Down.", {
+              reason: "unavailable",
+              operation: "reserve",
+            });
+          },
+        }),
+        dailyBudgetUsd: 1,
+      },
+    ],
+  ])("of a call that was not sent %s: nothing", async (_why, other) => {
+    const store = memoryStores();
+    const model = new MockProvider();
+    const use = [
+      costTracking({ store, dailyBudgetUsd: 1 }),
+      costTracking({ ...other, name: "other" }),
+    ];
+    await rejection(run({ provider: model.middleware(), use }, ask));
+    expect(model.totalCalls).toBe(0);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: 0, inFlight: 0 });
+  });
+
+  test("of a call after which an interceptor finds the budget used up: the worst case", async () => {
+    const store = memoryStores();
+    const empty = new CostTracker({ store: memoryStores(), dailyBudgetUsd: 0 });
+    const checking: MiddyMiddleware = {
+      before: async ({ context }) =>
+        invocationOf(context).intercept(
+          "attempt",
+          "check",
+          async (request, next) => {
+            await next(request);
+            await empty.checkBudget();
+            throw new Error("Not reached.");
+          },
+        ),
+    };
+    const use = [costTracking({ store, dailyBudgetUsd: 1 }), checking];
+    expect(await rejection(run({ use }, ask))).toMatchObject({
+      code: "BUDGET_EXCEEDED",
+    });
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+  });
+
+  test("of a stream that its reader leaves: the worst case", async () => {
+    const store = memoryStores();
+    const model = new MockProvider({ responses: ["a b c d e f g h"] });
+    await run(
+      {
+        provider: model.middleware(),
+        use: [costTracking({ store, dailyBudgetUsd: 1 })],
+      },
+      async ({ stream }) => {
+        for await (const _ of stream("Hi", undefined, { model: CENT_MODEL }))
+          break;
+      },
+    );
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+  });
+
+  test("and the answer are not lost for tags that are no text", async () => {
+    const store = memoryStores();
+    const tags = Object({ "prompt.name": 7 });
+    const tagging: MiddyMiddleware = {
+      before: async ({ context }) =>
+        invocationOf(context).intercept("call", "tags", (request, next) =>
+          next({ ...request, tags }),
+        ),
+    };
+    const use = [costTracking({ store, dailyBudgetUsd: 1 }), tagging];
+    expect(await run({ use }, ask)).toBe("Hello");
+    const tracker = new CostTracker({ store });
+    expect((await tracker.report("daily")).byPrompt).toMatchObject([
+      { prompt: "7", costUsd: 0.01 },
+    ]);
   });
 
   test("of an error that the caller's own code throws at the sight of a piece: the worst case", async () => {

@@ -143,6 +143,21 @@ describe("When the reservation fails", () => {
     });
   });
 
+  test("because the store throws at once, an allowed call is made all the same", async () => {
+    const store = storeWith({
+      reserve: () => {
+        throw down("reserve");
+      },
+    });
+    const { events, middleware } = problems();
+    const use = [middleware, tracking(store, { onStoreError: "allow" })];
+    expect(await run({ provider: half, use }, ask)).toBe("Hello");
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { operation: "reserve" },
+      { operation: "settle" },
+    ]);
+  });
+
   test("of an allowed call that costs nothing, nothing is booked", async () => {
     const store = failing(storeWith(), "reserve", { failures: 1 });
     const use = [
@@ -247,6 +262,46 @@ describe("When the store never answers", () => {
     ]);
   });
 
+  describe("the end of the invocation gives up", () => {
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask"] });
+    });
+    // Nothing else limits the time.
+    const timeless = () => {
+      const context = new MockLambdaContext();
+      Object.assign(context, { getRemainingTimeInMillis: undefined });
+      return context;
+    };
+
+    test.each(["settle", "record", "reap"] as const)(
+      "on %s, and says so",
+      async (operation) => {
+        const store = storeWith({ [operation]: hang });
+        const { events, middleware } = problems();
+        const use = [middleware, tracking(store)];
+        const answer = run({ provider: half, use, context: timeless() }, ask);
+        await jest.advanceTimersByTimeAsync(20_000);
+        expect(await answer).toBe("Hello");
+        expect(events.map(({ event }) => event)).toMatchObject([
+          { kind: "store", operation, error: { reason: "timeout", operation } },
+        ]);
+      },
+    );
+
+    test("and what fails after that is not told again", async () => {
+      const end = Promise.withResolvers<never>();
+      const store = storeWith({ record: () => end.promise });
+      const { events, middleware } = problems();
+      const use = [middleware, tracking(store)];
+      const answer = run({ provider: half, use, context: timeless() }, ask);
+      await jest.advanceTimersByTimeAsync(20_000);
+      await answer;
+      end.reject(down("record"));
+      await jest.advanceTimersByTimeAsync(0);
+      expect(events).toMatchObject([{ event: { operation: "record" } }]);
+    });
+  });
+
   test("the answer does not wait for its settlement, nor does an answer that was cut off at the deadline", async () => {
     const store = storeWith({ settle: hang });
     const model = new MockProvider({
@@ -256,7 +311,7 @@ describe("When the store never answers", () => {
     const seen = await run(
       {
         provider: model.middleware(),
-        use: [tracking(store)],
+        use: [problems().middleware, tracking(store)],
         context: new MockLambdaContext({ timeoutMs: 4_000 }),
       },
       async ({ converse }) => {

@@ -274,7 +274,9 @@ describe("checkBudget", () => {
     const error = await rejection(tracker.checkBudget());
     expect(BudgetExceededError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({
-      message: expect.stringContaining('daily budget "global" is used up'),
+      message:
+        "The budget of the day is used up. The next one begins on 2026-11-23 at 00:00 UTC.",
+      retryAfterMs: 12 * HOUR_MS,
       period: "daily",
       usedUsd: 0.1,
       limitUsd: 0.1,
@@ -283,7 +285,7 @@ describe("checkBudget", () => {
     await spend(store, 5 * CENT, NOON - DAY_MS);
     await expect(
       new CostTracker({ store, monthlyBudgetUsd: 0.15 }).checkBudget(),
-    ).rejects.toThrow("monthly");
+    ).rejects.toThrow("budget of the month is used up");
     await new CostTracker({ store }).checkBudget();
   });
 });

@@ -5,7 +5,7 @@ import costTracking, {
   type CostReport,
   CostTracker,
 } from "@lambdallm/cost-tracking";
-import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import middy6 from "middy6";
 import middy7 from "middy7";
 import { describe, expect, test } from "tstyche";
@@ -55,7 +55,30 @@ describe("the options", () => {
       store,
       key: (event: { readonly user: string }) => event.user,
     });
-    expect(costTracking).type.not.toBeCallableWith({ store, key: () => 5 });
+    // As of `session`, so that one function serves both; it is checked when it runs.
+    expect(costTracking).type.toBeCallableWith({
+      store,
+      key: (event: { readonly claims: Record<string, unknown> }) =>
+        event.claims["tenant"],
+    });
+    expect(costTracking).type.not.toBeCallableWith({ store, key: "acme" });
+  });
+
+  test("take limits as numbers and as functions of the event", () => {
+    expect(costTracking<ChatEvent>).type.toBeCallableWith({
+      store,
+      dailyBudgetUsd: 5,
+      monthlyBudgetUsd: (event: ChatEvent, { awsRequestId }: Context) =>
+        event.tenant === awsRequestId ? 50 : undefined,
+    });
+    expect(costTracking).type.not.toBeCallableWith({
+      store,
+      dailyBudgetUsd: () => "5",
+    });
+    expect(costTracking).type.not.toBeCallableWith({
+      store,
+      dailyBudgetUsd: async () => 5,
+    });
   });
 
   test("take any store that keeps budgets, undefined for what is left out, and known values", () => {

@@ -54,7 +54,7 @@ const ofText = (text: string) =>
   );
 const ofJson = (value: unknown) => {
   const compact = JSON.stringify(value);
-  const indented = JSON.stringify(value, undefined, 2);
+  const indented = JSON.stringify(value, undefined, 4);
   return Math.max(
     ofText(compact),
     ofText(indented),
@@ -138,7 +138,8 @@ test("What is set aside covers a token for every byte of a prompt, its tools and
             ofJson(input) +
             ofJson(found);
         // What a chat template adds: a name and an end of each turn, and an instruction for tools.
-        tokens += 10 * (messages.length + 2) + 800;
+        const hasTools = messages.length + tools.length > 0;
+        tokens += 10 * (messages.length + 2) + (hasTools ? 800 : 0);
         const amount = await setAside({
           model: PRICE_IN,
           system,
@@ -244,6 +245,12 @@ registerModel("test.window", {
   contextWindowTokens: WINDOW,
 });
 
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+}
+
 test.each<[what: string, block: object, atLeast: number, atMost: number]>([
   ["an image", image, 17_000, 20_000],
   ["a guarded image", { guardContent: image }, 17_000, 20_000],
@@ -264,6 +271,24 @@ test.each<[what: string, block: object, atLeast: number, atMost: number]>([
     { toolResult: { toolUseId: "1" } },
     4,
     4_000,
+  ],
+  [
+    "input of a tool that is nested deeply: as it is indented, twice",
+    { toolUse: { toolUseId: "1", name: "t", input: nested(100) } },
+    2 * JSON.stringify({ input: nested(100) }, undefined, 4).length,
+    100_000,
+  ],
+  [
+    "input of a tool that cannot be written down: the whole window",
+    { toolUse: { toolUseId: "1", name: "t", input: nested(100_000) } },
+    WINDOW,
+    WINDOW,
+  ],
+  [
+    "text with many marks in a row, which would be slow to normalise",
+    { text: "x\u0301\u0316".repeat(31) + "\u0301\u0316".repeat(4_000) },
+    16_000,
+    WINDOW,
   ],
   [
     "a text file",
@@ -341,6 +366,60 @@ test.each<[what: string, block: object, atLeast: number, atMost: number]>([
   });
   expect(amount / NANO_PER_TOKEN).toBeGreaterThanOrEqual(atLeast);
   expect(amount / NANO_PER_TOKEN).toBeLessThanOrEqual(atMost);
+});
+
+test("Instructions for tools and formats are set aside where there are any", async () => {
+  const messages: Message[] = [{ role: "user", content: [{ text: "Hi" }] }];
+  const plain = { model: PRICE_IN, messages };
+  const base = (await setAside(plain)) / NANO_PER_TOKEN;
+  expect(base).toBeLessThan(600);
+  const toolUse = { toolUseId: "1", name: "t", input: {} };
+  const call: Message = { role: "assistant", content: [{ toolUse }] };
+  const tools: Tool[] = [
+    { toolSpec: { name: "t", inputSchema: { json: {} } } },
+  ];
+  for (const more of [
+    { tools },
+    { output: { schema: {} } },
+    { messages: [call, ...messages] },
+    { bedrock: { additionalModelRequestFields: {} } },
+    { bedrock: { outputConfig: {} } },
+  ])
+    expect(
+      (await setAside({ ...plain, ...more })) / NANO_PER_TOKEN,
+    ).toBeGreaterThanOrEqual(base + 1_500);
+  const settings = { bedrock: { serviceTier: { type: "default" } } };
+  expect(
+    (await setAside({ ...plain, ...settings })) / NANO_PER_TOKEN,
+  ).toBeLessThan(base + 200);
+});
+
+test("A prompt may be longer than the context window with the beta that allows it, at the price of long contexts", async () => {
+  registerModel("test.beta", {
+    prices: {
+      input: 1,
+      output: 0,
+      longContext: { aboveInputTokens: WINDOW, input: 2, output: 0 },
+    },
+    maxOutputTokens: 1,
+    contextWindowTokens: WINDOW,
+  });
+  const request = {
+    model: "test.beta",
+    messages: [
+      { role: "user" as const, content: [{ text: "x".repeat(2_000_000) }] },
+    ],
+  };
+  const withBetas = (...anthropic_beta: string[]) =>
+    setAside({
+      ...request,
+      bedrock: { additionalModelRequestFields: { anthropic_beta } },
+    });
+  expect(await setAside(request)).toBe(WINDOW * NANO_PER_TOKEN);
+  expect(await withBetas("something-else")).toBe(WINDOW * NANO_PER_TOKEN);
+  expect(await withBetas("something-else", "context-1m-2025-08-07")).toBe(
+    1_000_000 * 2 * NANO_PER_TOKEN,
+  );
 });
 
 test("Output formats, settings and cache points of tools and system prompts count", async () => {
