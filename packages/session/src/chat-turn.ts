@@ -160,7 +160,8 @@ export class ChatTurn {
   /** The answer that another delivery of this request has stored. */
   #replay({ messages }: Turn): ModelResponse {
     const { options, invocation } = this.#facts;
-    const content = messages.at(-1)?.content ?? [];
+    // isTurn() has found an answer there.
+    const { content } = messages.at(-1) as SessionMessage;
     const called = content.some((block) => "toolUse" in block);
     return {
       message: { role: "assistant", content },

@@ -5,7 +5,7 @@ import {
   type SessionHeader,
 } from "@lambdallm/core";
 import { sameData } from "./snapshot.ts";
-import type { StoredHistory } from "./stored-history.ts";
+import { neverFirst, type StoredHistory } from "./stored-history.ts";
 
 type Stored = SessionHeader["metadata"];
 
@@ -74,8 +74,8 @@ export class Metadata {
           wanted = merge(this.#base, mine, this.#stored);
         }
         if (await history.saveHeader(wanted)) break;
+        if (!(await history.pause(start, attempt))) throw neverFirst();
         await history.catchUp();
-        await history.pause(start, attempt);
       }
       // What was edited meanwhile stays, and what others wrote comes in.
       fill(this.#edited, merge(mine, storable(this.#edited), wanted));

@@ -143,18 +143,22 @@ export class StoredHistory {
         this.#next += messages.length;
         return saved(attempt);
       }
+      const rebase = mode === "rebase";
+      // Before reading: what has been read is the newer, the less has been waited since.
+      const waited = rebase && (await this.pause(start, attempt));
       const newer = await this.catchUp();
       // An attempt whose reply was lost.
       if (newer.some((turn) => turn.writeId === writeId)) return saved(attempt);
       const same = newer.find(isSame);
       if (same !== undefined) return this.replayed(same);
       this.reportConflict(newer, mode);
-      if (mode !== "rebase")
-        throw new SessionConflictError(
-          "The session has newer messages than those that were read. Nothing was saved: look at them and try again.",
-          newer,
-        );
-      await this.pause(start, attempt);
+      if (waited) continue;
+      throw rebase
+        ? neverFirst()
+        : new SessionConflictError(
+            "The session has newer messages than those that were read. Nothing was saved: look at them and try again.",
+            newer,
+          );
     }
   }
 
@@ -203,7 +207,6 @@ export class StoredHistory {
       store.saveSummary(key, { ...summary, expiresAt }),
     );
     if (saved) this.#adopt(summary);
-    else await this.catchUp();
     return saved;
   }
 
@@ -278,15 +281,21 @@ export class StoredHistory {
     this.emit("session-conflict", { mode, newerMessages });
   }
 
-  /** Waits before the next attempt, counted from 1. @throws {SessionConflictError} There is no time for one. */
-  async pause(start: number, attempt: number): Promise<void> {
+  /** Waits before the next attempt, counted from 1; false when there is no time for one. */
+  async pause(start: number, attempt: number): Promise<boolean> {
     const limit = this.#options.invocation ?? UNLIMITED;
     const waitMs = fullJitterMs(attempt, 10, 500);
     const spentMs = Date.now() - start;
     if (waitMs > patienceMs(limit) || waitMs + spentMs > LONGEST_CONFLICT_MS)
-      throw new SessionConflictError(
-        "The session could not be saved: others wrote to it all the time.",
-      );
+      return false;
     await sleep(waitMs);
+    return true;
   }
+}
+
+/** Others wrote first each time. */
+export function neverFirst(): SessionConflictError {
+  return new SessionConflictError(
+    "The session could not be saved: others wrote to it all the time.",
+  );
 }

@@ -67,6 +67,7 @@ export function isTurn(
     isNamed(writeId, name) &&
     messages.length === asked.length + answers &&
     !isIncomplete(messages) &&
+    messages.slice(asked.length).every(({ role }) => role === "assistant") &&
     sameData(messages.slice(0, asked.length), asked)
   );
 }

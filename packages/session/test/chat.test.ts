@@ -4,16 +4,23 @@ import {
   type ContentBlock,
   type InvocationEvents,
   invocationOf,
+  type JsonValue,
+  type ModelResponse,
   memoryStores,
   StoreError,
 } from "@lambdallm/core";
-import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import {
+  type MockAnswer,
+  MockLambdaContext,
+  MockProvider,
+} from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   asked,
   before,
   counting,
   providerOf,
+  readAll,
   rejection,
   run,
   stored,
@@ -227,6 +234,92 @@ test("turns of one invocation that are asked for at the same time follow each ot
   expect((await stored(store)).next).toBe(4);
 });
 
+test("a chat waits for the stream before it, which nobody has read yet", async () => {
+  const store = memoryStores();
+  const model = new MockProvider({
+    responses: [{ pieces: ["On", "e."], pieceDelayMs: 20 }, "Two."],
+  });
+  await run(
+    async ({ chat, chatStream }) => {
+      const stream = chatStream("One?");
+      expect(await chat("Two?")).toBe("Two.");
+      expect(await readAll(stream)).toEqual(["On", "e."]);
+    },
+    { store, model },
+  );
+  expect(asked(model)).toEqual(["user: One?", "assistant: One.", "user: Two?"]);
+});
+
+test("what is added after a chat was asked for comes after its turn", async () => {
+  const store = memoryStores();
+  await run(
+    async ({ session, chat }) => {
+      session.addMessage("user", "Before");
+      const answer = chat("Question");
+      session.addMessage("user", "After");
+      const saved = session.save();
+      session.addMessage("user", "Last");
+      await Promise.all([answer, saved]);
+      expect(await storedMessages(store)).toHaveLength(4);
+      expect(session.isModified).toBe(true);
+    },
+    { store },
+  );
+  expect(await storedMessages(store)).toEqual([
+    "user: Before",
+    "user: Question",
+    "assistant: Mock response",
+    "user: After",
+    "user: Last",
+  ]);
+});
+
+test("a text is no template: braces stay as they are", async () => {
+  const store = memoryStores();
+  const model = new MockProvider({ responses: ["{answer}"] });
+  const text = "{x} {{y}} $& {__proto__}";
+  await run(
+    async ({ chat, chatStream }) => {
+      expect(await chat(text)).toBe("{answer}");
+      await chatStream(text).response;
+    },
+    { store, model },
+  );
+  expect(asked(model)).toEqual([
+    `user: ${text}`,
+    "assistant: {answer}",
+    `user: ${text}`,
+  ]);
+});
+
+test("onResponse has the answer that was paid for, also when it cannot be stored", async () => {
+  const failure = new StoreError("No.", {
+    reason: "unavailable",
+    operation: "append",
+  });
+  const store = storeWith(() => ({
+    append: async () => {
+      throw failure;
+    },
+  }));
+  const heard: string[] = [];
+  const onResponse = ({ text }: ModelResponse) => {
+    heard.push(text);
+  };
+  await run(
+    async ({ chat, chatStream, session }) => {
+      expect(await rejection(chat("One", { onResponse }))).toBe(failure);
+      const { response } = chatStream("Two", { onResponse });
+      expect(await rejection(response)).toBe(failure);
+      expect(await rejection(session.converse("Three", { onResponse }))).toBe(
+        failure,
+      );
+    },
+    { store, model: new MockProvider({ responses: ["1", "2", "3"] }) },
+  );
+  expect(heard).toEqual(["1", "2", "3"]);
+});
+
 test("a turn that fails does not stop the next one", async () => {
   const model = new MockProvider({ responses: [new Error("down"), "fine"] });
   await run(
@@ -318,6 +411,82 @@ test.each([
   expect(error).toBeInstanceOf(ConfigurationError);
   expect(error).toHaveProperty("message", expect.stringMatching(message));
   expect((await stored(store)).next).toBe(0);
+});
+
+test.each(["onDelta", "onResponse"])(
+  "session.converse refuses %s that is no function, before anything is asked",
+  async (name) => {
+    const model = new MockProvider();
+    const error = await rejection(
+      run(({ session }) => session.converse("Hi", { [name]: 5 } as object), {
+        model,
+      }),
+    );
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error).toHaveProperty(
+      "message",
+      `session.converse: the option "${name}" must be a function.`,
+    );
+    expect(model.totalCalls).toBe(0);
+  },
+);
+
+describe("a message that is nested too deeply", () => {
+  const nested = (levels: number) => {
+    let json: JsonValue = "x";
+    for (let level = 0; level < levels; level++) json = [json];
+    return [{ toolResult: { toolUseId: "t", content: [{ json }] } }];
+  };
+
+  test.each([300, 100_000])(
+    "is refused with a clear error: %p levels",
+    async (levels) => {
+      const error = await rejection(run(({ chat }) => chat(nested(levels))));
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toHaveProperty(
+        "message",
+        "A message of a session can be nested 200 levels deep at most.",
+      );
+    },
+  );
+
+  test("as an answer is an error too, and the session goes on", async () => {
+    const [{ toolResult }] = nested(100_000) as [{ toolResult: object }];
+    const store = memoryStores();
+    const model = new MockProvider({
+      responses: [
+        {
+          content: [
+            {
+              toolUse: { toolUseId: "t", name: "look", input: { toolResult } },
+            },
+          ],
+        } as MockAnswer,
+        "Fine.",
+      ],
+    });
+    await run(
+      async ({ session, chat }) => {
+        const error = await rejection(session.converse("Look"));
+        expect(error).toBeInstanceOf(ConfigurationError);
+        expect(await chat("Hi")).toBe("Fine.");
+      },
+      { store, model },
+    );
+    expect(await storedMessages(store)).toHaveLength(2);
+  });
+
+  test("is kept when it is as deep as tools may need", async () => {
+    const store = memoryStores();
+    await run(
+      async ({ session }) => {
+        session.addMessage("user", nested(100));
+      },
+      { store },
+    );
+    const { turns } = await stored(store);
+    expect(turns[0]?.messages[0]?.content).toEqual(nested(100));
+  });
 });
 
 test("refuses an option that does not exist, by name", async () => {

@@ -316,6 +316,42 @@ describe("the lock", () => {
     ]);
   });
 
+  test("does not take for the newest what was being read before it was there", async () => {
+    const base = memoryStores();
+    const release = Promise.withResolvers<void>();
+    let loads = 0;
+    const store = storeWith(
+      ({ load }) => ({
+        load: async (...given) => {
+          loads += 1;
+          const read = await load(...given);
+          if (loads === 1) await release.promise;
+          return read;
+        },
+        lock: async () => {
+          const other = new Session({ store: base, id: "s1" });
+          other.addMessage("user", "Theirs");
+          await other.save();
+          release.resolve();
+          return 1;
+        },
+      }),
+      base,
+    );
+    await run(
+      ({ session, chat }) => Promise.all([session.load(), chat("Mine")]),
+      {
+        store,
+        ...lock,
+      },
+    );
+    expect(await storedMessages(base)).toEqual([
+      "user: Theirs",
+      "user: Mine",
+      "assistant: Mock response",
+    ]);
+  });
+
   test("is given back when the turn fails, and is used for save and clear as well", async () => {
     const store = memoryStores();
     await rejection(
@@ -393,6 +429,36 @@ describe("the lock", () => {
   });
 });
 
+test("fifty writers at once do not wait with what they have read: few of their tries are in vain", async () => {
+  const { sessions } = memoryStores();
+  let tries = 0;
+  const later = async <T>(value: Promise<T>): Promise<T> => {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    return value;
+  };
+  const store = storeWith(() => ({
+    load: (...given) => later(sessions.load(...given)),
+    append: (...given) => {
+      tries += 1;
+      return later(sessions.append(...given));
+    },
+  }));
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, writer) => {
+      const session = new Session({ store, id: "s1" });
+      for (const number of [0, 1, 2, 3]) {
+        session.addMessage("user", `${writer}/${number}`);
+        await session.save();
+      }
+    }),
+  );
+  const messages = await storedMessages({ sessions });
+  expect(new Set(messages).size).toBe(200);
+  expect(messages).toHaveLength(200);
+  // 3 for each on average.
+  expect(tries).toBeLessThan(2_000);
+});
+
 describe("writers that never stop", () => {
   test("end in a conflict when the time is over", async () => {
     const store = storeWith(({ load }) => ({
@@ -407,6 +473,24 @@ describe("writers that never stop", () => {
     );
     expect(error).toBeInstanceOf(SessionConflictError);
     expect(error).toHaveProperty("retryable", true);
+  });
+
+  test("of metadata, too", async () => {
+    const store = storeWith(() => ({ saveHeader: async () => undefined }));
+    const error = await rejection(
+      run(
+        async ({ session }) => {
+          session.metadata = { title: "Trip" };
+          await session.save();
+        },
+        { store, context: new MockLambdaContext({ timeoutMs: 1_500 }) },
+      ),
+    );
+    expect(error).toBeInstanceOf(SessionConflictError);
+    expect(error).toHaveProperty(
+      "message",
+      expect.stringContaining("all the time"),
+    );
   });
 
   test("end in a conflict after half a minute when nothing limits the time", async () => {
@@ -560,6 +644,39 @@ describe("the metadata", () => {
     await again.save();
     expect(Reflect.get(again.metadata, "admin")).toBeUndefined();
     expect(Reflect.get(Object.prototype, "admin")).toBeUndefined();
+  });
+
+  test("is written again only when less than half of its time is left", async () => {
+    let now = Date.now();
+    jest.spyOn(Date, "now").mockImplementation(() => now);
+    const store = memoryStores();
+    const session = await open(store);
+    session.metadata["title"] = "Trip";
+    await session.save();
+    const versions: (number | undefined)[] = [];
+    for (let hour = 5; hour <= 30; hour += 5) {
+      now += 5 * 3_600_000;
+      const later = await open(store);
+      later.addMessage("user", `Hour ${hour}`);
+      await later.save();
+      versions.push((await stored(store)).header?.version);
+    }
+    expect(versions).toEqual([1, 1, 2, 2, 2, 3]);
+  });
+
+  test("for ever stays as it is, and gets there when the option says so", async () => {
+    const store = memoryStores();
+    const write = async (ttlHours?: number) => {
+      const session = new Session({ store, id: "s1", ttlHours });
+      session.addMessage("user", "Hi");
+      if (ttlHours === undefined) session.metadata = { title: "Trip" };
+      await session.save();
+      return (await stored(store)).header;
+    };
+    expect((await write())?.expiresAt).toBeGreaterThan(Date.now());
+    const forEver = await write(Number.POSITIVE_INFINITY);
+    expect(forEver).not.toHaveProperty("expiresAt");
+    expect(await write(Number.POSITIVE_INFINITY)).toEqual(forEver);
   });
 
   test("lives as long as messages go on being written", async () => {

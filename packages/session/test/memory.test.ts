@@ -548,6 +548,92 @@ describe("summary()", () => {
     });
   });
 
+  test("that the store has no use for is dropped", async () => {
+    const base = await filled(3);
+    const store = storeWith(() => ({ saveSummary: async () => false }), base);
+    await run(
+      async ({ session, chat }) => {
+        await chat("One");
+        expect(session.messages).toHaveLength(8);
+        expect(await session.formatHistory()).not.toContain("They talked.");
+      },
+      { store, model: talker(), session: { memory } },
+    );
+  });
+
+  test("of a session that was deleted meanwhile is not stored: what was said would be back", async () => {
+    const store = await filled(3);
+    const saved: boolean[] = [];
+    const observe = before(async ({ context }) => {
+      invocationOf(context).events.on("session-summary", (event) =>
+        saved.push(event.saved),
+      );
+    });
+    const provider = providerOf(async ({ tags }) => {
+      if (tags?.["session.call"] !== "summary") return answerOf("Fine.");
+      await store.sessions.delete(KEY);
+      return answerOf("They talked.");
+    });
+    await run(
+      async ({ session, chat }) => {
+        await chat("One");
+        expect(session.messages).toEqual([]);
+      },
+      { store, provider, session: { memory }, more: [observe] },
+    );
+    expect(saved).toEqual([false]);
+    expect(await stored(store)).toMatchObject({ turns: [], next: 0 });
+    expect((await stored(store)).summary).toBeUndefined();
+  });
+
+  test("is waited for by a clear() in the same invocation", async () => {
+    const store = await filled(3);
+    const summarising = Promise.withResolvers<void>();
+    const provider = providerOf(async ({ tags }) => {
+      if (tags?.["session.call"] !== "summary") return answerOf("Fine.");
+      summarising.resolve();
+      return answerOf("They talked.");
+    });
+    await run(
+      async ({ session, chat }) => {
+        const answer = chat("One");
+        await summarising.promise;
+        await Promise.all([session.clear(), answer]);
+        await chat("Two");
+      },
+      { store, provider, session: { memory } },
+    );
+    expect(await storedMessages(store)).toEqual([
+      "user: Two",
+      "assistant: Fine.",
+    ]);
+    expect((await stored(store)).summary).toBeUndefined();
+  });
+
+  test("is not asked for when the time is over", async () => {
+    const store = await filled(3);
+    const model = talker();
+    const overdue = before(async ({ context }) => {
+      const invocation = invocationOf(context);
+      invocation.timeoutStrategy = "truncate";
+      invocation.intercept("call", "overdue", async (request, next) => {
+        const response = await next(request);
+        invocation.tightenDeadline(Date.now());
+        return { ...response, stopReason: "timeout" };
+      });
+    });
+    expect(
+      await run(({ chat }) => chat("One"), {
+        store,
+        model,
+        session: { memory },
+        more: [overdue],
+      }),
+    ).toBe("Fine.");
+    expect(model.totalCalls).toBe(1);
+    expect(await storedMessages(store)).toHaveLength(8);
+  });
+
   test("reads as much at once as its model can take, the oldest first", async () => {
     registerModel("narrow", {
       contextWindowTokens: 2_000,

@@ -251,7 +251,20 @@ describe("over the local Bedrock", () => {
         });
         expect(text).not.toBe("");
       }),
-      { numRuns: 100 },
+      {
+        numRuns: 100,
+        examples: [
+          [
+            {
+              // The SDK does not escape the names of blocks that it does not know.
+              turns: [[{ role: "user", content: [{ "\\": [] }] }]],
+              first: 0,
+              summary: undefined,
+            },
+            full(),
+          ],
+        ],
+      },
     );
   });
 });

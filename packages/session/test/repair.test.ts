@@ -21,6 +21,12 @@ const reasoning = {
   reasoningContent: { reasoningText: { text: "Hm", signature: "s" } },
 };
 
+/** As deep as nobody needs it. */
+const deep: unknown = Array.from({ length: 10_000 }).reduce(
+  (inner) => [inner],
+  {},
+);
+
 /** A store that holds exactly these messages, whatever they are, in one turn. */
 function holding(messages: readonly unknown[], first = 0) {
   return storeWith(() => ({
@@ -183,10 +189,13 @@ describe("a stored history that no model takes", () => {
           { image: null },
           { text: "a", image: {} },
           { toolResult: { toolUseId: "a" } },
+          { '\\": [{': {} },
+          JSON.parse('{"__proto__":{"text":"x"}}'),
+          { toolResult: { toolUseId: "a", content: [{ json: deep }] } },
         ),
       ],
       ["user: Hi|Now"],
-      Array.from({ length: 7 }, () => "0 broken-block"),
+      Array.from({ length: 10 }, () => "0 broken-block"),
     ],
     [
       "a document without a text",

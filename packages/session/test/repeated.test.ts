@@ -178,6 +178,16 @@ test("does not store what was added twice, unless it is something else", async (
   ]);
 });
 
+test("never takes for an answer what was added as a question", async () => {
+  const { deliver } = deliveries();
+  const model = new MockProvider({ responses: ["One."] });
+  await deliver(model, async ({ session }) => {
+    session.addMessage("user", "Count");
+    session.addMessage("user", "Please");
+  });
+  expect(await deliver(model, ({ chat }) => chat("Count"))).toBe("One.");
+});
+
 test("added messages count as a part of the question", async () => {
   const { store, deliver } = deliveries();
   const model = new MockProvider({ responses: ["One.", "Two."] });

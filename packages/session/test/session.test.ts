@@ -1,6 +1,6 @@
-import { describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { ConfigurationError, memoryStores, StoreError } from "@lambdallm/core";
-import { full, Session } from "@lambdallm/session";
+import { full, Session, type SessionStores } from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import {
   counting,
@@ -11,6 +11,10 @@ import {
   storedMessages,
   storeWith,
 } from "./support.ts";
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const png = { image: { format: "png", source: { bytes: new Uint8Array(3) } } };
 
@@ -174,6 +178,44 @@ describe("a Session without the middleware", () => {
     expect(session.messages).toEqual([]);
   });
 
+  test("clear() drops what was added before, not what comes after it", async () => {
+    const store = memoryStores();
+    const session = new Session({ store, id: "s1" });
+    session.addMessage("user", "Before");
+    const clearing = session.clear();
+    session.addMessage("user", "After");
+    await clearing;
+    await session.save();
+    expect(await storedMessages(store)).toEqual(["user: After"]);
+  });
+
+  test("clear() waits for metadata that is being saved, and takes it along", async () => {
+    const base = memoryStores();
+    const order: string[] = [];
+    const store = storeWith(
+      (sessions) => ({
+        saveHeader: async (...given) => {
+          // Much slower than the deletion would be.
+          for (let turn = 0; turn < 50; turn++) await null;
+          order.push("saveHeader");
+          return sessions.saveHeader(...given);
+        },
+        delete: async (key) => {
+          order.push("delete");
+          return sessions.delete(key);
+        },
+      }),
+      base,
+    );
+    const session = new Session({ store, id: "s1" });
+    await session.load();
+    session.metadata["a"] = 1;
+    await Promise.all([session.save(), session.clear(), session.save()]);
+    expect(order).toEqual(["saveHeader", "delete"]);
+    expect((await stored(base)).header).toBeUndefined();
+    expect(session.isModified).toBe(false);
+  });
+
   test("is cleared even when reading it fails", async () => {
     const store = storeWith(() => ({
       load: async () => {
@@ -283,6 +325,30 @@ describe("a store that fails", () => {
       }),
     ).toBe("One.");
     expect((await stored(base)).next).toBe(2);
+  });
+
+  test("when it keeps the metadata alive does not fail the turn, which is stored: a warning, and the next turn tries again", async () => {
+    const warn = jest
+      .spyOn(process, "emitWarning")
+      .mockImplementation(() => {});
+    let now = Date.now();
+    jest.spyOn(Date, "now").mockImplementation(() => now);
+    const base = memoryStores();
+    const first = new Session({ store: base, id: "s1" });
+    first.metadata = { title: "Trip" };
+    await first.save();
+    now += 13 * 3_600_000;
+    const store = storeWith(() => ({ saveHeader: failing }), base);
+    const later = () => new MockLambdaContext({ now: () => now });
+    const chat = (using: SessionStores) =>
+      run(({ chat }) => chat("Hi"), { store: using, context: later() });
+    expect(await chat(store)).toBe("Mock response");
+    expect(warn.mock.calls.map(([message]) => message)).toEqual([
+      "A session's metadata could not be kept alive: No.",
+    ]);
+    await chat(base);
+    now += 13 * 3_600_000;
+    expect((await stored(base)).header?.metadata).toEqual({ title: "Trip" });
   });
 
   test.each(["saveHeader", "delete", "lock"] as const)(
