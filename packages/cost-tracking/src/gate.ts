@@ -107,9 +107,7 @@ export class Gate {
       return { ...wanted, day, holds: reserved };
     }
     this.#alerts.refused(reserved, wanted.nanoUsd, day);
-    const { usedNanoUsd, limitNanoUsd } = reserved.short;
     for (const offer of this.#cheaperThan(wanted)) {
-      if (usedNanoUsd + offer.nanoUsd > limitNanoUsd) continue;
       const holds = await ledger.reserve(trackers, offer.nanoUsd, at);
       if ("short" in holds) continue;
       for (const hold of holds) this.#alerts.passed(hold);

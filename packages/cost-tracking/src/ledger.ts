@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import {
-  type BudgetLimits,
   type BudgetReservation,
   type BudgetUse,
   type Invocation,
@@ -10,7 +9,7 @@ import {
 import { tellProblem } from "./events.ts";
 import { dayOf, usdOf } from "./money.ts";
 import { finishPatienceMs, patienceMs, within } from "./patience.ts";
-import { type Period, type PeriodUse, uncovered } from "./periods.ts";
+import { type PeriodUse, periodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { CostTracker } from "./tracker.ts";
@@ -59,8 +58,8 @@ export class Ledger {
   readonly #settings: Settings;
   readonly #invocation: Invocation;
   readonly #memories: ScopeMemories;
-  /** Settlements that have failed, or that an answer did not wait for. */
-  readonly #unsettled = new Map<Write, Promise<void>>();
+  /** Each ends with its settlement, which an answer may not have waited for. */
+  readonly #settlements: Write[] = [];
 
   constructor(
     settings: Settings,
@@ -145,7 +144,8 @@ export class Ledger {
       return { tracker, reservation: outcome.reservation, use };
     const short =
       uncovered(limits, use, amountNanoUsd) ??
-      shortOf(outcome.exceeded, limits, use);
+      // Money has come back between the refusal and the look at what is used.
+      periodUse(outcome.exceeded, limits, use);
     memory.refused(day, at, short);
     return { tracker, short };
   }
@@ -172,15 +172,12 @@ export class Ledger {
 
   #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {
     const { tracker } = hold;
-    const run = () => this.#settleIn(hold, nanoUsd);
-    const write: Write = { operation: "settle", tracker, nanoUsd, run };
-    const settling = run();
-    this.#unsettled.set(write, settling);
-    settling.then(
-      () => this.#unsettled.delete(write),
-      // It is tried again when the invocation ends.
-      () => {},
-    );
+    const settle = () => this.#settleIn(hold, nanoUsd);
+    const settling = settle();
+    // What fails is tried again when the invocation ends.
+    settling.catch(() => {});
+    const run = () => settling.catch(settle);
+    this.#settlements.push({ operation: "settle", tracker, nanoUsd, run });
     return settling;
   }
 
@@ -211,15 +208,8 @@ export class Ledger {
    * died. A store that hangs does not hold the handler's answer back for long.
    */
   async finish(reports: readonly Report[]): Promise<void> {
-    const settlements = Array.from(
-      this.#unsettled,
-      ([write, settling]): Write => ({
-        ...write,
-        run: () => settling.catch(write.run),
-      }),
-    );
     const writes = [
-      ...settlements,
+      ...this.#settlements,
       ...reports.flatMap((report) => this.#writesOf(report)),
     ];
     const open = new Set(writes);
@@ -263,17 +253,6 @@ export class Ledger {
       error,
     });
   }
-}
-
-/** Money has come back between the refusal and the look at what is used. */
-function shortOf(
-  period: Period,
-  { dailyNanoUsd = 0, monthlyNanoUsd = 0 }: BudgetLimits,
-  { dayNanoUsd, monthNanoUsd }: BudgetUse,
-): PeriodUse {
-  return period === "daily"
-    ? { period, usedNanoUsd: dayNanoUsd, limitNanoUsd: dailyNanoUsd }
-    : { period, usedNanoUsd: monthNanoUsd, limitNanoUsd: monthlyNanoUsd };
 }
 
 function noAnswer(operation: string): StoreError {

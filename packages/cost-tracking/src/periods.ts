@@ -28,6 +28,17 @@ export function periodsOf(
   );
 }
 
+/** A limit that counts as 0 where there is none. */
+export function periodUse(
+  period: Period,
+  { dailyNanoUsd = 0, monthlyNanoUsd = 0 }: BudgetLimits,
+  { dayNanoUsd, monthNanoUsd }: BudgetUse,
+): PeriodUse {
+  return period === "daily"
+    ? { period, usedNanoUsd: dayNanoUsd, limitNanoUsd: dailyNanoUsd }
+    : { period, usedNanoUsd: monthNanoUsd, limitNanoUsd: monthlyNanoUsd };
+}
+
 /** A limit that does not cover a further amount; of both the monthly one, because it is the one to wait for. */
 export function uncovered(
   limits: BudgetLimits,

@@ -12,7 +12,7 @@ import type { Context as LambdaContext } from "aws-lambda";
 import { budgetName, budgetUsd, CostTracker, storeCheck } from "./tracker.ts";
 import type { AssumedPrice } from "./worst-case.ts";
 
-/** In USD; as a function for plans, such as of free and of paying tenants: undefined is no limit. */
+/** In USD; as a function for plans, such as of free and of paying tenants, called once an invocation: undefined is no limit. */
 export type BudgetLimit<TEvent = unknown> =
   | number
   | ((event: TEvent, context: LambdaContext) => number | undefined);

@@ -125,7 +125,8 @@ export class CostTracker {
    * @throws {StoreError} The store failed.
    */
   async report(period: Period, date: Date = new Date()): Promise<CostReport> {
-    validateOptions("report", reportChecks, { period, date });
+    // An undefined period is none either.
+    validateOptions("report", reportChecks, { period: String(period), date });
     const { scope, limits, store } = this;
     const at = date.getTime();
     const isDaily = period === "daily";

@@ -449,6 +449,30 @@ describe("A downgrade", () => {
     expect(models).toEqual(["test.assumed", "test.limited"]);
   });
 
+  test("never goes to a model that is no cheaper, even when there is room for it again", async () => {
+    const { models, provider } = echo();
+    const store = storeWith();
+    const { reserve } = store.real;
+    let calls = 0;
+    store.budgets.reserve = async (request) => {
+      calls += 1;
+      return calls === 1
+        ? {
+            reserved: false,
+            exceeded: "daily",
+            use: { dayNanoUsd: CENT, monthNanoUsd: CENT },
+          }
+        : reserve(request);
+    };
+    const error = await rejection(
+      run({ provider, use: [tracking(0.015, store)] }, (context) =>
+        ask(context, CHEAPER),
+      ),
+    );
+    expect(error).toMatchObject({ code: "BUDGET_EXCEEDED" });
+    expect(models).toEqual([]);
+  });
+
   test("is refused when another call was faster", async () => {
     const store = storeWith();
     const { reserve } = store.real;

@@ -7,6 +7,7 @@ import {
   test,
 } from "@jest/globals";
 import {
+  type BudgetStore,
   ConfigurationError,
   InvocationTimeoutError,
   invocationOf,
@@ -21,7 +22,7 @@ import costTracking, {
   CostTracker,
   type CostTrackingOptions,
 } from "@lambdallm/cost-tracking";
-import { MockProvider } from "@lambdallm/testing";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
@@ -287,6 +288,31 @@ describe("The charge", () => {
     expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
   });
 
+  test("of a call that the handler has not waited for: the worst case", async () => {
+    const store = memoryStores();
+    const warn = jest.spyOn(process, "emitWarning").mockReturnValue();
+    const model = new MockProvider({
+      responses: [{ text: "late", delayMs: Number.POSITIVE_INFINITY }],
+    });
+    const context = new MockLambdaContext({ timeoutMs: 60_000 });
+    await run(
+      {
+        provider: model.middleware(),
+        use: [costTracking({ store, dailyBudgetUsd: 1 })],
+        context,
+      },
+      async (handlerContext) => {
+        void ask(handlerContext);
+        // It is on its way.
+        while (model.totalCalls === 0)
+          await new Promise((done) => setImmediate(done));
+      },
+    );
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
+  });
+
   test("and the answer are not lost for tags that are no text", async () => {
     const store = memoryStores();
     const tags = Object({ "prompt.name": 7 });
@@ -344,6 +370,7 @@ describe("The charge", () => {
     );
     expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
     const calls: ModelRequest[] = [];
+    const reserve = jest.fn<BudgetStore["reserve"]>();
     await rejection(
       run(
         {
@@ -351,12 +378,15 @@ describe("The charge", () => {
             calls.push(request);
             return half;
           }),
-          use: [costTracking({ store, dailyBudgetUsd: 1 })],
+          use: [
+            costTracking({ store: storeWith({ reserve }), dailyBudgetUsd: 1 }),
+          ],
         },
         ({ invoke }) => invoke("Hi", undefined, signalled),
       ),
     );
     expect(calls).toEqual([]);
+    expect(reserve).not.toHaveBeenCalled();
     expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
   });
 

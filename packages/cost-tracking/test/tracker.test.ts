@@ -250,6 +250,7 @@ describe("A report", () => {
 
   test.each([
     ["weekly", undefined, "period"],
+    [undefined, undefined, "period"],
     ["daily", new Date("never"), "date"],
     ["daily", "2026-11-22", "date"],
   ])("of %p and %p is refused", async (period, date, name) => {
