@@ -41,9 +41,10 @@ export function errorRecord(
   error: unknown,
   last: string | Uint8Array | undefined,
 ): string {
-  const failure = LambdaLLMError.isInstance(error)
-    ? { code: error.code, message: error.message }
-    : { code: "INTERNAL", message: "Internal Server Error" };
+  const failure =
+    LambdaLLMError.isInstance(error) && error.expose
+      ? { code: error.code, message: error.message }
+      : { code: "INTERNAL", message: "Internal Server Error" };
   const tail = Buffer.from(last?.slice(-2) ?? "\n\n").toString("latin1");
   if (format === "sse")
     return `${tail === "\n\n" ? "" : "\n\n"}${recordOf(format, failure, "error")}`;

@@ -5,6 +5,8 @@ const MARKER = Symbol.for("@lambdallm/core.error");
 interface ErrorDetails {
   readonly code: string;
   readonly statusCode: number;
+  /** @default true */
+  readonly expose?: boolean;
   readonly retryable?: boolean;
   readonly cause?: unknown;
 }
@@ -18,8 +20,8 @@ export class LambdaLLMError extends Error {
   readonly code: string;
   /** For `@middy/http-error-handler`. */
   readonly statusCode: number;
-  /** For `@middy/http-error-handler`: the message may be shown. */
-  readonly expose: boolean = true;
+  /** For `@middy/http-error-handler`: whether the message may be shown; those that speak of the set-up may not. */
+  readonly expose: boolean;
   /** Whether the same request may succeed when it is sent again. */
   readonly retryable: boolean;
 
@@ -30,6 +32,7 @@ export class LambdaLLMError extends Error {
     );
     this.code = details.code;
     this.statusCode = details.statusCode;
+    this.expose = details.expose ?? true;
     this.retryable = details.retryable ?? false;
     hide(this, "name", new.target.errorName);
     hide(this, MARKER, lineage(new.target));
@@ -78,7 +81,12 @@ export class ConfigurationError extends LambdaLLMError {
   static override readonly errorName = "ConfigurationError";
 
   constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, { ...options, code: "CONFIGURATION", statusCode: 500 });
+    super(message, {
+      ...options,
+      code: "CONFIGURATION",
+      statusCode: 500,
+      expose: false,
+    });
   }
 }
 

@@ -103,6 +103,14 @@ export type StoreFailureReason =
   | "invalid-request"
   | (string & {});
 
+/** The others are of the set-up, and no caller's business. */
+const PASSING: ReadonlySet<string> = new Set([
+  "throttled",
+  "unavailable",
+  "timeout",
+  "too-large",
+]);
+
 /** A store could not do what it was asked to. What was acknowledged before is safe. */
 export class StoreError extends LambdaLLMError {
   static override readonly errorName = "StoreError";
@@ -127,6 +135,7 @@ export class StoreError extends LambdaLLMError {
     super(message, {
       code: "STORE",
       statusCode: reason === "too-large" ? 413 : 503,
+      expose: PASSING.has(reason),
       retryable: retryable ?? false,
       cause,
     });

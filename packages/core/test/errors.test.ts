@@ -47,14 +47,14 @@ const errors: readonly (readonly [string, LambdaLLMError, string, number])[] = [
 ];
 
 describe.each(errors)("%s", (name, error, code, statusCode) => {
-  test("has a name, a code and a status that may be shown", () => {
+  test("has a name, a code and a status, and may be shown unless it is about the set-up", () => {
     expect(error).toBeInstanceOf(LambdaLLMError);
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({
       name,
       code,
       statusCode,
-      expose: true,
+      expose: code !== "CONFIGURATION",
       retryable: false,
     });
   });
@@ -76,7 +76,7 @@ describe.each(errors)("%s", (name, error, code, statusCode) => {
   });
 
   test.each(middyMajors)(
-    "becomes its status and message behind the http error handler on %s",
+    "becomes its status and message behind the http error handler on %s, a message about the set-up none",
     async (_name, middy) => {
       const chain = middy<unknown, unknown>()
         .use(httpErrorHandler({ logger: false }))
@@ -85,8 +85,11 @@ describe.each(errors)("%s", (name, error, code, statusCode) => {
         });
       expect(await chain({}, new MockLambdaContext())).toEqual({
         statusCode,
-        body: error.message,
-        headers: { "Content-Type": "text/plain" },
+        headers: {},
+        ...(error.expose && {
+          body: error.message,
+          headers: { "Content-Type": "text/plain" },
+        }),
       });
     },
   );

@@ -97,9 +97,23 @@ const errors: readonly (readonly [
   ],
 ];
 
+test.each([
+  ["throttled", true],
+  ["unavailable", true],
+  ["timeout", true],
+  ["too-large", true],
+  ["not-found", false],
+  ["access-denied", false],
+  ["corrupt", false],
+  ["invalid-request", false],
+])("A StoreError of the reason %s may be shown: %s", (reason, expose) => {
+  expect(failed({ reason }).expose).toBe(expose);
+});
+
 describe.each(errors)("%s", (name, errorClass, error, facts) => {
-  test("has a name, a status that may be shown, and its facts", () => {
-    expect(error).toMatchObject({ name, expose: true, ...facts });
+  test("has a name, a status and its facts, and may be shown unless it is about the set-up", () => {
+    const expose = name !== "StoreError";
+    expect(error).toMatchObject({ name, expose, ...facts });
     expect(String(error)).toBe(`${name}: ${error.message}`);
     expect(Object.keys(error).sort()).toEqual(
       ["expose", ...Object.keys(facts)].sort(),
@@ -128,10 +142,11 @@ describe.each(errors)("%s", (name, errorClass, error, facts) => {
         .handler(async () => {
           throw error;
         });
-      expect(await chain({}, new MockLambdaContext())).toMatchObject({
-        statusCode: error.statusCode,
-        body: error.message,
-      });
+      expect(await chain({}, new MockLambdaContext())).toMatchObject(
+        error.expose
+          ? { statusCode: error.statusCode, body: error.message }
+          : { statusCode: 500 },
+      );
     },
   );
 });
