@@ -2,7 +2,15 @@ import { describe, expect, test } from "@jest/globals";
 import { type Message, needsOf, unmetNeeds } from "@lambdallm/core";
 
 const bytes = new Uint8Array([1]);
-const nothing = needsOf({ messages: [] });
+const nothing = {
+  tools: false,
+  streaming: false,
+  images: false,
+  documents: false,
+  pdf: false,
+  video: false,
+  audio: false,
+};
 
 const image = { image: { format: "png", source: { bytes } } } as const;
 const pdf = {

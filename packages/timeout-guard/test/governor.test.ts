@@ -96,6 +96,23 @@ describe("The governor", () => {
     ).toEqual([4_000, 1_000]);
   });
 
+  test.each([{ adaptMaxTokens: false }, { adaptMaxTokens: undefined }])(
+    "is not there unless it is asked for: %j",
+    async (options) => {
+      const request = { model: newModel(), maxTokens: 4_000 };
+      expect(
+        await limitsOf(
+          [
+            [request, HUNDRED_A_SECOND],
+            [request, {}],
+          ],
+          // Its interceptor is there for another reason.
+          { strategy: "truncate", ...options },
+        ),
+      ).toEqual([4_000, 4_000]);
+    },
+  );
+
   test("counts the wait for the first token", async () => {
     const request = { model: newModel(), maxTokens: 4_000 };
     const streamed = {
