@@ -30,6 +30,10 @@ let local: LocalBedrock;
 let reply: Reply;
 beforeAll(async () => {
   local = await start({ respond: () => reply });
+  // The first call of a process takes longest, and is none of a test's.
+  reply = "Ready";
+  for (const [, middy] of middyMajors)
+    await run(middy, [provider(local)], async ({ invoke }) => invoke("Ready?"));
 });
 beforeEach(() => {
   local.reset();
@@ -40,7 +44,7 @@ afterAll(() => local.close());
 const NOTHING = { latencyMs: HOUR_MS };
 const WORDS_THEN_NOTHING = { tokenDelayMs: HOUR_MS };
 /** What a healthy answer needs on a loaded machine is less. */
-const LIMIT_MS = 1_500;
+const LIMIT_MS = 3_000;
 
 describe.each(middyMajors)("On %s", (_name, middy) => {
   const guarded = <Result>(
