@@ -262,6 +262,31 @@ describe("When the store never answers", () => {
     ]);
   });
 
+  test("and a reservation arrives after all, an allowed call is not counted beside it", async () => {
+    const store = storeWith();
+    const { reserve } = store.real;
+    const arrives = Promise.withResolvers<void>();
+    let calls = 0;
+    store.budgets.reserve = async (request) => {
+      calls += 1;
+      // Only the first one is on its way for that long.
+      if (calls === 1) await arrives.promise;
+      return reserve(request);
+    };
+    const use = [
+      problems().middleware,
+      tracking(store, { onStoreError: "allow" }),
+    ];
+    await run({ provider: half, use }, async (handlerContext) => {
+      await ask(handlerContext);
+      arrives.resolve();
+    });
+    expect(await used(store)).toMatchObject({
+      dayNanoUsd: CENT / 2,
+      inFlight: 0,
+    });
+  });
+
   describe("the end of the invocation gives up", () => {
     beforeEach(() => {
       jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask"] });
