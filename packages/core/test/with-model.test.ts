@@ -53,6 +53,10 @@ describe("A request for another model", () => {
       expect(withModel(each, OTHER)).not.toHaveProperty("bedrock");
   });
 
+  test("is the request itself when the model is the one that it asks", () => {
+    expect(withModel(request, request.model)).toBe(request);
+  });
+
   test("keeps everything when it is the same model by another id", () => {
     const model = `eu.${PRICED}`;
     expect(withModel(request, model)).toEqual({ ...request, model });
