@@ -11,13 +11,13 @@ import {
   type Turn,
   textOf,
 } from "@lambdallm/core";
+import type { Delivery } from "./delivery.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
-import { isBrokenTry, isTurn } from "./turn-names.ts";
 
 /** What a turn's call takes beside its message. */
 export type TurnOptions = Omit<ConverseRequest, "messages">;
@@ -26,8 +26,7 @@ export interface TurnFacts {
   readonly history: StoredHistory;
   readonly memory: MemoryStrategy;
   readonly invocation: Invocation;
-  /** The same one in every delivery of the request. */
-  readonly name: string;
+  readonly delivery: Delivery;
   /** Added before, and not saved yet: they are part of the turn. */
   readonly pending: readonly SessionMessage[];
   readonly question: Message;
@@ -66,9 +65,10 @@ export class ChatTurn {
 
   /** The history has been read. */
   async run(): Promise<ModelResponse> {
-    const { history, invocation, options, onSaved } = this.#facts;
+    const { history, delivery, invocation, options, onSaved } = this.#facts;
     const earlier = history.turns.find((turn) => this.#isSame(turn));
     if (earlier !== undefined) {
+      delivery.claim(earlier);
       const replayed = this.#replay(history.replayed(earlier));
       onSaved();
       options.onResponse?.(replayed);
@@ -148,19 +148,19 @@ export class ChatTurn {
 
   /** Without what earlier deliveries of this very question came to: it is asked again. */
   #past(): readonly SessionMessage[] {
-    const { history, pending, name } = this.#facts;
-    const turns = history.turns.filter((turn) => !isBrokenTry(turn, name));
+    const { history, pending, delivery } = this.#facts;
+    const turns = history.turns.filter((turn) => !delivery.isBrokenTry(turn));
     return [...turns.flatMap(({ messages }) => messages), ...pending];
   }
 
   #isSame(turn: Turn): boolean {
-    return isTurn(turn, this.#facts.name, this.#asked(), 1);
+    return this.#facts.delivery.isRepeatedBy(turn, this.#asked(), 1);
   }
 
   /** The answer that another delivery of this request has stored. */
   #replay({ messages }: Turn): ModelResponse {
     const { options, invocation } = this.#facts;
-    // isTurn() has found an answer there.
+    // It was found there.
     const { content } = messages.at(-1) as SessionMessage;
     const called = content.some((block) => "toolUse" in block);
     return {
@@ -191,19 +191,22 @@ export class ChatTurn {
     content: readonly ContentBlock[],
     incomplete: boolean,
   ): Promise<Turn | undefined> {
-    const { history, name, onSaved } = this.#facts;
+    const { history, delivery, onSaved } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
       content: snapshot(content),
       ...(incomplete && { incomplete }),
     };
-    const other = await history.append(
-      [...this.#asked(), answer],
-      name,
-      (turn) => this.#isSame(turn),
-      // It is kept as what was said, and stands for no answer that has seen everything.
-      incomplete ? "rebase" : undefined,
+    const other = await delivery.write((writeId) =>
+      history.append(
+        [...this.#asked(), answer],
+        writeId,
+        (turn) => this.#isSame(turn),
+        // It is kept as what was said, and stands for no answer that has seen everything.
+        incomplete ? "rebase" : undefined,
+      ),
     );
+    if (other !== undefined) delivery.claim(other);
     onSaved();
     await history.refreshHeader();
     return other;

@@ -4,8 +4,9 @@ import {
   SessionConflictError,
   type SessionHeader,
 } from "@lambdallm/core";
+import { Contention, neverFirst } from "./contention.ts";
 import { sameData } from "./snapshot.ts";
-import { neverFirst, type StoredHistory } from "./stored-history.ts";
+import type { StoredHistory } from "./stored-history.ts";
 
 type Stored = SessionHeader["metadata"];
 
@@ -60,9 +61,9 @@ export class Metadata {
       if (this.#edited === undefined || !this.isModified) return;
       const mine = storable(this.#edited);
       this.#base ??= this.#stored;
-      const start = Date.now();
+      const contention = new Contention(history.limit);
       let wanted = mine;
-      for (let attempt = 1; ; attempt++) {
+      for (;;) {
         if (!sameData(this.#stored, this.#base)) {
           history.reportConflict([]);
           if (history.conflict === "reject") {
@@ -74,7 +75,7 @@ export class Metadata {
           wanted = merge(this.#base, mine, this.#stored);
         }
         if (await history.saveHeader(wanted)) break;
-        if (!(await history.pause(start, attempt))) throw neverFirst();
+        if (!(await contention.pause())) throw neverFirst();
         await history.catchUp();
       }
       // What was edited meanwhile stays, and what others wrote comes in.

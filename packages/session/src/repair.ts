@@ -54,7 +54,8 @@ export function repair(
 }
 
 class History {
-  readonly #drafts: Draft[] = [];
+  readonly #drafts: { readonly role: Draft["role"]; readonly parts: Part[] }[] =
+    [];
   readonly #report: Report;
   readonly #hasOlder: boolean;
 
@@ -127,12 +128,8 @@ class History {
   #append(role: Draft["role"], parts: readonly Part[]): void {
     if (!hasSubstance(parts)) return;
     const last = this.#drafts.at(-1);
-    if (last?.role !== role) this.#drafts.push({ role, parts });
-    else
-      this.#drafts[this.#drafts.length - 1] = {
-        role,
-        parts: [...last.parts, ...parts],
-      };
+    if (last?.role === role) last.parts.push(...parts);
+    else this.#drafts.push({ role, parts: [...parts] });
   }
 
   toMessages(question: Message | undefined): Message[] {
@@ -178,7 +175,8 @@ function withoutReasoning({ role, content }: Message): Message {
 
 /** Tool calls that the caller has to answer; those with a `type` are the service's own, and it answers them itself. */
 function callsOf(draft: Draft | undefined): readonly Part[] {
-  return (draft?.parts ?? []).filter(({ block }) => callId(block));
+  if (draft?.role !== "assistant") return [];
+  return draft.parts.filter(({ block }) => callId(block));
 }
 
 function callId(block: ContentBlock): string | undefined {

@@ -11,10 +11,12 @@ import {
   type Message,
   type ModelResponse,
   type SessionMessage,
-  TextStream,
+  streamText,
+  type TextStream,
   textAnswer,
   validateOptions,
 } from "@lambdallm/core";
+import { Delivery } from "./delivery.ts";
 import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
 import { type SessionOptions, sessionSettings } from "./options.ts";
@@ -23,7 +25,6 @@ import { selectMessages } from "./select-messages.ts";
 import { snapshot } from "./snapshot.ts";
 import { StoredHistory } from "./stored-history.ts";
 import { describe } from "./summary-text.ts";
-import { TurnNames } from "./turn-names.ts";
 import { Turns } from "./turns.ts";
 
 /** A text, or content blocks: images, documents, tool results. */
@@ -79,8 +80,7 @@ export class Session {
       key,
       history: this.#history,
       memory,
-      names: new TurnNames(key, { ...request, invocation }),
-      invocation,
+      delivery: new Delivery({ ...request, invocation }),
       load: () => this.load(),
     });
     this.#invocation?.addFinalizer(() => this.#end());
@@ -223,24 +223,14 @@ export class Session {
 
   /** Like `chat`, but the text arrives while it is written. The turn is stored before the iteration ends. */
   chatStream(content: MessageContent, options: CallOptions = {}): TextStream {
-    return new TextStream(async (onText, ownSignal) => {
+    return streamText(options.signal, async (settings) => {
       const invocation = this.#invocation;
       if (invocation === undefined) throw noModel("chatStream");
       validateOptions("chatStream", invokeOptionChecks, options);
-      const { signal = ownSignal } = options;
-      let shown = false;
       const response = await this.#turn(invocation, "chatStream", content, {
         ...options,
-        signal: AbortSignal.any([signal, ownSignal]),
-        deltas: ["text"],
-        onDelta: (delta) => {
-          if (delta.kind !== "text") return;
-          shown = true;
-          onText(delta.text);
-        },
+        ...settings,
       });
-      // An answer from the store, from a cache or from a provider that does not stream has no deltas.
-      if (!shown && response.text !== "") onText(response.text);
       return textAnswer(invocation, response);
     });
   }

@@ -11,16 +11,11 @@ import {
   type StoredSession,
   type Turn,
 } from "@lambdallm/core";
+import { Contention, neverFirst } from "./contention.ts";
+import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";
 import { Queue } from "./queue.ts";
-import {
-  fullJitterMs,
-  patienceMs,
-  sleep,
-  UNLIMITED,
-  withinTime,
-} from "./time-limit.ts";
-import { isIncomplete, writeIdOf } from "./turn-names.ts";
+import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
 import { warn } from "./warn.ts";
 
 export interface HistoryOptions {
@@ -30,9 +25,6 @@ export interface HistoryOptions {
   readonly conflict: ConflictMode;
   readonly invocation?: Invocation | undefined;
 }
-
-/** How long writers that keep coming in between are tried against when nothing else limits the time. */
-const LONGEST_CONFLICT_MS = 30_000;
 
 /** What this process knows of a stored session, and how it is written. Nothing here fails in silence. */
 export class StoredHistory {
@@ -115,23 +107,22 @@ export class StoredHistory {
    */
   async append(
     messages: readonly SessionMessage[],
-    name: string,
+    writeId: string,
     isSame: (turn: Turn) => boolean,
     mode = this.conflict,
   ): Promise<Turn | undefined> {
     const { store, key } = this.#options;
-    const writeId = writeIdOf(name);
-    const start = Date.now();
-    const saved = (attempts: number) => {
+    const contention = new Contention(this.limit);
+    const saved = () => {
       this.emit("session-save", {
         messages: messages.length,
         incomplete: isIncomplete(messages),
-        attempts,
-        durationMs: Date.now() - start,
+        attempts: contention.attempts,
+        durationMs: contention.durationMs,
       });
       return undefined;
     };
-    for (let attempt = 1; ; attempt++) {
+    for (;;) {
       const turn = { first: this.#next, messages, writeId };
       const { expiresAt } = this;
       if (
@@ -141,14 +132,14 @@ export class StoredHistory {
       ) {
         this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
         this.#next += messages.length;
-        return saved(attempt);
+        return saved();
       }
       const rebase = mode === "rebase";
       // Before reading: what has been read is the newer, the less has been waited since.
-      const waited = rebase && (await this.pause(start, attempt));
+      const waited = rebase && (await contention.pause());
       const newer = await this.catchUp();
       // An attempt whose reply was lost.
-      if (newer.some((turn) => turn.writeId === writeId)) return saved(attempt);
+      if (newer.some((turn) => turn.writeId === writeId)) return saved();
       const same = newer.find(isSame);
       if (same !== undefined) return this.replayed(same);
       this.reportConflict(newer, mode);
@@ -231,9 +222,13 @@ export class StoredHistory {
     return this.#options.invocation?.events.emit(name, event) ?? false;
   }
 
+  get limit(): TimeLimit {
+    return this.#options.invocation ?? UNLIMITED;
+  }
+
   /** Asks the store, and waits no longer than the invocation can. */
   ask<T>(operation: string, run: () => Promise<T>): Promise<T> {
-    return withinTime(this.#options.invocation ?? UNLIMITED, operation, run);
+    return withinTime(this.limit, operation, run);
   }
 
   get expiresAt(): number | undefined {
@@ -280,22 +275,4 @@ export class StoredHistory {
     const newerMessages = newer.flatMap(({ messages }) => messages).length;
     this.emit("session-conflict", { mode, newerMessages });
   }
-
-  /** Waits before the next attempt, counted from 1; false when there is no time for one. */
-  async pause(start: number, attempt: number): Promise<boolean> {
-    const limit = this.#options.invocation ?? UNLIMITED;
-    const waitMs = fullJitterMs(attempt, 10, 500);
-    const spentMs = Date.now() - start;
-    if (waitMs > patienceMs(limit) || waitMs + spentMs > LONGEST_CONFLICT_MS)
-      return false;
-    await sleep(waitMs);
-    return true;
-  }
-}
-
-/** Others wrote first each time. */
-export function neverFirst(): SessionConflictError {
-  return new SessionConflictError(
-    "The session could not be saved: others wrote to it all the time.",
-  );
 }

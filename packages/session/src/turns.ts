@@ -8,21 +8,19 @@ import type {
   Turn,
 } from "@lambdallm/core";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
+import type { Delivery } from "./delivery.ts";
 import { lockSession } from "./lock.ts";
 import type { MemoryStrategy } from "./memory.ts";
 import { Queue } from "./queue.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { summarise } from "./summarise.ts";
-import { UNLIMITED } from "./time-limit.ts";
-import { isTurn, type TurnNames } from "./turn-names.ts";
 
 export interface TurnsOptions {
   readonly store: SessionStore;
   readonly key: SessionKey;
   readonly history: StoredHistory;
   readonly memory: MemoryStrategy;
-  readonly names: TurnNames;
-  readonly invocation: Invocation | undefined;
+  readonly delivery: Delivery;
   readonly load: () => Promise<void>;
 }
 
@@ -30,7 +28,7 @@ export interface TurnsOptions {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new Queue();
-  #pending: readonly SessionMessage[] = [];
+  readonly #pending = new Set<SessionMessage>();
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -38,11 +36,11 @@ export class Turns {
 
   /** Messages that were added and are not saved yet. */
   get pending(): readonly SessionMessage[] {
-    return this.#pending;
+    return [...this.#pending];
   }
 
   add(message: Message): void {
-    this.#pending = [...this.#pending, message];
+    this.#pending.add(message);
   }
 
   /** Asks the model, and stores the question and the answer. */
@@ -51,8 +49,8 @@ export class Turns {
     question: Message,
     options: TurnOptions,
   ): Promise<ModelResponse> {
-    const { history, memory, names, load } = this.#options;
-    const added = this.#pending;
+    const { history, memory, delivery, load } = this.#options;
+    const added = this.pending;
     return this.#queue.run(async () => {
       const response = await this.#locked(async () => {
         await load();
@@ -61,7 +59,7 @@ export class Turns {
           history,
           memory,
           invocation,
-          name: names.next(),
+          delivery,
           pending,
           question,
           options,
@@ -80,28 +78,32 @@ export class Turns {
 
   /** Stores the pending messages. */
   async save(): Promise<void> {
-    const added = this.#pending;
+    const added = this.pending;
     if (added.length > 0)
       await this.#exclusively(() => this.#savePending(added));
   }
 
   async #savePending(added: readonly SessionMessage[]): Promise<void> {
-    const { history, names, load } = this.#options;
+    const { history, delivery, load } = this.#options;
     const pending = this.#unsaved(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
     await load();
-    const name = names.next();
-    const isSame = (turn: Turn) => isTurn(turn, name, pending, 0);
+    const isSame = (turn: Turn) => delivery.isRepeatedBy(turn, pending, 0);
     const earlier = history.turns.find(isSame);
-    if (earlier !== undefined) history.replayed(earlier);
-    else await history.append(pending, name, isSame);
+    const other =
+      earlier === undefined
+        ? await delivery.write((writeId) =>
+            history.append(pending, writeId, isSame),
+          )
+        : history.replayed(earlier);
+    if (other !== undefined) delivery.claim(other);
     this.#forget(pending);
     await history.refreshHeader();
   }
 
   async clear(forget: () => void): Promise<void> {
-    const added = this.#pending;
+    const added = this.pending;
     await this.#exclusively(() =>
       this.#options.history.delete(() => {
         this.#forget(added);
@@ -116,13 +118,11 @@ export class Turns {
   }
 
   #unsaved(added: readonly SessionMessage[]): readonly SessionMessage[] {
-    const pending = new Set(this.#pending);
-    return added.filter((message) => pending.has(message));
+    return added.filter((message) => this.#pending.has(message));
   }
 
   #forget(saved: readonly SessionMessage[]): void {
-    const gone = new Set(saved);
-    this.#pending = this.#pending.filter((message) => !gone.has(message));
+    for (const message of saved) this.#pending.delete(message);
   }
 
   #exclusively<T>(run: () => Promise<T>): Promise<T> {
@@ -131,9 +131,9 @@ export class Turns {
 
   /** In the mode `lock`, those of other invocations wait as well. */
   async #locked<T>(run: () => Promise<T>): Promise<T> {
-    const { store, key, history, invocation } = this.#options;
+    const { store, key, history } = this.#options;
     if (history.conflict !== "lock") return run();
-    const unlock = await lockSession(store, key, invocation ?? UNLIMITED);
+    const unlock = await lockSession(store, key, history.limit);
     try {
       await history.catchUp();
       return await run();

@@ -178,6 +178,83 @@ test("does not store what was added twice, unless it is something else", async (
   ]);
 });
 
+test("finds each turn, whichever of them failed the first time, and asks no question twice", async () => {
+  const { store, deliver } = deliveries();
+  const model = new MockProvider({
+    responses: [new Error("down"), "B.", "B again.", "A.", "C."],
+  });
+  const handler = async ({ chat }: HandlerContext) => [
+    await chat("A").catch(() => "failed"),
+    await chat("B"),
+    await chat("B"),
+  ];
+  expect(await deliver(model, handler)).toEqual(["failed", "B.", "B again."]);
+  expect(await deliver(model, handler)).toEqual(["A.", "B.", "B again."]);
+  expect(
+    await deliver(model, async (context) => [
+      ...(await handler(context)),
+      await context.chat("C"),
+    ]),
+  ).toEqual(["A.", "B.", "B again.", "C."]);
+  expect(model.totalCalls).toBe(5);
+  expect((await stored(store)).next).toBe(8);
+});
+
+test("finds a turn that was stored at its second try, after a conflict", async () => {
+  const { store, deliver } = deliveries();
+  const model = new MockProvider({
+    responses: [
+      async () => {
+        const other = new Session({ store, id: "s1" });
+        other.addMessage("user", "Theirs");
+        await other.save();
+        return { text: "One." };
+      },
+      "Two.",
+    ],
+  });
+  const handler = ({ chat }: HandlerContext) =>
+    chat("Count").catch(() => chat("Count"));
+  const options = { session: { conflict: "reject" } } as const;
+  expect(await deliver(model, handler, options)).toBe("Two.");
+  expect(await deliver(model, handler, options)).toBe("Two.");
+  expect((await stored(store)).next).toBe(3);
+});
+
+test("a write whose end nobody knows is found by the next try in the same invocation", async () => {
+  const { store, replays, deliver } = deliveries();
+  let failures = 2;
+  const flaky = storeWith(
+    ({ append }) => ({
+      append: async (...given) => {
+        const done = await append(...given);
+        if (done) failures -= 1;
+        if (done && failures >= 0) throw new Error("no answer");
+        return done;
+      },
+    }),
+    store,
+  );
+  const model = new MockProvider({ responses: ["One.", "Eins."] });
+  await deliver(
+    model,
+    async ({ session, chat }) => {
+      session.addMessage("user", "Noted");
+      await rejection(session.save());
+      await session.save();
+      await rejection(chat("Count"));
+      expect(await chat("Count")).toBe("One.");
+    },
+    { store: flaky },
+  );
+  expect(await storedMessages(store)).toEqual([
+    "user: Noted",
+    "user: Count",
+    "assistant: One.",
+  ]);
+  expect(replays).toEqual([{ messages: 1 }, { messages: 2 }]);
+});
+
 test("never takes for an answer what was added as a question", async () => {
   const { deliver } = deliveries();
   const model = new MockProvider({ responses: ["One."] });
