@@ -88,6 +88,21 @@ test("options are typed, and the event when it is named", () => {
     store,
     id: (event: ChatEvent) => event.body.sessionId,
   });
+  expect(session<ChatEvent>).type.toBeCallableWith({
+    store,
+    id: (event: ChatEvent) => event.body.sessionId,
+    idempotencyKey: (event: ChatEvent) => event.body.text,
+  });
+  expect(session<ChatEvent>).type.not.toBeCallableWith({
+    store,
+    id: (event: { readonly user: string }) => event.user,
+  });
+  expect(session).type.not.toBeCallableWith({ store, id, idempotencyKey: "k" });
+  expect(Session).type.toBeConstructableWith({
+    store,
+    id: "s1",
+    idempotencyKey: "m1",
+  });
   expect(session).type.not.toBeCallableWith({ store });
   expect(session).type.not.toBeCallableWith({ id });
   expect(session).type.not.toBeCallableWith({ store, id: "s1" });
