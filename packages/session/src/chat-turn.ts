@@ -12,6 +12,7 @@ import {
   textOf,
 } from "@lambdallm/core";
 import type { Delivery } from "./delivery.ts";
+import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
@@ -148,8 +149,11 @@ export class ChatTurn {
 
   /** Without what earlier deliveries of this very question came to: it is asked again. */
   #past(): readonly SessionMessage[] {
-    const { history, pending, delivery } = this.#facts;
-    const turns = history.turns.filter((turn) => !delivery.isBrokenTry(turn));
+    const { history, pending, delivery, question } = this.#facts;
+    const turns = joinExchanges(
+      history.turns.filter((turn) => !delivery.isBrokenTry(turn)),
+      question,
+    );
     return [...turns.flatMap(({ messages }) => messages), ...pending];
   }
 

@@ -17,6 +17,7 @@ import {
   validateOptions,
 } from "@lambdallm/core";
 import { Delivery } from "./delivery.ts";
+import { joinExchanges } from "./exchanges.ts";
 import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
 import { type SessionOptions, sessionSettings } from "./options.ts";
@@ -131,13 +132,15 @@ export class Session {
     await history.load(messagesToLoad(this.#memory));
     if (this.#repairedReads === history.reads) return;
     this.#repairedReads = history.reads;
-    const { hasOlder, turns } = history;
+    const { hasOlder } = history;
+    const turns = joinExchanges(history.turns);
     const numbers = turns.flatMap(({ first, messages }) =>
       messages.map((_message, index) => first + index),
     );
     const before = this.#repairs.length;
     const hasEarlier = hasOlder || (numbers[0] ?? 0) > 0;
-    const { repairs } = repair(history.messages, { hasOlder: hasEarlier });
+    const messages = turns.flatMap((turn) => turn.messages);
+    const { repairs } = repair(messages, { hasOlder: hasEarlier });
     this.#repairs = repairs.map(({ index, problem }) => ({
       // Repairs name messages of this list only.
       index: numbers[index] as number,
@@ -181,7 +184,10 @@ export class Session {
     const model = this.#invocation?.defaults.model ?? "of no provider";
     return selectMessages(
       { history, memory: this.#memory, company: { model } },
-      () => this.messages,
+      () => [
+        ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
+        ...this.#turns.pending,
+      ],
       (messages) => this.#turns.between(() => history.load(messages)),
     );
   }

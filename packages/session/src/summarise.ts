@@ -7,8 +7,8 @@ import {
   withModel,
 } from "@lambdallm/core";
 import { cleanMessage } from "./clean.ts";
+import { beginsPlainly } from "./exchanges.ts";
 import { contextBudget, type SummaryOptions } from "./memory.ts";
-import { isPlainQuestion } from "./repair.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { describe } from "./summary-text.ts";
 import { warn } from "./warn.ts";
@@ -112,17 +112,6 @@ class Summariser {
     };
     return this.#invocation.callModel(withModel(request, this.#model));
   }
-}
-
-function beginsPlainly({ messages: [first] }: Turn): boolean {
-  const [message] = cleanMessage(first, 0, () => {});
-  return (
-    message !== undefined &&
-    isPlainQuestion({
-      role: message.role,
-      content: message.parts.map(({ block }) => block),
-    })
-  );
 }
 
 /** One line of JSON a message, in which nobody can pretend to be somebody else. */

@@ -1,21 +1,26 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
+  type ContentBlock,
   invocationOf,
   type ModelRequest,
   memoryStores,
   SessionConflictError,
+  type SessionMessage,
   StoreError,
   textOf,
 } from "@lambdallm/core";
 import { type ConflictMode, Session } from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { validateMessages } from "../../local/src/bedrock/validate-messages.ts";
 import {
   answerOf,
+  asked,
   before,
   KEY,
   providerOf,
   rejection,
   run,
+  short,
   stored,
   storedMessages,
   storeWith,
@@ -179,6 +184,88 @@ describe("when somebody else writes while the model answers", () => {
       "assistant: Answer",
     ]);
   });
+});
+
+test.each(["rebase", "reject", "lock"] as const)(
+  "an exchange with tools goes on when somebody else's turn comes in between, in the mode %s",
+  async (conflict) => {
+    const store = memoryStores();
+    const use = (toolUseId: string) => ({
+      content: [{ toolUse: { toolUseId, name: "look", input: {} } }],
+    });
+    const resultOf = (toolUseId: string) => [
+      { toolResult: { toolUseId, content: [{ text: "seen" }] } },
+    ];
+    const model = new MockProvider({
+      responses: [
+        ({ messages }) => {
+          const content = messages.at(-1)?.content.at(-1);
+          if (content === undefined || "text" in content)
+            return content?.text === "Look" ? use("a") : "Fine.";
+          const results = JSON.stringify(content);
+          return results.includes('"a"') ? use("b") : "Done.";
+        },
+      ],
+    });
+    const options = { store, model, session: { conflict } };
+    await run(({ chat }) => chat("Before"), {
+      ...options,
+      model: new MockProvider({ responses: ["Fine."] }),
+    });
+    await run(async ({ session }) => {
+      await session.converse("Look");
+      await run(({ chat }) => chat("Hi"), options);
+      for (const id of ["a", "b"]) {
+        const answer = () => session.converse(resultOf(id));
+        await answer().catch(answer);
+      }
+    }, options);
+    await run(async ({ session, chat }) => {
+      await chat("Sure?");
+      expect(session.repairs).toEqual([]);
+    }, options);
+    for (const { request } of model.calls)
+      validateMessages(request.messages, { isClaude: true, hasTools: true });
+    const expected = ["user: Hi", "assistant: Fine.", "user: Look"];
+    const whole = [
+      ...["assistant: [toolUse]", "user: [toolResult]"],
+      ...["assistant: [toolUse]", "user: [toolResult]"],
+      ...["assistant: Done.", "user: Sure?"],
+    ];
+    expect(asked(model).slice(2)).toEqual([...expected, ...whole]);
+    expect(await storedMessages(store)).toHaveLength(12);
+  },
+);
+
+test("two exchanges with tools at the same time come one after the other in the prompt", async () => {
+  const store = memoryStores();
+  const turn = async (first: number, ...messages: SessionMessage[]) =>
+    store.sessions.append(KEY, { first, messages, writeId: `w${first}` });
+  const user = (content: ContentBlock): SessionMessage => ({
+    role: "user",
+    content: [content],
+  });
+  const assistant = (content: ContentBlock): SessionMessage => ({
+    role: "assistant",
+    content: [content],
+  });
+  const call = (toolUseId: string) =>
+    assistant({ toolUse: { toolUseId, name: "look", input: {} } });
+  const result = (toolUseId: string) =>
+    user({ toolResult: { toolUseId, content: [{ text: "seen" }] } });
+  await turn(0, user({ text: "A" }), call("a"));
+  await turn(2, user({ text: "B" }), call("b"));
+  await turn(4, result("a"), assistant({ text: "A." }));
+  await turn(6, result("b"), assistant({ text: "B." }));
+  const session = new Session({ store, id: "s1" });
+  const history = short(await session.getHistory());
+  expect(history).toEqual([
+    ...["user: A", "assistant: [toolUse]", "user: [toolResult]"],
+    ...["assistant: A.", "user: B", "assistant: [toolUse]"],
+    ...["user: [toolResult]", "assistant: B."],
+  ]);
+  expect(session.repairs).toEqual([]);
+  expect(session.messages[2]).toEqual(user({ text: "B" }));
 });
 
 describe("ten whole turns at once on one session", () => {
@@ -476,6 +563,7 @@ describe("writers that never stop", () => {
   });
 
   test("of metadata, too", async () => {
+    jest.spyOn(process, "emitWarning").mockImplementation(() => {});
     const store = storeWith(() => ({ saveHeader: async () => undefined }));
     const error = await rejection(
       run(
