@@ -17,6 +17,7 @@ export const check = {
   function: expecting("a function", (value) => typeof value === "function"),
   object: expecting("an object", isObject),
   signal: expecting("an AbortSignal", (value) => value instanceof AbortSignal),
+  string: expecting("a string", (value) => typeof value === "string"),
   text: expecting(
     "a non-empty string",
     (value) => typeof value === "string" && value.trim() !== "",

@@ -65,6 +65,12 @@ const checks: readonly (readonly [
     "an AbortSignal",
     objects.filter((value) => value instanceof AbortSignal),
   ],
+  [
+    "string",
+    check.string,
+    "a string",
+    someOf.filter((value) => typeof value === "string"),
+  ],
   ["text", check.text, "a non-empty string", ["text", "1"]],
   [
     "positiveInteger",

@@ -13,9 +13,8 @@ export {
 } from "./mock-lambda-context.ts";
 export { mockModel } from "./mock-model.ts";
 export {
-  type MockAnswer,
   type MockCall,
   MockProvider,
   type MockProviderOptions,
-  type MockResponse,
 } from "./mock-provider.ts";
+export type { MockAnswer, MockResponse } from "./mock-response.ts";

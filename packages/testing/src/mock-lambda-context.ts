@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { WithLLM } from "@lambdallm/core";
+import { check, validateOptions, type WithLLM } from "@lambdallm/core";
 import type { Context } from "aws-lambda";
 
 export interface MockLambdaContextOptions {
@@ -16,6 +16,15 @@ export interface MockLambdaContextOptions {
   /** @default a new UUID */
   readonly awsRequestId?: string;
 }
+
+const checks = {
+  timeoutMs: check.atLeastZero,
+  now: check.function,
+  functionName: check.text,
+  functionVersion: check.text,
+  memoryLimitInMB: check.text,
+  awsRequestId: check.text,
+};
 
 class RunningContext implements Context {
   readonly functionName: string;
@@ -37,6 +46,7 @@ class RunningContext implements Context {
   declare succeed: Context["succeed"];
 
   constructor(options: MockLambdaContextOptions = {}) {
+    validateOptions("MockLambdaContext", checks, options);
     const { timeoutMs = 30_000, now = Date.now } = options;
     this.functionName = options.functionName ?? "test-function";
     this.functionVersion = options.functionVersion ?? "$LATEST";
@@ -53,6 +63,7 @@ class RunningContext implements Context {
 /**
  * A Lambda context whose remaining time runs out, with the fields that Lambda's Node.js runtime sets and no others.
  *
+ * @throws {ConfigurationError} naming the option that does not exist or has a wrong value.
  * @example
  * await handler(event, new MockLambdaContext({ timeoutMs: 3_000 }));
  */

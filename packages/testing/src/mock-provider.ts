@@ -18,33 +18,12 @@ import {
   type WithLLM,
 } from "@lambdallm/core";
 import type { Context as LambdaContext } from "aws-lambda";
-
-/** An answer in detail; a string stands for `{ text }`. */
-export interface MockAnswer {
-  readonly text?: string;
-  /** A value, for `invokeStructured` and `streamStructured`: its JSON is the text. */
-  readonly value?: unknown;
-  /** Blocks instead of `text`: tool calls, reasoning, images. */
-  readonly content?: readonly ContentBlock[];
-  /** @default "tool_use" with a tool call in `content`, else "end_turn" */
-  readonly stopReason?: StopReason;
-  /** @default estimated from the texts */
-  readonly usage?: Partial<Usage>;
-  /** How the text arrives when it is streamed. @default word by word */
-  readonly pieces?: readonly string[];
-  /** Time before the answer begins, in milliseconds; `Infinity` for a model that hangs. @default 0 */
-  readonly delayMs?: number;
-  /** Time before each piece, the first included, in milliseconds. @default 0 */
-  readonly pieceDelayMs?: number;
-  /** Fails with this once all pieces have been streamed. */
-  readonly error?: Error;
-}
-
-export type MockResponse =
-  | string
-  | MockAnswer
-  | Error
-  | ((request: ModelRequest) => MockResponse | Promise<MockResponse>);
+import {
+  checkResponse,
+  isError,
+  type MockAnswer,
+  type MockResponse,
+} from "./mock-response.ts";
 
 export interface MockProviderOptions {
   /** One a call, in this order; the last one answers every further call. */
@@ -72,10 +51,12 @@ export class MockProvider implements Provider {
   readonly #responses: readonly MockResponse[];
   readonly #last: MockResponse;
 
-  /** @throws {ConfigurationError} when `responses` is empty. */
+  /** @throws {ConfigurationError} for options that are wrong, and when `responses` is empty. */
   constructor(options: MockProviderOptions = {}) {
     validateOptions("MockProvider", { responses: check.array }, options);
     const { responses = ["Mock response"] } = options;
+    for (const [index, response] of responses.entries())
+      if (typeof response !== "function") checkResponse(response, index);
     const last = responses.at(-1);
     if (last === undefined)
       throw new ConfigurationError(
@@ -103,9 +84,12 @@ export class MockProvider implements Provider {
 
   async call(request: ModelRequest): Promise<ProviderResponse> {
     const prompt = textOf(request.messages.at(-1)?.content ?? []);
-    const index = this.calls.push({ request, prompt }) - 1;
-    const given = this.#responses[index] ?? this.#last;
-    return new MockAttempt(request).answer(await resolve(given, request));
+    const count = this.calls.push({ request, prompt });
+    const index = Math.min(count, this.#responses.length) - 1;
+    const given = this.#responses[count - 1] ?? this.#last;
+    return new MockAttempt(request).answer(
+      await resolve(given, request, index),
+    );
   }
 
   async countTokens(request: ModelRequest): Promise<number> {
@@ -116,10 +100,12 @@ export class MockProvider implements Provider {
 async function resolve(
   response: MockResponse,
   request: ModelRequest,
+  index: number,
 ): Promise<MockAnswer> {
   if (typeof response === "function")
-    return resolve(await response(request), request);
-  if (response instanceof Error) throw response;
+    return resolve(await response(request), request, index);
+  checkResponse(response, index);
+  if (isError(response)) throw response;
   return typeof response === "string" ? { text: response } : response;
 }
 

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { MockLambdaContext } from "@lambdallm/testing";
+import { ConfigurationError } from "@lambdallm/core";
+import {
+  MockLambdaContext,
+  type MockLambdaContextOptions,
+} from "@lambdallm/testing";
 
 afterEach(() => {
   jest.useRealTimers();
@@ -76,5 +80,30 @@ describe("MockLambdaContext", () => {
     expect(context.getRemainingTimeInMillis()).toBe(3_000);
     now = 1_100;
     expect(context.getRemainingTimeInMillis()).toBe(2_000);
+  });
+
+  test("refuses an option that does not exist", () => {
+    const options = { timeout: 5 } as MockLambdaContextOptions;
+    expect(() => new MockLambdaContext(options)).toThrow(ConfigurationError);
+    expect(() => new MockLambdaContext(options)).toThrow(
+      'MockLambdaContext: there is no option "timeout". Options: timeoutMs, now,',
+    );
+  });
+
+  test.each([
+    ["timeoutMs", Number.NaN],
+    ["timeoutMs", "5"],
+    ["timeoutMs", -1],
+    ["now", 0],
+    ["functionName", ""],
+    ["functionVersion", 7],
+    ["memoryLimitInMB", 256],
+    ["awsRequestId", null],
+  ])("refuses a wrong value of %s: %p", (name, value) => {
+    // The types forbid most of it.
+    const options = { [name]: value } as MockLambdaContextOptions;
+    expect(() => new MockLambdaContext(options)).toThrow(
+      `MockLambdaContext: the option "${name}" must be`,
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import {
   ConfigurationError,
@@ -196,4 +197,66 @@ describe("MockProvider", () => {
   test("counts tokens by estimating them", async () => {
     expect(await new MockProvider().countTokens(request())).toBe(3);
   });
+});
+
+describe("MockProvider refuses, instead of an empty answer,", () => {
+  // The types forbid most of it.
+  const make = (response: unknown) => () =>
+    new MockProvider({ responses: ["fine", response as MockResponse] });
+
+  test("an answer with a field that does not exist", () => {
+    expect(make({ txt: "x" })).toThrow(ConfigurationError);
+    expect(make({ txt: "x" })).toThrow(
+      'MockProvider responses[1]: there is no option "txt". Options: text, value,',
+    );
+    expect(make({ usage: { inputToken: 5 } })).toThrow(
+      'MockProvider responses[1].usage: there is no option "inputToken"',
+    );
+  });
+
+  test.each([
+    ["text", 1],
+    ["content", "x"],
+    ["stopReason", ""],
+    ["usage", 5],
+    ["pieces", [1]],
+    ["delayMs", Number.NaN],
+    ["delayMs", -1],
+    ["pieceDelayMs", "5"],
+    ["error", "failed"],
+  ])("a wrong value of %s: %p", (name, value) => {
+    expect(make({ [name]: value })).toThrow(
+      `MockProvider responses[1]: the option "${name}" must be`,
+    );
+  });
+
+  test.each([undefined, null, 5, ["x"]])("%p as an answer", (response) => {
+    expect(make(response)).toThrow(
+      "MockProvider responses[1] must be a string, an answer, an Error or a function.",
+    );
+  });
+
+  test("what a function returns, at its call", async () => {
+    const provider = new MockProvider({
+      responses: [
+        // See above.
+        (() => ({ txt: "x" })) as () => MockResponse,
+        async () => undefined as unknown as MockResponse,
+      ],
+    });
+    for (const problem of [
+      'there is no option "txt"',
+      "must be a string, an answer",
+    ])
+      await expect(provider.call(request())).rejects.toThrow(problem);
+  });
+});
+
+test("MockProvider fails with an error of another realm, too", async () => {
+  const foreign = runInNewContext("new RangeError('elsewhere')");
+  const provider = new MockProvider({
+    responses: [foreign, { text: "Once", error: foreign }],
+  });
+  for (let call = 0; call < 2; call++)
+    await expect(provider.call(request())).rejects.toBe(foreign);
 });
