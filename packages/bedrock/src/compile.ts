@@ -17,7 +17,6 @@ type ConverseInput = ConverseCommandInput & ConverseStreamCommandInput;
 
 /** The union members that the AWS SDK serialises; it drops any other in silence, unless it is marked as `$unknown`. */
 const KNOWN_BLOCKS = new Set([
-  "$unknown",
   "text",
   "image",
   "document",
@@ -33,6 +32,8 @@ const KNOWN_BLOCKS = new Set([
   "toolAddition",
   "toolRemoval",
 ]);
+
+const BLOCK_NAME = /^\w{1,64}$/;
 
 /** They refuse `temperature` and `top_p` together: "cannot both be specified for this model". */
 const ONE_SAMPLING_FIELD = /claude-(haiku|sonnet|opus)-4-[156]\b/;
@@ -154,7 +155,14 @@ function wellFormed<T extends object>(block: T): T {
       : { ...block, text: block.text.toWellFormed() };
   const [key] = Object.keys(block);
   if (key === undefined || KNOWN_BLOCKS.has(key)) return block;
-  return { $unknown: [key, Reflect.get(block, key)] } as unknown as T;
+  const unknown: unknown = Reflect.get(block, key);
+  const marked: unknown = key === "$unknown" ? unknown : [key, unknown];
+  // The SDK writes the name into the request's JSON as it is.
+  if (!Array.isArray(marked) || !BLOCK_NAME.test(String(marked[0])))
+    throw new ConfigurationError(
+      "A content block has a name that cannot be one: it must be made of letters and digits.",
+    );
+  return { $unknown: marked } as unknown as T;
 }
 
 function inferenceConfig(

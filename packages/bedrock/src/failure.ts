@@ -2,6 +2,7 @@ import {
   ConfigurationError,
   findModel,
   ModelInvocationError,
+  modelName,
   type ProviderResponse,
 } from "@lambdallm/core";
 import {
@@ -30,11 +31,6 @@ const HINTS: Readonly<Record<string, string>> = {
   "model-retired": "has reached its end of life",
   aborted: "was called, but the call was aborted",
 };
-
-/** Account numbers stay out of messages: callers may see them. */
-function shown(model: string): string {
-  return model.startsWith("arn:") ? model.slice(model.indexOf("/") + 1) : model;
-}
 
 function retryAfterMs(
   headers: Record<string, string> | undefined,
@@ -88,7 +84,7 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ? findModel(model)?.replacement
       : undefined;
   return new ModelInvocationError(
-    `The model ${shown(model)} in ${region} ${HINTS[verdict.reason] ?? "failed for an unknown reason"}${replacement ? `; use ${replacement}` : ""}.`,
+    `The model ${modelName(model)} in ${region} ${HINTS[verdict.reason] ?? "failed for an unknown reason"}${replacement ? `; use ${replacement}` : ""}.`,
     {
       ...verdict,
       ...(partial && { partial, billed: "partial" }),
@@ -102,13 +98,18 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),
-      // A parser's message quotes the body, which is the model's answer.
-      cause:
-        error.name === "SyntaxError"
-          ? new Error("The answer's body was not JSON.")
-          : thrown,
+      cause: printable(error),
     },
   );
+}
+
+/** The cause is printed with the error. A parser's message quotes the answer, and the service's may quote the prompt. */
+function printable(error: ServiceError): unknown {
+  if (error.name === "SyntaxError")
+    return new Error("The answer's body was not JSON.");
+  const message = said(String(error.message));
+  if (message === error.message) return error;
+  return Object.assign(new Error(message), { name: error.name });
 }
 
 /**

@@ -6,9 +6,9 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import { type ContentBlock, Model } from "@lambdallm/core";
+import { ConfigurationError, type ContentBlock, Model } from "@lambdallm/core";
 import type { LocalBedrock, ReplyObject } from "@lambdallm/local";
-import { bodyOf, invocation, start } from "./support.ts";
+import { bodyOf, failureOf, invocation, start } from "./support.ts";
 
 let local: LocalBedrock;
 let reply: ReplyObject | string;
@@ -292,6 +292,27 @@ describe("Content goes to the service without loss", () => {
       { role: "user", content: [hologram] },
     ]);
   });
+
+  test.each([
+    ["a quote in it", { 'x": 1, "y': {} }],
+    ["nothing in it", { "": {} }],
+    ["a quote in it, marked as unknown", { $unknown: ['x": 1, "y', {}] }],
+    ["a mark that is none", { $unknown: {} }],
+  ])(
+    "no block whose name has %s, because it would change the request's JSON",
+    async (_what, block) => {
+      local.reset();
+      const content = [block as unknown as ContentBlock];
+      const error = await failureOf(
+        invocation(local, (context) =>
+          context.converse({ messages: [{ role: "user", content }] }),
+        ),
+      );
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toMatch(/content block has a name that cannot be/);
+      expect(local.requests).toHaveLength(0);
+    },
+  );
 
   test("tools, tool choice and cache points", async () => {
     const tools = [

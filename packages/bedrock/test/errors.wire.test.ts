@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ModelInvocationError } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
@@ -355,4 +356,23 @@ test("A machine that is not there is a connection failure that costs nothing", a
     billed: "none",
     serviceError: "ECONNREFUSED",
   });
+});
+
+test("What the service quotes of a prompt is in no part of an error that a log prints", async () => {
+  const quoted = "my secret is a very long sentence about a bakery";
+  const error = await ask({
+    error: "ValidationException",
+    message: `The text '${quoted}' is not allowed.`,
+  });
+  expect(error).toMatchObject({
+    reason: "invalid-request",
+    serviceMessage: "The text '...' is not allowed.",
+    cause: { name: "ValidationException" },
+  });
+  expect(inspect(error, { depth: 10 })).not.toContain(quoted);
+});
+
+test("The service's own error is the cause where it quotes nothing", async () => {
+  const error = await ask({ error: "AccessDeniedException" });
+  expect(error.cause).toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });

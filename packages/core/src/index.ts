@@ -53,7 +53,7 @@ export {
   StructuredOutputError,
 } from "./errors.ts";
 export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
-export type { InvocationEvents } from "./events.ts";
+export { type InvocationEvents, warn } from "./events.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
 export type {
   CallOptions,

@@ -3,6 +3,7 @@ import {
   SessionConflictError,
   type SessionKey,
   type SessionStore,
+  warn,
 } from "@lambdallm/core";
 import {
   fullJitterMs,
@@ -10,7 +11,6 @@ import {
   type TimeLimit,
   withinTime,
 } from "./time-limit.ts";
-import { warn } from "./warn.ts";
 
 /** As long as a Lambda function can run. */
 const LONGEST_LEASE_MS = 15 * 60_000;

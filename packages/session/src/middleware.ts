@@ -96,7 +96,7 @@ export function session<TEvent = any>(
       );
     const current = new Session({
       ...settings,
-      id: checkedSessionId(id(event, context)),
+      id: checkedSessionId(id(event, context), event),
       ...(tenant && { tenant: checkedTenant(tenant(event, context)) }),
       idempotencyKey: checkedIdempotencyKey(idempotencyKey?.(event, context)),
       context,

@@ -50,8 +50,8 @@ export interface SessionOptions extends SessionSettings {
 export class SessionIdError extends LambdaLLMError {
   static override readonly errorName = "SessionIdError";
 
-  constructor(message: string) {
-    super(message, { code: "SESSION_ID", statusCode: 400 });
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, { ...options, code: "SESSION_ID", statusCode: 400 });
   }
 }
 
@@ -128,9 +128,17 @@ export function requireOptions(
 }
 
 /** The id that a request names. @throws {SessionIdError} */
-export function checkedSessionId(id: unknown): string {
+export function checkedSessionId(id: unknown, event?: unknown): string {
   if (id === undefined || id === null)
-    throw new SessionIdError("The request does not name a session.");
+    throw new SessionIdError("The request does not name a session.", {
+      cause: new ConfigurationError(
+        `session: the option "id" returned ${id} for this event.${typeof Reflect.get(Object(event), "body") === "string" ? " Its body is a string: put httpJsonBodyParser() before session()." : ""}`,
+      ),
+    });
+  if (id instanceof Promise)
+    throw new ConfigurationError(
+      'session: the option "id" must return the id, not a promise of it.',
+    );
   try {
     checkId("session id", id);
   } catch (error) {

@@ -304,6 +304,14 @@ function messageOf(
   role: "user" | "assistant",
   given: MessageContent,
 ): Message {
+  const isEmpty =
+    typeof given === "string"
+      ? given.trim() === ""
+      : !Array.isArray(given) || given.length === 0;
+  if (isEmpty)
+    throw new ConfigurationError(
+      `${method}: the message must be a text that is not blank, or a list of content blocks.`,
+    );
   const content = typeof given === "string" ? [{ text: given }] : given;
   const message = { role, content };
   checkMessages(method, [message]);

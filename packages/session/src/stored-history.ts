@@ -10,13 +10,13 @@ import {
   type SessionSummary,
   type StoredSession,
   type Turn,
+  warn,
 } from "@lambdallm/core";
 import { Contention, neverFirst } from "./contention.ts";
 import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";
 import { Queue } from "./queue.ts";
 import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
-import { warn } from "./warn.ts";
 
 export interface HistoryOptions {
   readonly store: SessionStore;

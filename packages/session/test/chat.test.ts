@@ -400,9 +400,11 @@ test("goes through every interceptor of the invocation", async () => {
 });
 
 test.each([
-  ["an empty text", "", /chat: .*must be a text that is not blank/],
-  ["no content", [], /chat: .*at least one block/],
-  ["a number", 5, /chat: /],
+  ["an empty text", "", /^chat: the message must be a text that is not blank/],
+  ["a blank text", " ", /^chat: the message must be a text that is not blank/],
+  ["nothing", undefined, /^chat: the message must be a text/],
+  ["no content", [], /^chat: the message must .* a list of content blocks/],
+  ["a number", 5, /^chat: the message must be a text/],
 ])("refuses %s, and stores nothing", async (_what, content, message) => {
   const store = memoryStores();
   const error = await rejection(

@@ -48,6 +48,36 @@ describe.each(middyMajors)("the id of a session on %s", (_name, middy) => {
     },
   );
 
+  test.each([
+    [{ body: { text: "Hi" } }, undefined, /"id" returned undefined for/],
+    [{ body: '{"sessionId":"s1"}' }, null, /put httpJsonBodyParser\(\) before/],
+  ])(
+    "that is missing is explained to the developer, in the cause",
+    async (event, given, hint) => {
+      const error = await rejection(
+        run(async () => "never", {
+          middy,
+          event,
+          session: { id: () => given },
+        }),
+      );
+      expect(error).toMatchObject({
+        cause: { message: expect.stringMatching(hint) },
+      });
+    },
+  );
+
+  test("that is a promise is the developer's mistake", async () => {
+    const error = await rejection(
+      run(async () => "never", { middy, session: { id: async () => "s1" } }),
+    );
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error).toHaveProperty(
+      "message",
+      'session: the option "id" must return the id, not a promise of it.',
+    );
+  });
+
   test("comes from the event and the context, and may be any Unicode text", async () => {
     const seen = await run(async (context) => context.session.id, {
       middy,
