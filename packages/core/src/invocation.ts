@@ -1,14 +1,8 @@
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
-import {
-  ConfigurationError,
-  InvocationTimeoutError,
-  ModelInvocationError,
-} from "./errors.ts";
+import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import type { LLMContext } from "./llm-context.ts";
 import {
-  type CallInfo,
-  type CallModel,
   type Given,
   type Interceptor,
   type ModelRequest,
@@ -19,6 +13,8 @@ import {
   ZERO_USAGE,
 } from "./model-call.ts";
 import { asFailure, observe } from "./observer.ts";
+import { RunningCalls } from "./running-calls.ts";
+import { Stages } from "./stages.ts";
 import { MAX_TIMER_MS } from "./timer.ts";
 import { Totals } from "./totals.ts";
 
@@ -40,13 +36,6 @@ export interface InvocationOptions {
   readonly parent?: Invocation | undefined;
   /** Runs at once when the invocation ends, before anything is awaited: the outer chain goes on meanwhile. */
   readonly onClose?: () => void;
-}
-
-const INSIDE_OUT: readonly Stage[] = ["attempt", "limit", "retry", "call"];
-
-interface NamedInterceptor {
-  readonly name: string;
-  readonly intercept: Interceptor;
 }
 
 /** What the invocation keeps to itself before Lambda's kill, so that an error can still be answered. */
@@ -82,13 +71,8 @@ export class Invocation {
   readonly #onClose: (() => void) | undefined;
   readonly #timeoutAt: number;
   #deadline: number;
-  readonly #stages: Record<Stage, NamedInterceptor[]> = {
-    call: [],
-    retry: [],
-    limit: [],
-    attempt: [],
-  };
-  readonly #inFlight = new Map<AbortController, Promise<unknown>>();
+  readonly #stages: Stages;
+  readonly #running = new RunningCalls();
   readonly #given = new Set<Promise<unknown>>();
   readonly #finalizers: (() => unknown)[] = [];
   #closing: Promise<void> | undefined;
@@ -99,6 +83,9 @@ export class Invocation {
     this.defaults = defaults;
     this.parent = parent;
     this.#onClose = options.onClose;
+    this.#stages = new Stages(
+      parent === undefined ? undefined : parent.#stages,
+    );
     this.events = new Events(parent?.events);
     this.totals = new Totals(parent?.totals);
     this.#remainingTimeMs =
@@ -152,17 +139,7 @@ export class Invocation {
    * @throws {ConfigurationError} for a second one in the stage `retry`: two retry layers multiply their attempts.
    */
   intercept(stage: Stage, name: string, intercept: Interceptor): void {
-    const interceptors: NamedInterceptor[] | undefined = this.#stages[stage];
-    if (interceptors === undefined || typeof intercept !== "function")
-      throw new ConfigurationError(
-        'intercept takes a stage ("call", "retry", "limit" or "attempt"), a name and a function.',
-      );
-    const present = interceptors[0];
-    if (stage === "retry" && present !== undefined)
-      throw new ConfigurationError(
-        `"${name}" cannot be added: "${present.name}" already retries, and two layers would multiply their attempts. Use one of them.`,
-      );
-    interceptors.push({ name, intercept });
+    this.#stages.add(stage, name, intercept);
   }
 
   /**
@@ -199,41 +176,12 @@ export class Invocation {
     });
   }
 
-  /** Keeps what runs, so that the end of the invocation can abort it. */
   #abortable<T>(
     request: ModelRequest,
-    run: (request: ModelRequest) => Promise<T>,
+    call: (request: ModelRequest) => Promise<T>,
   ): Promise<T> {
-    const controller = new AbortController();
-    const { signal } = request;
-    const abort = () => controller.abort(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    // The provider stops at the deadline; this is for everything around it, such as a store that never answers.
-    const gaveUp = Promise.withResolvers<never>();
-    const giveUp = () => {
-      const error = new InvocationTimeoutError(
-        "The time was over, and the model call had not ended: something around it hangs.",
-      );
-      controller.abort(error);
-      gaveUp.reject(error);
-    };
     const deadline = Math.min(request.deadline ?? Infinity, this.#deadline);
-    const patienceMs = this.#backstop(deadline) - Date.now();
-    const timer =
-      patienceMs <= MAX_TIMER_MS
-        ? setTimeout(giveUp, Math.max(0, patienceMs))
-        : undefined;
-    const running = Promise.race([
-      run({ ...request, signal: controller.signal }),
-      gaveUp.promise,
-    ]).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      this.#inFlight.delete(controller);
-    });
-    this.#inFlight.set(controller, running);
-    return running;
+    return this.#running.run(request, this.#backstop(deadline), call);
   }
 
   /**
@@ -259,9 +207,11 @@ export class Invocation {
     const attempts = { count: 0 };
     this.events.emit("call-start", { callId, request });
     try {
-      const answered = await this.#pipeline({ callId }, (asked) =>
-        this.#attempt(tightened(asked, deadline), callId, attempts),
-      )(request);
+      const call = this.#stages.around(
+        (asked) => this.#attempt(tightened(asked, deadline), callId, attempts),
+        { callId },
+      );
+      const answered = await call(request);
       const response = { ...answered, attempts: attempts.count };
       const durationMs = performance.now() - start;
       this.events.emit("call-end", { callId, request, response, durationMs });
@@ -271,30 +221,6 @@ export class Invocation {
       this.events.emit("call-error", { callId, request, error, durationMs });
       throw error;
     }
-  }
-
-  #pipeline(call: CallInfo, attempt: CallModel): CallModel {
-    let next = attempt;
-    for (const stage of INSIDE_OUT)
-      for (const { name, intercept } of this.#interceptors(stage).reverse()) {
-        const inner = next;
-        next = async (request) => {
-          const response: unknown = await intercept(request, inner, call);
-          if (isResponse(response)) return response;
-          throw new ConfigurationError(
-            `The interceptor "${name}" did not return a response: return what next(request) gives.`,
-          );
-        };
-      }
-    return next;
-  }
-
-  /** A nested provider's calls pass the outer provider's interceptors first: a budget there covers them too. */
-  #interceptors(stage: Stage): NamedInterceptor[] {
-    const own = this.#stages[stage];
-    if (this.parent === undefined) return [...own];
-    const outer = this.parent.#interceptors(stage);
-    return stage === "retry" && own.length > 0 ? [...own] : [...outer, ...own];
   }
 
   async #attempt(
@@ -357,7 +283,7 @@ export class Invocation {
   async #close(): Promise<void> {
     this.#onClose?.();
     for (const promise of this.#given) promise.catch(() => {});
-    if (this.#inFlight.size === 0 && this.#finalizers.length === 0) return;
+    if (this.#running.size === 0 && this.#finalizers.length === 0) return;
     // A store that never answers must not keep the response from being sent.
     const leftMs = this.#remainingTimeMs();
     const patienceMs = leftMs - Math.min(ANSWER_RESERVE_MS, leftMs) / 2;
@@ -375,23 +301,7 @@ export class Invocation {
   }
 
   async #finish(): Promise<void> {
-    if (this.#inFlight.size > 0) {
-      // What was aborted before, as by the reader of a stream, is only on its way to its end.
-      const running = Array.from(this.#inFlight.keys()).filter(
-        ({ signal }) => !signal.aborted,
-      );
-      if (running.length > 0)
-        warn(
-          "Model calls were aborted because the invocation ended",
-          `${running.length} were still running; await them`,
-        );
-      const reason = new DOMException(
-        "The invocation has ended.",
-        "AbortError",
-      );
-      for (const controller of running) controller.abort(reason);
-      await Promise.allSettled(this.#inFlight.values());
-    }
+    if (this.#running.size > 0) await this.#running.abort();
     for (const finalizer of this.#finalizers.reverse())
       try {
         await finalizer();
@@ -399,10 +309,6 @@ export class Invocation {
         warn("A finalizer failed", error);
       }
   }
-}
-
-function isResponse(value: unknown): value is ModelResponse {
-  return typeof value === "object" && value !== null && "message" in value;
 }
 
 /** Interceptors may only tighten the deadline; a looser one counts as this one. */
