@@ -29,7 +29,7 @@ export {
   type LambdaResponseStream,
   type ResponsePrelude,
 } from "./function-url/awslambda.ts";
-export type { LambdaHandler } from "./function-url/invocation.ts";
+export type { Authorizer, LambdaHandler } from "./function-url/invocation.ts";
 export {
   type LocalFunctionUrl,
   type ServedRequest,

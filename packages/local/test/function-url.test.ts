@@ -462,7 +462,7 @@ describe("a front", () => {
     expect(await (await fetch(`${url}x`)).text()).toBe("/x");
   });
 
-  test("refuses handlers with callbacks, what is no function, and bad timeouts", async () => {
+  test("refuses handlers with callbacks, and what is no function", async () => {
     await start(async () => "x");
     await expect(
       startFunctionUrl(
@@ -472,14 +472,8 @@ describe("a front", () => {
       name: "Runtime.CallbackHandlerDeprecated",
     });
     await expect(startFunctionUrl({} as never)).rejects.toThrow(
-      "handler must be a function, not object",
+      "startFunctionUrl: the handler must be a function, not object.",
     );
-    for (const timeoutMs of [0, 900_001, Number.NaN])
-      await expect(
-        startFunctionUrl(async () => {}, { timeoutMs }),
-      ).rejects.toThrow(
-        `timeoutMs must be a number from 1 to 900000, not ${timeoutMs}`,
-      );
   });
 
   test("rejects when the port is in use", async () => {
@@ -525,5 +519,87 @@ describe("a front", () => {
     }
     agent.destroy();
     expect(ports.size).toBe(1);
+  });
+});
+
+describe("an authorizer", () => {
+  const post = (url: string, authorization: string) =>
+    fetch(url, { method: "POST", headers: { authorization }, body: "{}" });
+  const contextOf = async ({ requestContext }: APIGatewayProxyEventV2) =>
+    requestContext;
+
+  test("says who calls, by the request's headers", async () => {
+    const url = await start(contextOf, {
+      authorizer: ({ authorization }) => ({ iam: { userId: authorization } }),
+    });
+    for (const userId of ["acme", "globex"])
+      expect(await (await post(url, userId)).json()).toMatchObject({
+        http: { method: "POST" },
+        authorizer: { iam: { userId } },
+      });
+  });
+
+  test("may take its time, which is not the function's", async () => {
+    const url = await start(
+      async (_event: unknown, context: Context) =>
+        context.getRemainingTimeInMillis(),
+      {
+        timeoutMs: 900_000,
+        authorizer: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          return { jwt: { claims: { sub: "acme" } } };
+        },
+      },
+    );
+    const startedAt = performance.now();
+    const leftMs = Number(await (await fetch(url)).text());
+    const tookMs = performance.now() - startedAt;
+    expect(900_000 - leftMs).toBeLessThanOrEqual(tookMs - 45);
+  });
+
+  test.each(["buffered", "streaming"])(
+    "keeps others away from a %s handler",
+    async (mode) => {
+      let calls = 0;
+      const handle = async () => {
+        calls++;
+      };
+      const handler =
+        mode === "streaming"
+          ? Object.assign(handle, {
+              [Symbol.for("aws.lambda.runtime.handler.streaming")]: "response",
+            })
+          : handle;
+      const url = await start(handler, { authorizer: () => undefined });
+      const response = await post(url, "mallory");
+      expect(response.status).toBe(403);
+      expect(await response.json()).toEqual({ Message: "Forbidden" });
+      expect(calls).toBe(0);
+    },
+  );
+
+  test.each([
+    [
+      "that fails",
+      () => {
+        throw new Error("my mistake");
+      },
+      "my mistake",
+    ],
+    ["that returns no object", () => "acme" as never, "must return an object"],
+  ])(
+    "%s is logged, and the caller gets 502",
+    async (_what, authorizer, why) => {
+      const url = await start(contextOf, { authorizer });
+      expect((await post(url, "acme")).status).toBe(502);
+      expect(logged.join()).toContain(why);
+    },
+  );
+
+  test("is what is left out without one", async () => {
+    const url = await start(contextOf);
+    expect(await (await post(url, "acme")).json()).not.toHaveProperty(
+      "authorizer",
+    );
   });
 });

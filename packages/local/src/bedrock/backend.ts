@@ -1,5 +1,6 @@
 import { type Answer, answerOf } from "./answer.ts";
 import { eventsOf } from "./answer-events.ts";
+import { checkedReply } from "./reply.ts";
 import { ServiceError } from "./service-error.ts";
 import type { BedrockRequest, Responder, StreamEvent } from "./types.ts";
 
@@ -16,7 +17,7 @@ export interface Backend {
 /** Answers by a function in this process. */
 export function responderBackend(respond: Responder): Backend {
   const answer = async (request: BedrockRequest) =>
-    answerOf(await respond(request), request);
+    answerOf(checkedReply(await respond(request)), request);
   return {
     answer,
     async *stream(request, metadata) {

@@ -1,4 +1,16 @@
-import type { ServiceErrorExtra, ServiceErrorName } from "./service-error.ts";
+import { types } from "node:util";
+import {
+  ConfigurationError,
+  check,
+  type OptionCheck,
+  validateOptions,
+} from "@lambdallm/core";
+import { milliseconds, validateMembers } from "../checks.ts";
+import {
+  type ServiceErrorExtra,
+  type ServiceErrorName,
+  serviceErrorChecks,
+} from "./service-error.ts";
 import type { RecordedRequest } from "./types.ts";
 
 /** Something that goes wrong with one request. Members combine: a slow start and a cut, an error with a header. */
@@ -63,35 +75,89 @@ export type Faults =
   | readonly (Fault | undefined | null)[]
   | ((request: RecordedRequest, index: number) => Fault | undefined | null);
 
+const { name: error, ...extraChecks } = serviceErrorChecks;
+
+const checks: Readonly<Record<keyof Fault, OptionCheck>> = {
+  error,
+  ...extraChecks,
+  headers: check.textRecord,
+  body: check.string,
+  latencyMs: milliseconds,
+  tokenDelayMs: milliseconds,
+  cut: check.oneOf("before", "headers", "body", "after"),
+  afterEvents: check.wholeNumber,
+  midFrame: check.boolean,
+  garbage: check.boolean,
+  emptyStream: check.boolean,
+  streamError: check.object,
+  errorFrame: check.object,
+  endAfterEvents: check.wholeNumber,
+  withoutMetadata: check.boolean,
+  repeat: check.positiveInteger,
+};
+
+const streamErrorChecks = {
+  name: check.text,
+  message: check.string,
+  extra: check.object,
+  afterEvents: check.wholeNumber,
+};
+
+const errorFrameChecks = {
+  code: check.text,
+  message: check.string,
+  afterEvents: check.wholeNumber,
+};
+
+export const faultsCheck: OptionCheck = (value) =>
+  typeof value === "function" || Array.isArray(value)
+    ? undefined
+    : "an array or a function";
+
+/** @throws {ConfigurationError} A fault that cannot happen would make a test that tests nothing. */
+function checkFault(owner: string, fault: Fault | undefined | null): void {
+  if (fault === undefined || fault === null) return;
+  if (types.isPromise(fault))
+    throw new ConfigurationError(
+      `${owner}: the function must return a fault, not a promise of one.`,
+    );
+  validateOptions(owner, checks, fault);
+  const { streamError, errorFrame } = fault;
+  if (streamError !== undefined)
+    validateMembers(`${owner}.streamError`, streamErrorChecks, streamError, [
+      "name",
+    ]);
+  if (errorFrame !== undefined)
+    validateMembers(`${owner}.errorFrame`, errorFrameChecks, errorFrame, [
+      "code",
+    ]);
+}
+
 /** Hands out the fault of each request in turn. */
 export class FaultScript {
   readonly #faults: Faults;
   #index = 0;
 
+  /** @throws {ConfigurationError} for an array with a fault that cannot happen. */
   constructor(faults: Faults = []) {
-    if (typeof faults !== "function" && !Array.isArray(faults))
-      throw new TypeError("faults must be an array or a function");
-    this.#faults =
-      typeof faults === "function" ? faults : faults.flatMap(repeated);
+    validateOptions("setFaults", { faults: faultsCheck }, { faults });
+    if (typeof faults === "function") {
+      this.#faults = faults;
+      return;
+    }
+    for (const [index, fault] of faults.entries())
+      checkFault(`faults[${index}]`, fault);
+    this.#faults = faults.flatMap((fault) =>
+      Array.from({ length: fault?.repeat ?? 1 }, () => fault),
+    );
   }
 
+  /** @throws {ConfigurationError} when the function returns a fault that cannot happen. */
   next(request: RecordedRequest): Fault {
     const index = this.#index++;
-    const fault =
-      typeof this.#faults === "function"
-        ? this.#faults(request, index)
-        : this.#faults[index];
+    if (typeof this.#faults !== "function") return this.#faults[index] ?? {};
+    const fault = this.#faults(request, index);
+    checkFault("faults()", fault);
     return fault ?? {};
   }
-}
-
-function repeated(
-  fault: Fault | undefined | null,
-): (Fault | undefined | null)[] {
-  const repeat = fault?.repeat ?? 1;
-  if (!Number.isInteger(repeat) || repeat < 1)
-    throw new RangeError(
-      `repeat of a fault must be a whole number above 0, not ${repeat}`,
-    );
-  return Array.from({ length: repeat }, () => fault);
 }

@@ -1,3 +1,6 @@
+import { check, validateOptions } from "@lambdallm/core";
+import { wholeNumberFrom } from "../checks.ts";
+
 /** Members that an error carries beside its message. */
 export interface ServiceErrorExtra {
   readonly originalStatusCode?: number;
@@ -110,6 +113,17 @@ export interface ServiceErrorOptions extends ServiceErrorExtra {
   readonly cause?: unknown;
 }
 
+/** Those of a {@link ServiceError}, its name among them. */
+export const serviceErrorChecks = {
+  name: check.oneOf(...Object.keys(SERVICE_ERRORS)),
+  status: wholeNumberFrom(200, 599, "an HTTP status"),
+  message: check.string,
+  retryAfterSeconds: check.atLeastZero,
+  originalStatusCode: check.wholeNumber,
+  resourceName: check.string,
+  originalMessage: check.string,
+};
+
 /**
  * An error as the service sends it. Throw it from a responder to answer with it.
  *
@@ -129,10 +143,16 @@ export class ServiceError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly extra: ServiceErrorExtra;
 
+  /** @throws {ConfigurationError} for a name that the service does not have, and for options that are wrong. */
   constructor(
     name: ServiceErrorName,
     options: ServiceErrorOptions & { readonly message?: string } = {},
   ) {
+    validateOptions(
+      "ServiceError",
+      { ...serviceErrorChecks, cause: () => undefined },
+      { ...options, name },
+    );
     const row: Row = SERVICE_ERRORS[name];
     const { status, retryAfterSeconds, cause, message, ...extra } = options;
     super(

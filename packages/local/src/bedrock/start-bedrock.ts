@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { check, type OptionCheck, validateOptions } from "@lambdallm/core";
+import { validateMembers, wholeNumberFrom } from "../checks.ts";
 import { parseJson } from "../json.ts";
 import { originOf } from "../origin.ts";
 import { defaultResponder } from "../responder/responder.ts";
 import { upstreamBackend } from "../upstream/upstream-backend.ts";
 import { type Backend, responderBackend } from "./backend.ts";
 import { Exchange } from "./exchange.ts";
-import { type Fault, FaultScript, type Faults } from "./fault.ts";
+import { type Fault, FaultScript, type Faults, faultsCheck } from "./fault.ts";
 import { Listener } from "./listener.ts";
 import { routeOf } from "./route.ts";
 import { serve } from "./serve.ts";
@@ -15,10 +17,23 @@ import type {
   StartBedrockOptions,
 } from "./types.ts";
 
+const checks: Readonly<Record<keyof StartBedrockOptions, OptionCheck>> = {
+  port: wholeNumberFrom(0, 65_535),
+  host: check.text,
+  respond: check.function,
+  faults: faultsCheck,
+  upstream: check.text,
+  upstreamModel: check.text,
+  upstreamApiKey: check.string,
+  tls: check.object,
+  now: check.function,
+};
+
 /**
  * Starts a Bedrock runtime on this machine. It speaks Converse, ConverseStream, InvokeModel and CountTokens as the
  * service does, over HTTP/1.1 and HTTP/2, refuses what the service would refuse, and fails on demand.
  *
+ * @throws {ConfigurationError} naming the option, or the member of a fault, that does not exist or has a wrong value.
  * @example
  * ```ts
  * import { BedrockRuntimeClient, ConverseCommand } from "@aws-sdk/client-bedrock-runtime";
@@ -38,6 +53,14 @@ import type {
 export async function startBedrock(
   options: StartBedrockOptions = {},
 ): Promise<LocalBedrock> {
+  validateOptions("startBedrock", checks, options);
+  if (options.tls !== undefined)
+    validateMembers(
+      "startBedrock tls",
+      { key: check.text, cert: check.text },
+      options.tls,
+      ["key", "cert"],
+    );
   const server = new BedrockServer(options);
   await server.listen();
   return server;
@@ -110,7 +133,8 @@ class BedrockServer implements LocalBedrock {
       return this.#faults.next(recorded);
     } catch (error) {
       return {
-        error: "InternalServerException",
+        // Unlike a failure of the service nobody retries it, and no fallback hides it.
+        error: "ValidationException",
         message: `The faults function of the local Bedrock failed: ${error}`,
       };
     }

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
+import { ConfigurationError } from "@lambdallm/core";
+import { isObject } from "../json.ts";
 import { highWaterMarkOf, isStreaming } from "./awslambda.ts";
 import {
   type FunctionContext,
@@ -17,6 +19,11 @@ import { ResponseStream } from "./response-stream.ts";
 /** A Lambda handler, streaming or not. Parameters of any type: the event is what the caller sends. */
 export type LambdaHandler = (...parameters: never[]) => unknown;
 
+/** Undefined for a caller who may not. */
+export type Authorizer = (
+  headers: Readonly<Record<string, string>>,
+) => object | undefined | Promise<object | undefined>;
+
 type AnyHandler = (
   event: FunctionEvent,
   second: FunctionContext | ResponseStream,
@@ -31,6 +38,7 @@ export interface InvocationOptions extends FunctionFacts {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly log: (line: string) => void;
+  readonly authorizer: Authorizer | undefined;
   readonly onTimeout: (() => void) | undefined;
 }
 
@@ -43,19 +51,22 @@ export async function invoke(
   closing: AbortSignal,
 ): Promise<void> {
   const body = await bodyOf(request);
-  const now = Date.now();
-  const event = functionEvent(request, body, { requestId, now });
-  if (Buffer.byteLength(JSON.stringify(event)) > REQUEST_LIMIT_BYTES)
-    return send(response, {
-      statusCode: 413,
-      headers: { "content-type": "application/json" },
-      body: Buffer.from(
-        JSON.stringify({
-          message: `Request must be smaller than ${REQUEST_LIMIT_BYTES} bytes for the InvokeFunction operation`,
-        }),
-      ),
+  const facts = { requestId, now: Date.now() };
+  const received = functionEvent(request, body, facts);
+  if (Buffer.byteLength(JSON.stringify(received)) > REQUEST_LIMIT_BYTES)
+    return sendJson(response, 413, {
+      message: `Request must be smaller than ${REQUEST_LIMIT_BYTES} bytes for the InvokeFunction operation`,
     });
-  const deadline = now + options.timeoutMs;
+  let event: FunctionEvent | undefined;
+  try {
+    event = await authorized(received, options.authorizer);
+  } catch (error) {
+    logFailure(error, requestId, options.log);
+    return fail(response);
+  }
+  if (event === undefined)
+    return sendJson(response, 403, { Message: "Forbidden" });
+  const deadline = Date.now() + options.timeoutMs;
   const context = functionContext(options, requestId, deadline);
   const running = isStreaming(options.handler)
     ? stream(options.handler, event, context, response)
@@ -67,6 +78,22 @@ export async function invoke(
     fail(response);
     if (error instanceof TimedOut) afterAnswer(response, options.onTimeout);
   }
+}
+
+/** The event with what the authorizer says about the caller; undefined when he may not. */
+async function authorized(
+  event: FunctionEvent,
+  authorizer: Authorizer | undefined,
+): Promise<FunctionEvent | undefined> {
+  if (authorizer === undefined) return event;
+  const caller = await authorizer(event.headers);
+  if (caller === undefined) return undefined;
+  if (!isObject(caller))
+    throw new ConfigurationError(
+      "startFunctionUrl: the authorizer must return an object, or undefined for a caller who may not.",
+    );
+  const requestContext = { ...event.requestContext, authorizer: caller };
+  return { ...event, requestContext };
 }
 
 async function buffer(
@@ -196,6 +223,18 @@ function fail(response: ServerResponse): void {
     statusCode: 502,
     headers: { "content-type": "application/json" },
     body: Buffer.from("Internal Server Error"),
+  });
+}
+
+function sendJson(
+  response: ServerResponse,
+  statusCode: number,
+  body: object,
+): void {
+  send(response, {
+    statusCode,
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(JSON.stringify(body)),
   });
 }
 

@@ -1,9 +1,16 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import {
+  ConfigurationError,
+  check,
+  type OptionCheck,
+  validateOptions,
+} from "@lambdallm/core";
+import { milliseconds, numberFrom, wholeNumberFrom } from "../checks.ts";
 import { originOf } from "../origin.ts";
 import { isStreaming } from "./awslambda.ts";
-import { invoke, type LambdaHandler } from "./invocation.ts";
+import { type Authorizer, invoke, type LambdaHandler } from "./invocation.ts";
 
 /** One line of an access log. */
 export interface ServedRequest {
@@ -25,6 +32,12 @@ export interface StartFunctionUrlOptions {
   readonly functionName?: string;
   /** @default 128 */
   readonly memoryLimitInMB?: number;
+  /**
+   * What AWS finds out about a caller before the handler sees his request: it is given the headers, and what it returns is
+   * `requestContext.authorizer`. Nothing returned means that the caller may not: he gets 403, and the handler is not called.
+   * @default none, as of a Function URL without IAM
+   */
+  readonly authorizer?: Authorizer;
   /**
    * Called after the answer to an invocation that ran out of time. Lambda kills the process then; a process cannot
    * kill one of its own functions, so this is the place to exit it.
@@ -52,10 +65,24 @@ export interface LocalFunctionUrl extends AsyncDisposable {
 
 const LONGEST_TIMEOUT_MS = 900_000;
 
+const checks: Readonly<Record<keyof StartFunctionUrlOptions, OptionCheck>> = {
+  port: wholeNumberFrom(0, 65_535),
+  host: check.text,
+  timeoutMs: numberFrom(1, LONGEST_TIMEOUT_MS),
+  functionName: check.text,
+  memoryLimitInMB: check.positiveInteger,
+  authorizer: check.function,
+  onTimeout: check.function,
+  graceMs: milliseconds,
+  onRequest: check.function,
+  log: check.function,
+};
+
 /**
  * Puts a Function URL (payload 2.0) in front of a handler: exact events, Lambda's context with a real deadline,
  * results, errors, timeouts and response streams as on Lambda. Requests run side by side in one process.
  *
+ * @throws {ConfigurationError} naming the option that does not exist or has a wrong value.
  * @example
  * ```ts
  * import { startFunctionUrl } from "@lambdallm/local";
@@ -69,12 +96,12 @@ export async function startFunctionUrl(
   handler: LambdaHandler,
   options: StartFunctionUrlOptions = {},
 ): Promise<LocalFunctionUrl> {
-  const timeoutMs = options.timeoutMs ?? 30_000;
-  validate(handler, timeoutMs);
+  validateOptions("startFunctionUrl", checks, options);
+  checkHandler(handler);
   const closing = new AbortController();
   const facts = {
     handler,
-    timeoutMs,
+    timeoutMs: options.timeoutMs ?? 30_000,
     graceMs: options.graceMs ?? 0,
     functionName:
       options.functionName ??
@@ -82,6 +109,7 @@ export async function startFunctionUrl(
       "local",
     memoryLimitInMB: options.memoryLimitInMB ?? 128,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
+    authorizer: options.authorizer,
     onTimeout: options.onTimeout,
   };
   const server = http.createServer((request, response) => {
@@ -120,12 +148,10 @@ export async function startFunctionUrl(
   };
 }
 
-function validate(handler: LambdaHandler, timeoutMs: number): void {
+function checkHandler(handler: LambdaHandler): void {
   if (typeof handler !== "function")
-    throw new TypeError(`handler must be a function, not ${typeof handler}`);
-  if (!(timeoutMs >= 1 && timeoutMs <= LONGEST_TIMEOUT_MS))
-    throw new RangeError(
-      `timeoutMs must be a number from 1 to ${LONGEST_TIMEOUT_MS}, not ${timeoutMs}`,
+    throw new ConfigurationError(
+      `startFunctionUrl: the handler must be a function, not ${typeof handler}.`,
     );
   if (handler.length >= 3 && !isStreaming(handler)) {
     const error = new Error(
