@@ -2,19 +2,23 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createTable } from "@lambdallm/dynamodb";
 import {
+  type Authorizer,
   installAwslambda,
   type LambdaHandler,
   type StartBedrockOptions,
   startBedrock,
   startFunctionUrl,
 } from "@lambdallm/local";
-import type { LambdaFunctionURLEvent } from "aws-lambda";
 import dynalite from "dynalite";
 
 export interface LocalOptions {
   readonly dailyBudgetUsd: number;
   readonly bedrock?: StartBedrockOptions;
 }
+
+/** AWS finds out who has signed a request. Here the caller says it: `authorization: acme`. */
+const authorizer: Authorizer = ({ authorization: userId }) =>
+  userId ? { iam: { userId } } : undefined;
 
 /** What the handlers need of AWS, in this process: a model, a table, and function URLs. */
 export async function startLocally(options: LocalOptions) {
@@ -34,7 +38,7 @@ export async function startLocally(options: LocalOptions) {
   installAwslambda();
   const { chat, chatStream } = await import("./src/handler.ts");
   const serve = async (handler: LambdaHandler, timeoutMs: number) =>
-    started.use(await startFunctionUrl(behindIam(handler), { timeoutMs })).url;
+    started.use(await startFunctionUrl(handler, { timeoutMs, authorizer })).url;
   return {
     bedrock,
     dynamodb,
@@ -60,18 +64,4 @@ async function startDynamoDB() {
       await once(server, "close");
     },
   };
-}
-
-/** AWS finds out who has signed a request. Here the caller says it: `authorization: acme`. */
-function behindIam(handler: LambdaHandler): LambdaHandler {
-  const signed = (event: LambdaFunctionURLEvent, ...rest: unknown[]) => {
-    const iam = { userId: event.headers["authorization"] };
-    const requestContext = { ...event.requestContext, authorizer: { iam } };
-    return Reflect.apply(handler, undefined, [
-      { ...event, requestContext },
-      ...rest,
-    ]);
-  };
-  // With the mark that makes a handler a streaming one.
-  return Object.assign(signed, handler);
 }

@@ -23,19 +23,23 @@ export interface ChatOptions {
 }
 
 /**
- * `POST /` with `{ "sessionId": "...", "text": "..." }` answers with `{ answer, usage, costUsd }`, and with `incomplete: true`
- * when the time was over before the answer was.
+ * `POST /` with `{ "sessionId": "...", "text": "..." }` answers with `{ answer, stopReason, usage, costUsd }`. `stopReason` is
+ * "timeout" when the time was over before the answer was.
  */
 export function chatHandler(options: ChatOptions) {
   return withChat(middy<ChatEvent>(), options).handler(
     async (event, context) => {
-      const answer = await context.chat(event.body.text);
-      const incomplete = context.session.messages.at(-1)?.incomplete;
+      let stopReason: string | undefined;
+      const answer = await context.chat(event.body.text, {
+        onResponse: (response) => {
+          ({ stopReason } = response);
+        },
+      });
       const { usage, totalCostUsd: costUsd } = context;
       return {
         statusCode: 200,
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ answer, incomplete, usage, costUsd }),
+        body: JSON.stringify({ answer, stopReason, usage, costUsd }),
       };
     },
   );

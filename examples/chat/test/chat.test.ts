@@ -48,6 +48,7 @@ test(
     expect(await post(first, say("I am Ada."))).toMatchObject({
       status: 200,
       answer: "Hello, Ada!",
+      stopReason: "end_turn",
       costUsd: expect.any(Number),
     });
     await post(second, say("Who am I?"));
@@ -170,7 +171,7 @@ test(
       expect(await post(handler, body, { timeoutMs })).toMatchObject({
         status: 200,
         answer: expect.stringMatching(/^Once(?!.*ended)/),
-        incomplete: true,
+        stopReason: "timeout",
       });
     },
   ),

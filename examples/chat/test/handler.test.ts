@@ -72,6 +72,14 @@ test("a tenant knows nothing of another one's session", async () => {
 });
 
 test.each(["chatUrl", "chatStreamUrl"] as const)(
+  "nobody gets past IAM without a signature (%s)",
+  async (url) => {
+    expect(await post(local[url], "", "Hello.")).toMatchObject({ status: 403 });
+    expect(local.bedrock.requests).toHaveLength(0);
+  },
+);
+
+test.each(["chatUrl", "chatStreamUrl"] as const)(
   "another model answers when the first one is throttled (%s)",
   async (url) => {
     local.bedrock.setFaults(({ modelId }) =>
