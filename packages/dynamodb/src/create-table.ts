@@ -17,6 +17,7 @@ import {
   clientChecks,
   clientSource,
 } from "./table/client.ts";
+import { givenTableName, tableNameCheck } from "./table/table-name.ts";
 import { tableDefinition } from "./table-definition.ts";
 
 export interface CreateTableOptions extends ClientOptions {
@@ -31,7 +32,7 @@ const FIRST_POLL_MS = 20;
 
 const checks = {
   ...clientChecks,
-  tableName: check.text,
+  tableName: tableNameCheck,
   timeoutMs: check.positiveInteger,
 };
 
@@ -42,13 +43,12 @@ const checks = {
  * @throws {StoreError} `timeout`
  */
 export async function createTable(options: CreateTableOptions): Promise<void> {
-  validateOptions("createTable", checks, options);
-  const { tableName, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  if (tableName === undefined)
-    throw new ConfigurationError(
-      'createTable: the option "tableName" is missing.',
-    );
-  const client = clientSource("createTable", options)();
+  // In JavaScript there may be none.
+  const given: Partial<CreateTableOptions> = options ?? {};
+  validateOptions("createTable", checks, given);
+  const tableName = givenTableName("createTable", given.tableName);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = given;
+  const client = clientSource("createTable", given)();
   const { TimeToLiveSpecification, ...definition } = tableDefinition;
   await client
     .send(
@@ -94,7 +94,7 @@ async function waitUntilActive(
     if (table?.TableStatus === "ACTIVE") return;
     if (performance.now() + waitMs > deadline)
       throw new StoreError(
-        `createTable: the table "${tableName}" was not ready in ${timeoutMs} ms.`,
+        `createTable: the table was not ready in ${timeoutMs} ms.`,
         { reason: "timeout", operation: "createTable", retryable: true },
       );
     await sleep(waitMs);

@@ -1,10 +1,4 @@
-import {
-  ConfigurationError,
-  check,
-  checkId,
-  type Stores,
-  validateOptions,
-} from "@lambdallm/core";
+import { check, checkId, type Stores, validateOptions } from "@lambdallm/core";
 import { DynamoDBBudgetStore } from "./budgets/budget-store.ts";
 import { DynamoDBSessionStore } from "./sessions/session-store.ts";
 import { DynamoDBStepStore } from "./steps/step-store.ts";
@@ -14,10 +8,11 @@ import {
   clientSource,
 } from "./table/client.ts";
 import { Table } from "./table/table.ts";
+import { givenTableName, tableNameCheck } from "./table/table-name.ts";
 
 /** The table and how it is reached. */
 export interface DynamoDBStoreOptions extends ClientOptions {
-  /** Mostly `process.env.TABLE_NAME`. */
+  /** Its name or its ARN; mostly `process.env.TABLE_NAME`. */
   readonly tableName: string | undefined;
   /**
    * Puts the tenant into the keys of budgets and steps too, as it is in those of sessions, and refuses sessions of others.
@@ -40,6 +35,7 @@ export interface DynamoDBStoreOptions extends ClientOptions {
   readonly random?: (() => number) | undefined;
 }
 
+const OWNER = "dynamoDBStore";
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_SKEW_MARGIN_MS = 5_000;
 const DEFAULT_RETENTION_DAYS = 400;
@@ -47,7 +43,7 @@ const DAY_MS = 86_400_000;
 
 const checks = {
   ...clientChecks,
-  tableName: check.text,
+  tableName: tableNameCheck,
   tenantId: check.text,
   timeoutMs: check.positiveInteger,
   skewMarginMs: check.wholeNumber,
@@ -56,9 +52,11 @@ const checks = {
   random: check.function,
 };
 
-/** @throws {ConfigurationError} naming the option that does not exist or has a wrong value. */
-export function dynamoDBStoreValidateOptions(options: unknown): void {
-  validateOptions("dynamoDBStore", checks, options);
+/** @throws {ConfigurationError} naming the option that does not exist, has a wrong value or is missing. */
+export function dynamoDBStoreValidateOptions(options: unknown = {}): void {
+  validateOptions(OWNER, checks, options);
+  // Checked to be one.
+  givenTableName(OWNER, (options as DynamoDBStoreOptions).tableName);
 }
 
 /**
@@ -71,11 +69,7 @@ export function dynamoDBStoreValidateOptions(options: unknown): void {
  */
 export function dynamoDBStore(options: DynamoDBStoreOptions): Stores {
   dynamoDBStoreValidateOptions(options);
-  const { tableName, tenantId } = options;
-  if (tableName === undefined)
-    throw new ConfigurationError(
-      'dynamoDBStore: the option "tableName" is missing. If it is process.env.TABLE_NAME, set that variable on the function.',
-    );
+  const { tenantId } = options;
   if (tenantId !== undefined) checkId("tenant id", tenantId);
   const {
     timeoutMs = DEFAULT_TIMEOUT_MS,
@@ -85,8 +79,8 @@ export function dynamoDBStore(options: DynamoDBStoreOptions): Stores {
     random = Math.random,
   } = options;
   const table = new Table({
-    tableName,
-    client: clientSource("dynamoDBStore", options),
+    tableName: givenTableName(OWNER, options.tableName),
+    client: clientSource(OWNER, options),
     timeoutMs,
     now,
     random,

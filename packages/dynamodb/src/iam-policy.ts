@@ -73,11 +73,17 @@ const checks = {
  * @throws {ConfigurationError} for options that are wrong, or no features.
  */
 export function iamPolicy(options: IamPolicyOptions): IamPolicy {
-  validateOptions("iamPolicy", checks, options);
-  const { tableArn, features, tenantId } = options;
-  if (tableArn === undefined || !features?.length)
+  // In JavaScript some may be missing, or all.
+  const given: Partial<IamPolicyOptions> = options ?? {};
+  validateOptions("iamPolicy", checks, given);
+  const { tableArn, features, tenantId } = given;
+  if (tableArn === undefined)
     throw new ConfigurationError(
-      'iamPolicy: the options "tableArn" and "features" are needed.',
+      'iamPolicy: the option "tableArn" is missing.',
+    );
+  if (!features?.length)
+    throw new ConfigurationError(
+      `iamPolicy: the option "features" is ${features ? "empty" : "missing"}: name at least one of ${Object.keys(NEEDS).join(", ")}.`,
     );
   return {
     Version: "2012-10-17",

@@ -153,6 +153,8 @@ describe("A table that cannot be used", () => {
         cause: error,
       });
       expect(requests).toBe(1);
+      // Operators need the name; whoever is shown the message does not.
+      expect(failure.message.includes(table.tableName)).toBe(!failure.expose);
     },
   );
 
@@ -239,21 +241,26 @@ describe("What does not pass ends with the deadline:", () => {
       cause: error,
     });
     expect(requests).toBeGreaterThan(2);
+    expect(failure.expose).toBe(true);
+    expect(failure.message).not.toContain(table.tableName);
     // 25, 50, 100 ms and so on up to half a second: more would not fit.
     expect(requests).toBeLessThan(16);
   });
 
   test("nobody there", async () => {
     const { sessions } = dynamoDBStore({
-      tableName: "t",
+      tableName: "test-table",
       region: "us-east-1",
       clientConfig: { ...table.clientConfig, endpoint: "http://127.0.0.1:1" },
       timeoutMs: 2_000,
     });
-    expect(await failureOf(sessions.load(newSession()))).toMatchObject({
+    const failure = await failureOf(sessions.load(newSession()));
+    expect(failure).toMatchObject({
       reason: "unavailable",
       retryable: true,
+      expose: true,
     });
+    expect(failure.message).not.toContain("test-table");
   });
 
   test("a service that does not answer: each request is given up in time for another, then all of it", async () => {
@@ -266,7 +273,7 @@ describe("What does not pass ends with the deadline:", () => {
     // A TCP server has an address object.
     const { port } = server.address() as AddressInfo;
     const { sessions } = dynamoDBStore({
-      tableName: "t",
+      tableName: "test-table",
       clientConfig: {
         ...table.clientConfig,
         endpoint: `http://127.0.0.1:${port}`,
@@ -276,6 +283,7 @@ describe("What does not pass ends with the deadline:", () => {
     const failure = await failureOf(sessions.load(newSession()));
     expect(failure).toMatchObject({ retryable: true });
     expect(["timeout", "unavailable"]).toContain(failure.reason);
+    expect(failure.message).not.toContain("test-table");
     expect(requests).toBeGreaterThan(1);
     server.closeAllConnections();
     server.close();

@@ -68,16 +68,26 @@ describe("iamPolicy", () => {
   });
 
   test.each([
-    {},
-    { tableArn },
-    { tableArn, features: [] },
-    { tableArn, features: ["everything"] },
-    { tableArn: "", features: ["sessions"] },
-    { tableArn, features: ["sessions"], tenant: "acme" },
-  ])("refuses %j", (options) => {
+    [undefined, 'the option "tableArn" is missing.'],
+    [{ features: ["sessions"] }, 'the option "tableArn" is missing.'],
+    [{ tableArn }, 'the option "features" is missing: name at least one of'],
+    [
+      { tableArn, features: [] },
+      'the option "features" is empty: name at least one of sessions, delete-sessions, budgets, steps.',
+    ],
+    [
+      { tableArn, features: ["everything"] },
+      'the option "features" must be an array of sessions,',
+    ],
+    [{ tableArn: "", features: ["sessions"] }, 'the option "tableArn" must be'],
+    [
+      { tableArn, features: ["sessions"], tenant: "acme" },
+      'there is no option "tenant"',
+    ],
+  ])("refuses %j", (options, problem) => {
     // The types forbid most of it.
-    expect(() => iamPolicy(options as IamPolicyOptions)).toThrow(
-      ConfigurationError,
-    );
+    const make = () => iamPolicy(options as IamPolicyOptions);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`iamPolicy: ${problem}`);
   });
 });

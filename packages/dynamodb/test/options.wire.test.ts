@@ -23,17 +23,56 @@ afterAll(() => table.stop());
 describe("dynamoDBStore refuses, when it is made,", () => {
   // The types forbid most of it.
   const make = (options: object) => () =>
-    dynamoDBStore({ tableName: "t", ...options } as DynamoDBStoreOptions);
+    dynamoDBStore({ tableName: "chat", ...options } as DynamoDBStoreOptions);
 
-  test("a table name that is missing, as of a variable that nobody set", () => {
-    expect(make({ tableName: undefined })).toThrow(ConfigurationError);
-    expect(make({ tableName: undefined })).toThrow(
-      'dynamoDBStore: the option "tableName" is missing. If it is process.env.TABLE_NAME, set that variable on the function.',
+  test.each([
+    ["missing", undefined],
+    ["empty", ""],
+  ])(
+    "a table name that is %s, as of a variable that nobody set",
+    (what, tableName) => {
+      expect(make({ tableName })).toThrow(ConfigurationError);
+      expect(make({ tableName })).toThrow(
+        `dynamoDBStore: the option "tableName" is ${what}. If it is process.env.TABLE_NAME, set that variable on the function.`,
+      );
+    },
+  );
+
+  test("nothing at all, as a table name that is missing", () => {
+    const none = undefined as unknown as DynamoDBStoreOptions;
+    expect(() => dynamoDBStore(none)).toThrow('"tableName" is missing');
+    expect(() => dynamoDBStoreValidateOptions(none)).toThrow(
+      '"tableName" is missing',
     );
   });
 
   test.each([
-    ["tableName", ""],
+    "a b",
+    "ab",
+    "x".repeat(256),
+    "chat/history",
+    "chät",
+    " chat",
+    "arn:aws:s3:::chat",
+    "arn:aws:dynamodb:eu-west-1:123456789012:table/a b",
+    5,
+  ])("a table name that DynamoDB does not have: %p", (tableName) => {
+    expect(make({ tableName })).toThrow(
+      'dynamoDBStore: the option "tableName" must be 3 to 255 of a-z, A-Z, 0-9, "_", "-" and ".", or the ARN of a table.',
+    );
+  });
+
+  test.each([
+    "abc",
+    "Chat_2.history-eu",
+    "x".repeat(255),
+    "arn:aws:dynamodb:eu-west-1:123456789012:table/chat",
+    "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/chat",
+  ])("but not %s", (tableName) => {
+    expect(make({ tableName })).not.toThrow();
+  });
+
+  test.each([
     ["region", 1],
     ["client", "client"],
     ["clientConfig", []],
@@ -49,11 +88,11 @@ describe("dynamoDBStore refuses, when it is made,", () => {
   });
 
   test("an option that does not exist", () => {
-    expect(make({ table: "t" })).toThrow('there is no option "table"');
-    expect(() => dynamoDBStoreValidateOptions({ tabelName: "t" })).toThrow(
+    expect(make({ table: "chat" })).toThrow('there is no option "table"');
+    expect(() => dynamoDBStoreValidateOptions({ tabelName: "chat" })).toThrow(
       'no option "tabelName"',
     );
-    expect(() => dynamoDBStoreValidateOptions(undefined)).toThrow(
+    expect(() => dynamoDBStoreValidateOptions(null)).toThrow(
       "must be an object",
     );
   });

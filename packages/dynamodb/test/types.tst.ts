@@ -12,7 +12,7 @@ import { describe, expect, test } from "tstyche";
 
 describe("dynamoDBStore", () => {
   test("gives all stores", () => {
-    expect(dynamoDBStore({ tableName: "t" })).type.toBe<Stores>();
+    expect(dynamoDBStore({ tableName: "chat" })).type.toBe<Stores>();
     expect(dynamoDBStoreDefault).type.toBe(dynamoDBStore);
   });
 
@@ -22,18 +22,18 @@ describe("dynamoDBStore", () => {
     });
     expect(dynamoDBStore).type.not.toBeCallableWith({});
     expect(dynamoDBStore).type.not.toBeCallableWith({
-      tableName: "t",
-      table: "t",
+      tableName: "chat",
+      table: "chat",
     });
   });
 
   test("takes client settings without those that the store decides", () => {
     expect(dynamoDBStore).type.toBeCallableWith({
-      tableName: "t",
+      tableName: "chat",
       clientConfig: { endpoint: "http://localhost" },
     });
     expect(dynamoDBStore).type.not.toBeCallableWith({
-      tableName: "t",
+      tableName: "chat",
       clientConfig: { maxAttempts: 3 },
     });
   });

@@ -43,19 +43,19 @@ const RETRIED: ReadonlySet<StoreFailureReason> = new Set([
   "unavailable",
 ]);
 
+/** Callers may be shown those that pass: these do not name the table. */
 const MESSAGES: Readonly<Record<string, (attempted: Attempted) => string>> = {
-  throttled: ({ tableName }) =>
-    `DynamoDB throttles the table "${tableName}"; no retry came through in time.`,
-  unavailable: ({ tableName }) =>
-    `DynamoDB failed or could not be reached for the table "${tableName}"; no retry came through in time.`,
-  timeout: ({ tableName }) =>
-    `The time for the table "${tableName}" was over before DynamoDB had answered.`,
+  throttled: () =>
+    "DynamoDB throttles the table; no retry came through in time.",
+  unavailable: () =>
+    "DynamoDB failed or could not be reached; no retry came through in time.",
+  timeout: () => "The time was over before DynamoDB had answered.",
   "not-found": ({ tableName }) =>
     `The table "${tableName}" does not exist in this account and Region. Check the option "tableName", or create the table: from tableDefinition, or with createTable() in development.`,
   "access-denied": ({ action, tableName }) =>
     `The role may not call dynamodb:${action} on the table "${tableName}". Allow it; iamPolicy() gives the whole policy.`,
-  credentials: () =>
-    "There are no valid AWS credentials for DynamoDB; give the function a role, or set clientConfig.credentials.",
+  credentials: ({ tableName }) =>
+    `There are no valid AWS credentials for the table "${tableName}"; give the function a role, or set clientConfig.credentials.`,
   "too-large": () => "The item would be larger than DynamoDB's 400 KB.",
   "invalid-request": ({ tableName }) =>
     `DynamoDB refused the request. The table "${tableName}" must have the keys PK and SK, as in tableDefinition.`,
