@@ -39,6 +39,7 @@ describe("startBedrock refuses", () => {
 
   test.each([
     ["port", 70_000],
+    ["port", 80.5],
     ["host", ""],
     ["respond", "x"],
     ["faults", "all"],
