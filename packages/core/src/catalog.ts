@@ -39,6 +39,22 @@ export interface ModelInfo {
   readonly reasoning?: boolean;
   /** False: the model refuses `temperature` and `topP`. */
   readonly samplingParameters?: boolean;
+  /** False: the model refuses `stopSequences`. */
+  readonly stopSequences?: boolean;
+  /** `toolChoice: { any: {} }`. */
+  readonly toolChoiceAny?: boolean;
+  /** `toolChoice: { tool: { name } }`. */
+  readonly toolChoiceTool?: boolean;
+  /** False: a conversation must not end with a message of the assistant. */
+  readonly prefill?: boolean;
+  /** Messages of the role `system` inside a conversation. */
+  readonly systemMessages?: boolean;
+  /** False: the model refuses its own reasoning in a conversation. */
+  readonly reasoningReplay?: boolean;
+  /** True: `maxTokens` must be below `maxOutputTokens`. */
+  readonly maxOutputExclusive?: boolean;
+  /** False: the bare id is refused in every Region; the model needs an inference profile. */
+  readonly onDemand?: boolean;
   /** The day it ends in most Regions, such as `2026-09-10`. */
   readonly endOfLife?: string;
   /** Regions where it outlives `endOfLife`. */

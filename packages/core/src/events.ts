@@ -1,4 +1,4 @@
-import type { ModelRequest, ModelResponse } from "./model-call.ts";
+import type { Adaptation, ModelRequest, ModelResponse } from "./model-call.ts";
 
 interface CallEvent {
   /** Counts the calls of the invocation from 1, those of nested providers included. */
@@ -32,6 +32,15 @@ export interface InvocationEvents {
   "attempt-start": AttemptEvent;
   "attempt-end": AttemptEvent & { readonly response: ModelResponse };
   "attempt-error": AttemptEvent & { readonly error: unknown };
+  /** The model does not take something that the request asks for: it was left out, or said in another way. */
+  "request-adapted": AttemptEvent & {
+    readonly adaptations: readonly Adaptation[];
+  };
+  /** An answer was cut at the default of `maxTokens`: neither the call nor the options of the provider had chosen one. */
+  "answer-cut": AttemptEvent & {
+    readonly response: ModelResponse;
+    readonly maxTokens: number;
+  };
   /** A streamed response body failed after its first byte; the client saw an error record. */
   "body-error": { readonly error: unknown };
 }

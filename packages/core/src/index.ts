@@ -63,9 +63,15 @@ export type {
   PromptSource,
   StructuredOptions,
 } from "./llm-context.ts";
+export {
+  DEFAULT_MAX_TOKENS,
+  largestMaxTokens,
+  maxTokensOf,
+} from "./max-tokens.ts";
 export { Middleware } from "./middleware.ts";
 export { Model, type ModelConstants, type ModelId } from "./model.ts";
 export type {
+  Adaptation,
   BedrockSettings,
   CallInfo,
   CallModel,
@@ -78,6 +84,7 @@ export type {
   OutputFormat,
   OutputMode,
   Provider,
+  ProviderObserver,
   ProviderResponse,
   Stage,
   StopReason,
@@ -163,6 +170,7 @@ export {
 } from "./template.ts";
 export { textAnswer } from "./text-answer.ts";
 export { streamText, TextStream } from "./text-stream.ts";
+export { type Thinking, thinkingOf } from "./thinking.ts";
 export { MAX_TIMER_MS } from "./timer.ts";
 export {
   type ResponseBodyOptions,

@@ -1,7 +1,9 @@
+import { findModel } from "./catalog.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
 import { ConfigurationError, ModelInvocationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import type { LLMContext } from "./llm-context.ts";
+import { maxTokensOf } from "./max-tokens.ts";
 import {
   type Given,
   type Interceptor,
@@ -237,13 +239,32 @@ export class Invocation {
     try {
       request.signal?.throwIfAborted();
       sent = true;
-      const answered = await this.provider.call(observer.request);
-      const response = {
+      const answered = await this.provider.call(observer.request, {
+        onAdapted: (adaptations) => {
+          this.events.emit("request-adapted", {
+            callId,
+            attempt,
+            request,
+            adaptations,
+          });
+        },
+      });
+      const maxTokens = cutByDefault(request, answered);
+      const response: ModelResponse = {
         ...answered,
         costUsd: this.#count(answered),
         attempts: attempt,
+        ...(maxTokens !== undefined && { hint: cutHint(maxTokens) }),
       };
       this.events.emit("attempt-end", { callId, attempt, request, response });
+      if (maxTokens !== undefined)
+        this.events.emit("answer-cut", {
+          callId,
+          attempt,
+          request,
+          response,
+          maxTokens,
+        });
       return response;
     } catch (thrown) {
       const error = observer.failed
@@ -309,6 +330,20 @@ export class Invocation {
         warn("A finalizer failed", error);
       }
   }
+}
+
+/** The default of `maxTokens`, when an answer was cut by it. */
+function cutByDefault(
+  request: ModelRequest,
+  { stopReason, model, region }: ProviderResponse,
+): number | undefined {
+  if (stopReason !== "max_tokens" || request.maxTokens !== undefined)
+    return undefined;
+  return maxTokensOf(request, findModel(model, { region }));
+}
+
+function cutHint(maxTokens: number): string {
+  return `The answer was cut after ${maxTokens} tokens, the default of maxTokens: give the call or the provider's middleware a maxTokens of its own.`;
 }
 
 /** Interceptors may only tighten the deadline; a looser one counts as this one. */

@@ -79,6 +79,14 @@ export interface ModelRequest {
   readonly stopSequences?: readonly string[];
   readonly tools?: readonly Tool[];
   readonly toolChoice?: ToolChoice;
+  /**
+   * Settings that give way: used where the request says nothing of its own and the model takes them. Without
+   * `maxTokens` here either, an answer has room for 4,096 tokens.
+   */
+  readonly defaults?: {
+    readonly maxTokens?: number;
+    readonly temperature?: number;
+  };
   /** Asks for an answer in a shape; the provider finds the best way that the model offers. */
   readonly output?: OutputFormat;
   readonly bedrock?: BedrockSettings;
@@ -95,6 +103,11 @@ export interface ModelRequest {
   readonly onDelta?: (delta: Delta) => void;
   /** The kinds `onDelta` is called for; once the caller has seen one, the call is not retried. @default all */
   readonly deltas?: readonly DeltaKind[];
+  /**
+   * Streams only: called for every event of the service, also for those that are no delta, such as hidden reasoning,
+   * citations and the start of a block. Synchronous and never awaited.
+   */
+  readonly onActivity?: () => void;
   /** Sees the response of the call, whatever its stop reason. What it throws reaches the caller as it is. */
   readonly onResponse?: (response: ModelResponse) => void;
 }
@@ -129,6 +142,21 @@ export type StopReason =
   | "timeout"
   | (string & {});
 
+/** Something that the caller asked for and that a model does not take, and what was sent instead. */
+export interface Adaptation {
+  /** Where it stands in the request, such as `temperature` or `messages[2].content[0]`. */
+  readonly setting: string;
+  readonly change: "left-out" | "changed";
+  /** Why, in words that quote nothing of the request. */
+  readonly reason: string;
+}
+
+/** What a provider tells about an attempt while it is made. */
+export interface ProviderObserver {
+  /** The request was sent with these changes. */
+  readonly onAdapted: (adaptations: readonly Adaptation[]) => void;
+}
+
 /** What a provider answers; the invocation adds the cost and the number of attempts. */
 export interface ProviderResponse {
   readonly message: Message;
@@ -158,6 +186,11 @@ export interface ModelResponse extends ProviderResponse {
   readonly costUsd: number | undefined;
   /** How many attempts the call took. */
   readonly attempts: number;
+  /**
+   * What the caller should know of the answer, in words: that it was cut by the default of `maxTokens`, which the call did
+   * not choose.
+   */
+  readonly hint?: string;
 }
 
 export type CallModel = (request: ModelRequest) => Promise<ModelResponse>;
@@ -189,7 +222,10 @@ export interface Provider {
   readonly name: string;
   /** Where it calls models, when it knows that without asking. */
   readonly region?: string | undefined;
-  call(request: ModelRequest): Promise<ProviderResponse>;
+  call(
+    request: ModelRequest,
+    observer?: ProviderObserver,
+  ): Promise<ProviderResponse>;
   /** The exact number of input tokens, as the service counts them. */
   countTokens?(request: ModelRequest): Promise<number>;
   /** The client in use, for calls that this suite does not cover. */
