@@ -33,6 +33,14 @@ export interface SourceModel extends SourceTieredPrices {
   readonly promptCaching?: boolean | null;
   readonly reasoning?: boolean | null;
   readonly samplingParams?: boolean | null;
+  readonly stopSequences?: boolean | null;
+  readonly toolChoiceAny?: boolean | null;
+  readonly toolChoiceTool?: boolean | null;
+  readonly prefill?: boolean | null;
+  readonly systemMessages?: boolean | null;
+  readonly reasoningReplay?: boolean | null;
+  readonly maxOutputExclusive?: boolean | null;
+  readonly onDemand?: boolean | null;
   readonly cacheMinTokens?: number;
   readonly eol?: string;
   readonly stillActiveIn?: readonly string[];
@@ -69,6 +77,14 @@ const CAPABILITIES = [
   "promptCaching",
   "reasoning",
   "samplingParams",
+  "stopSequences",
+  "toolChoiceAny",
+  "toolChoiceTool",
+  "prefill",
+  "systemMessages",
+  "reasoningReplay",
+  "maxOutputExclusive",
+  "onDemand",
 ] as const;
 
 /** The order is the one of `KINDS` in catalog.ts. */

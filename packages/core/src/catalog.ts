@@ -82,6 +82,14 @@ const CAPABILITIES = [
   "promptCaching",
   "reasoning",
   "samplingParameters",
+  "stopSequences",
+  "toolChoiceAny",
+  "toolChoiceTool",
+  "prefill",
+  "systemMessages",
+  "reasoningReplay",
+  "maxOutputExclusive",
+  "onDemand",
 ] as const;
 
 const NUMBERS = [
