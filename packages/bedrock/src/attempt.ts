@@ -8,13 +8,15 @@ import {
   findModel,
   type Message,
   type ModelRequest,
+  type ProviderObserver,
   type ProviderResponse,
   textOf,
   type Usage,
 } from "@lambdallm/core";
-import { compile } from "./compile.ts";
 import { incompleteAnswer, toModelError } from "./failure.ts";
 import { type Interruption, interruptible } from "./interruptible.ts";
+import { readAnswer, reasonOf } from "./read-answer.ts";
+import { type Compiled, compile } from "./request/compile.ts";
 import { StreamReader } from "./stream-reader.ts";
 import type { Target } from "./target.ts";
 import type { Transport } from "./transport.ts";
@@ -23,27 +25,38 @@ import type { Transport } from "./transport.ts";
 export class Attempt {
   readonly #request: ModelRequest;
   readonly #target: Target;
+  readonly #observer: ProviderObserver | undefined;
   readonly #start = performance.now();
   #timeToFirstTokenMs: number | undefined;
   #requestId: string | undefined;
   #sent = false;
   #accepted = false;
 
-  constructor(request: ModelRequest, target: Target) {
+  constructor(
+    request: ModelRequest,
+    target: Target,
+    observer?: ProviderObserver,
+  ) {
     this.#request = request;
     this.#target = target;
+    this.#observer = observer;
   }
 
   converse(transport: Transport): Promise<ProviderResponse> {
     const run = async (signal: AbortSignal) => {
-      const input = this.#input();
+      const { input, tools } = this.#compile();
       this.#sent = true;
       const output = await transport.converse(input, signal);
       this.#requestId = output.requestId;
-      if (output.output?.message === undefined) throw incompleteAnswer();
-      // The message is in Converse's own shapes, which the core's types describe.
-      const message = output.output.message as Message;
-      return this.#respond(message, output.stopReason ?? "end_turn", output);
+      const { stopReason } = output;
+      // A guardrail that comes first leaves nothing but its reason; a lost body leaves nothing at all.
+      if (stopReason === undefined && output.output?.message === undefined)
+        throw incompleteAnswer();
+      return this.#respond(
+        readAnswer(output.output?.message, tools),
+        stopReason ?? "end_turn",
+        output,
+      );
     };
     return interruptible(this.#request, run, (error, interruption) =>
       this.#recovered(error, interruption),
@@ -59,7 +72,8 @@ export class Attempt {
       onDelta(delta);
     });
     const run = async (signal: AbortSignal) => {
-      const input = this.#input();
+      const { input, tools } = this.#compile();
+      reader.tools = tools;
       this.#sent = true;
       const { events, requestId } = await transport.converseStream(
         input,
@@ -70,6 +84,7 @@ export class Attempt {
       // Past messageStop the answer is complete; the usage comes last.
       for await (const event of events) {
         if (signal.aborted) break;
+        this.#request.onActivity?.();
         reader.read(event);
       }
       const { messageStop, metadata } = reader;
@@ -89,9 +104,13 @@ export class Attempt {
     );
   }
 
-  #input() {
+  #compile(): Compiled {
     const { modelId, region } = this.#target;
-    return compile(this.#request, modelId, findModel(modelId, { region }));
+    const info = findModel(modelId, { region });
+    const compiled = compile(this.#request, modelId, info);
+    if (compiled.adaptations.length > 0)
+      this.#observer?.onAdapted(compiled.adaptations);
+    return compiled;
   }
 
   #recovered(
@@ -128,7 +147,7 @@ export class Attempt {
     return {
       message,
       text,
-      stopReason,
+      stopReason: reasonOf(stopReason, message),
       usage: usage ? usageOf(usage) : this.#estimate(text),
       // A prompt router says which model it chose, and that one is billed.
       model: trace?.promptRouter?.invokedModelId ?? modelId,

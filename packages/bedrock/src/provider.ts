@@ -4,14 +4,15 @@ import {
   InvocationTimeoutError,
   type ModelRequest,
   type Provider,
+  type ProviderObserver,
   type ProviderResponse,
 } from "@lambdallm/core";
 import { Attempt } from "./attempt.ts";
-import { compile } from "./compile.ts";
 import { toModelError } from "./failure.ts";
 import { interruptible } from "./interruptible.ts";
 import { callWithOutput } from "./output/call-with-output.ts";
 import { hasOutput } from "./output/request-output.ts";
+import { compile } from "./request/compile.ts";
 import {
   environmentRegion,
   type InferenceProfile,
@@ -47,11 +48,14 @@ export class BedrockProvider implements Provider {
     return this.#configuredRegion();
   }
 
-  async call(request: ModelRequest): Promise<ProviderResponse> {
+  async call(
+    request: ModelRequest,
+    observer?: ProviderObserver,
+  ): Promise<ProviderResponse> {
     const target = await this.#target(request.model);
     const transport = this.#transport(target.region);
     const send = (worded: ModelRequest) => {
-      const attempt = new Attempt(worded, target);
+      const attempt = new Attempt(worded, target, observer);
       return worded.onDelta
         ? attempt.stream(transport, worded.onDelta)
         : attempt.converse(transport);
@@ -67,7 +71,7 @@ export class BedrockProvider implements Provider {
     // The operation takes the bare foundation model only.
     const model = info?.id ?? modelId;
     const { messages, system, toolConfig, additionalModelRequestFields } =
-      compile(request, model, info);
+      compile(request, model, info).input;
     const converse = {
       messages,
       system,

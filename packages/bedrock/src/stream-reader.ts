@@ -7,12 +7,17 @@ import type {
   ToolResultBlockDelta,
 } from "@aws-sdk/client-bedrock-runtime";
 import type { ContentBlock, Delta, JsonValue, Message } from "@lambdallm/core";
+import { UnwrappedPieces } from "./output/unwrapped-pieces.ts";
+import { toolName } from "./request/names.ts";
+import type { Tools } from "./request/tools.ts";
 
 /** A content block while its pieces arrive. Only tool and image blocks have a start. */
 interface OpenBlock {
   readonly start: ContentBlockStart | undefined;
   text: string;
   toolInput: string;
+  /** Of a tool whose arguments are wrapped. */
+  readonly pieces: UnwrappedPieces | undefined;
   reasoning: string;
   signature: string;
   redacted: Uint8Array[];
@@ -24,10 +29,14 @@ interface OpenBlock {
   unknown: (readonly [string, unknown])[];
 }
 
-const openBlock = (start?: ContentBlockStart): OpenBlock => ({
+const openBlock = (
+  start?: ContentBlockStart,
+  pieces?: UnwrappedPieces,
+): OpenBlock => ({
   start,
   text: "",
   toolInput: "",
+  pieces,
   reasoning: "",
   signature: "",
   redacted: [],
@@ -42,6 +51,8 @@ const openBlock = (start?: ContentBlockStart): OpenBlock => ({
 export class StreamReader {
   /** Set by `messageStop`: a stream that ends before is not complete. */
   messageStop: MessageStopEvent | undefined;
+  /** How the request has put its tools; set before the first event. */
+  tools: Pick<Tools, "wrapped" | "unwrapInput"> | undefined;
   /** The last event, with the usage. */
   metadata: ConverseStreamMetadataEvent | undefined;
 
@@ -59,14 +70,31 @@ export class StreamReader {
       this.#delta(contentBlockIndex, delta);
     } else if (event.contentBlockStart) {
       const { contentBlockIndex = 0, start } = event.contentBlockStart;
-      this.#blocks.set(contentBlockIndex, openBlock(start));
-      const { toolUseId = "", name = "" } = start?.toolUse ?? {};
-      if (start?.toolUse)
-        this.#onDelta({ kind: "tool", toolUseId, name, input: "" });
+      this.#start(contentBlockIndex, start);
+    } else if (event.contentBlockStop) {
+      // Of a text without a piece its end is all that comes.
+      const { contentBlockIndex = 0 } = event.contentBlockStop;
+      if (!this.#blocks.has(contentBlockIndex))
+        this.#blocks.set(contentBlockIndex, openBlock());
     } else if (event.messageStart) {
       this.#role = event.messageStart.role ?? this.#role;
     } else if (event.messageStop) this.messageStop = event.messageStop;
     else if (event.metadata) this.metadata = event.metadata;
+  }
+
+  #start(index: number, start: ContentBlockStart | undefined): void {
+    if (start?.toolUse === undefined) {
+      this.#blocks.set(index, openBlock(start));
+      return;
+    }
+    const { toolUseId = "", name: written = "" } = start.toolUse;
+    const name = toolName(written);
+    const pieces = this.tools?.wrapped.has(name)
+      ? new UnwrappedPieces()
+      : undefined;
+    const toolUse = { ...start.toolUse, name };
+    this.#blocks.set(index, openBlock({ ...start, toolUse }, pieces));
+    this.#onDelta({ kind: "tool", toolUseId, name, input: "" });
   }
 
   #delta(index: number, delta: ContentBlockDelta): void {
@@ -79,7 +107,8 @@ export class StreamReader {
       const { input = "" } = delta.toolUse;
       const { toolUseId = "", name = "" } = block.start?.toolUse ?? {};
       block.toolInput += input;
-      this.#onDelta({ kind: "tool", toolUseId, name, input });
+      const shown = block.pieces?.push(input) ?? input;
+      this.#onDelta({ kind: "tool", toolUseId, name, input: shown });
     } else if (delta.reasoningContent) {
       const { text, signature, redactedContent, $unknown } =
         delta.reasoningContent;
@@ -106,19 +135,25 @@ export class StreamReader {
   get message(): Message {
     const content = [...this.#blocks.entries()]
       .sort(([a], [b]) => a - b)
-      .flatMap(([, block]) => contentOf(block));
+      .flatMap(([, block]) => this.#contentOf(block));
     return { role: this.#role, content };
+  }
+
+  #contentOf(block: OpenBlock): ContentBlock[] {
+    const toolUse = block.start?.toolUse;
+    if (toolUse === undefined) return contentOf(block);
+    const written = parseInput(block.toolInput);
+    const input =
+      this.tools?.unwrapInput(String(toolUse.name), written) ?? written;
+    // In the shape of ContentBlock; the SDK types its fields with `| undefined`.
+    return [{ toolUse: { ...toolUse, input } } as ContentBlock];
   }
 }
 
 function contentOf(block: OpenBlock): ContentBlock[] {
   const content: object[] = [];
   const { start } = block;
-  if (start?.toolUse)
-    content.push({
-      toolUse: { ...start.toolUse, input: parseInput(block.toolInput) },
-    });
-  else if (start?.toolResult)
+  if (start?.toolResult)
     content.push({
       toolResult: {
         ...start.toolResult,
@@ -150,7 +185,9 @@ function contentOf(block: OpenBlock): ContentBlock[] {
     });
   if (citations.length > 0)
     content.push({ citationsContent: { content: [{ text }], citations } });
-  else if (text !== "") content.push({ text });
+  // A block without anything in it is an empty text, as in an answer that is not streamed.
+  else if (text !== "" || (content.length === 0 && block.unknown.length === 0))
+    content.push({ text });
   for (const [name, value] of block.unknown)
     content.push(
       name === "reasoningContent"

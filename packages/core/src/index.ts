@@ -43,17 +43,14 @@ export {
 export { type BillableCall, costOf } from "./cost.ts";
 export {
   ConfigurationError,
-  type FailedAttempt,
-  type FailureReason,
   GuardrailError,
   InvocationTimeoutError,
   LambdaLLMError,
-  type ModelFailure,
-  ModelInvocationError,
   StructuredOutputError,
 } from "./errors.ts";
 export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
 export { type InvocationEvents, warn } from "./events.ts";
+export { isClaude, isNova } from "./family.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
 export type {
   CallOptions,
@@ -90,6 +87,12 @@ export type {
   StopReason,
   Usage,
 } from "./model-call.ts";
+export {
+  type FailedAttempt,
+  type FailureReason,
+  type ModelFailure,
+  ModelInvocationError,
+} from "./model-error.ts";
 export { modelName } from "./model-name.ts";
 export { needsOf, type RequestNeeds, unmetNeeds } from "./needs.ts";
 export type { Growing, ObjectStream } from "./object-stream.ts";

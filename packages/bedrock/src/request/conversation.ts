@@ -1,0 +1,240 @@
+import {
+  ConfigurationError,
+  type ContentBlock,
+  type Message,
+  type ModelInfo,
+  type ModelRequest,
+  type SystemBlock,
+} from "@lambdallm/core";
+import { type Blocks, wellFormed } from "./blocks.ts";
+import type { Changes } from "./changes.ts";
+import { incapable } from "./changes.ts";
+
+interface Circumstances {
+  readonly modelId: string;
+  readonly info: ModelInfo | undefined;
+  readonly changes: Changes;
+  readonly blocks: Blocks;
+}
+
+export interface Conversation {
+  readonly messages: readonly Message[];
+  readonly system?: readonly SystemBlock[];
+}
+
+/**
+ * The conversation in the words of the service: what a model does not take back is left out, and the roles alternate. Every
+ * place that a change or an error names is one of the caller's own request.
+ */
+export function conversationOf(
+  { system = [], messages }: ModelRequest,
+  circumstances: Circumstances,
+): Conversation {
+  const { info, modelId, changes, blocks } = circumstances;
+  for (const { content } of messages) blocks.reserve(content);
+  const compiled = joined(
+    messages.map((message, index) =>
+      compileMessage(message, `messages[${index}]`, circumstances),
+    ),
+  );
+  if (info?.prefill === false && compiled.at(-1)?.role === "assistant")
+    throw incapable(
+      modelId,
+      `messages[${messages.length - 1}]`,
+      "takes no answer to continue, and the conversation ends with one of the assistant",
+    );
+  const systemBlocks = system
+    .filter((block, index) => isUsableInSystem(block, index, circumstances))
+    .filter(hasSomethingBefore("system", changes))
+    .map(wellFormed);
+  if (systemBlocks.length === 0) return { messages: compiled };
+  if (info?.systemPrompt !== false)
+    return { messages: compiled, system: systemBlocks };
+  changes.changed(
+    "system",
+    "the model has no system prompt: it goes in front of the first message",
+  );
+  return { messages: prependSystem(systemBlocks, compiled) };
+}
+
+function isUsableInSystem(
+  block: SystemBlock,
+  index: number,
+  { info, changes }: Circumstances,
+): boolean {
+  if ("text" in block && block.text.trim() === "") {
+    changes.leftOut(`system[${index}]`, "the service takes no blank text");
+    return false;
+  }
+  return isCacheable(block, `system[${index}]`, info, changes);
+}
+
+/** Whether a block may stay, as far as caching goes. */
+function isCacheable(
+  block: object,
+  place: string,
+  info: ModelInfo | undefined,
+  changes: Changes,
+): boolean {
+  if (!("cachePoint" in block) || info?.promptCaching !== false) return true;
+  changes.leftOut(place, "the model has no prompt caching");
+  return false;
+}
+
+/** A cache point needs something in front of it, and a thought is nothing that can be cached. */
+function hasSomethingBefore(
+  place: string,
+  changes: Changes,
+): (block: object, index: number, list: readonly object[]) => boolean {
+  return (block, index, list) => {
+    if (!("cachePoint" in block)) return true;
+    const before = list[index - 1];
+    if (before !== undefined && !("reasoningContent" in before)) return true;
+    changes.leftOut(
+      place,
+      before === undefined
+        ? "there is nothing to cache in front of the cache point"
+        : "no cache point can follow a thought",
+    );
+    return false;
+  };
+}
+
+function compileMessage(
+  { role, content }: Message,
+  place: string,
+  circumstances: Circumstances,
+): Message {
+  const { info, changes, blocks } = circumstances;
+  const asUser = role === "system" && info?.systemMessages === false;
+  if (asUser)
+    changes.changed(
+      `${place}.role`,
+      "the model takes no system messages inside of a conversation: it is the user's",
+    );
+  const signed = content.some(isSigned);
+  const usable = content.filter((block, index) =>
+    isTaken(block, `${place}.content[${index}]`, {
+      ...circumstances,
+      role,
+      signed,
+    }),
+  );
+  return {
+    role: asUser ? "user" : role,
+    content: usable
+      .filter(hasSomethingBefore(`${place}.content`, changes))
+      .map((block) =>
+        blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
+      ),
+  };
+}
+
+/** The service has signed the message as it is: nothing of it may be missing when it comes back. */
+function isSigned(block: ContentBlock): boolean {
+  if (!("reasoningContent" in block)) return false;
+  const { reasoningContent: reasoning } = block;
+  if ("redactedContent" in reasoning) return true;
+  return (
+    "reasoningText" in reasoning &&
+    reasoning.reasoningText.signature !== undefined
+  );
+}
+
+interface Surroundings extends Circumstances {
+  readonly role: Message["role"];
+  readonly signed: boolean;
+}
+
+/** @throws {ModelInvocationError} for what cannot be left out. */
+function isTaken(
+  block: ContentBlock,
+  place: string,
+  { info, modelId, changes, role, signed }: Surroundings,
+): boolean {
+  if ("reasoningContent" in block) {
+    if (info?.reasoningReplay !== false && role === "assistant") return true;
+    changes.leftOut(
+      place,
+      role === "assistant"
+        ? "the model does not take its reasoning back"
+        : "reasoning belongs into messages of the assistant",
+    );
+    return false;
+  }
+  if ("text" in block && block.text.trim() === "" && !signed) {
+    // Models write blank text before a tool call, and do not take it back.
+    changes.leftOut(place, "the service takes no blank text");
+    return false;
+  }
+  if (info?.vision === false && hasImage(block))
+    throw incapable(modelId, place, "reads no images");
+  if (
+    info?.systemMessages === false &&
+    ("toolAddition" in block || "toolRemoval" in block)
+  )
+    throw incapable(modelId, place, "takes no changes of its tools");
+  return isCacheable(block, place, info, changes);
+}
+
+function hasImage(block: object): boolean {
+  if ("image" in block) return true;
+  if ("toolResult" in block)
+    return (block as { toolResult: { content: object[] } }).toolResult.content // A result of a tool holds blocks, too.
+      .some(hasImage);
+  return "guardContent" in block && hasImage(Object(block.guardContent));
+}
+
+/** Roles have to alternate, and all results of one answer's calls belong into one message. */
+function joined(messages: readonly Message[]): Message[] {
+  const list: Message[] = [];
+  for (const { role, content } of messages) {
+    if (content.length === 0) continue;
+    const last = list.at(-1);
+    if (last?.role !== role || role === "system") {
+      list.push({ role, content });
+      continue;
+    }
+    const all = [...last.content, ...content];
+    // Results come first: models want them right behind their calls.
+    const isResult = (block: ContentBlock) => "toolResult" in block;
+    list[list.length - 1] = {
+      role,
+      content: all.some(isResult)
+        ? [...all.filter(isResult), ...all.filter((block) => !isResult(block))]
+        : all,
+    };
+  }
+  for (const { content } of list)
+    if (
+      content.some((block) => "document" in block) &&
+      !content.some((block) => "text" in block)
+    )
+      throw new ConfigurationError(
+        "A message with a document needs a text beside it, such as the question about it.",
+      );
+  return list;
+}
+
+/** For models without a system prompt: its text comes before the first message. */
+function prependSystem(
+  system: readonly SystemBlock[],
+  messages: readonly Message[],
+): Message[] {
+  const [first, ...rest] = messages;
+  const text = system.map(systemText).filter(Boolean).join("\n\n");
+  if (first?.role !== "user")
+    return [{ role: "user", content: [{ text }] }, ...messages];
+  const [opening, ...others] = first.content;
+  const content: ContentBlock[] =
+    opening !== undefined && "text" in opening
+      ? [{ text: `${text}\n\n${opening.text}` }, ...others]
+      : [{ text }, ...first.content];
+  return [{ role: "user", content }, ...rest];
+}
+
+function systemText(block: SystemBlock): string {
+  if ("text" in block) return block.text;
+  const guarded = "guardContent" in block ? block.guardContent : undefined;
+  return guarded && "text" in guarded ? guarded.text.text : "";
+}
