@@ -25,14 +25,22 @@ export type { InferenceProfile } from "./target.ts";
 
 /** Options of the middleware: what every call inherits, and how the service is reached. */
 export interface BedrockOptions<Durable extends boolean = boolean>
-  extends Omit<CallOptions, "signal" | "onResponse"> {
+  extends Omit<CallOptions, "signal" | "onResponse" | "maxTokens"> {
+  /**
+   * Room for an answer, in tokens, of every call that does not say otherwise. The service reserves it of the account's quota
+   * while a call runs, and the model's maximum (64,000 and more) for a call without one: so every call has one.
+   *
+   * @default 4,096, or the model's limit where that is smaller
+   */
+  readonly maxTokens?: number | undefined;
   /** A model id, an inference profile id or an ARN. @default Model.CLAUDE_HAIKU_4_5 */
   readonly model?: string | undefined;
   /** AWS Region of the service. @default the client's, else `AWS_REGION` */
   readonly region?: string | undefined;
   /**
    * Where a bare model id is sent: to the inference profile of the Region's geography, to the global one (any
-   * commercial Region, cheaper for newer models), or as it is. Ids with a prefix and ARNs are never changed.
+   * commercial Region, cheaper for newer models), or as it is. A model that lacks the one is reached by the other. Ids with
+   * a prefix and ARNs are never changed.
    * @default "geographic"
    */
   readonly inferenceProfile?: InferenceProfile | undefined;
@@ -42,7 +50,11 @@ export interface BedrockOptions<Durable extends boolean = boolean>
   readonly clientConfig?:
     | Omit<BedrockRuntimeClientConfig, "region" | "maxAttempts">
     | undefined;
-  /** Connections at the same time; further calls wait for one. @default 50 */
+  /**
+   * Connections at the same time; further calls wait for one.
+   *
+   * @default 50, or `AWS_LAMBDA_MAX_CONCURRENCY` where Lambda runs more invocations than that in one process
+   */
   readonly maxSockets?: number | undefined;
   /**
    * Ways to an answer in a shape that the service refuses for a model, as `refusedOutputModes()` of another process
@@ -56,6 +68,18 @@ export interface BedrockOptions<Durable extends boolean = boolean>
 }
 
 const DEFAULT_MAX_SOCKETS = 50;
+
+/**
+ * Lambda Managed Instances run many invocations in one process, and each wants a connection.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-nodejs-runtime.html
+ */
+function defaultMaxSockets(): number {
+  const concurrency = Number(process.env["AWS_LAMBDA_MAX_CONCURRENCY"]);
+  return Number.isInteger(concurrency)
+    ? Math.max(DEFAULT_MAX_SOCKETS, concurrency)
+    : DEFAULT_MAX_SOCKETS;
+}
 
 /** `Model.CLAUDE_HAIKU_4_5`, which would bring every constant into the bundle. */
 const DEFAULT_MODEL = "anthropic.claude-haiku-4-5-20251001-v1:0";
@@ -94,7 +118,7 @@ export function bedrock<const Durable extends boolean = false>(
   bedrockValidateOptions(options);
   const { client, clientConfig, region, inferenceProfile, ...rest } = options;
   const {
-    maxSockets = DEFAULT_MAX_SOCKETS,
+    maxSockets = defaultMaxSockets(),
     durable,
     refusedOutputModes: refused = {},
     ...call

@@ -22,7 +22,7 @@ export function createClient({
   maxSockets,
   config,
 }: ClientOptions): BedrockRuntimeClient {
-  const agent = { keepAlive: true, maxSockets };
+  const agent = { keepAlive: true, maxSockets, ...proxySettings() };
   return new BedrockRuntimeClient({
     // The client's default speaks HTTP/2 with a new connection for every call; this one keeps them.
     requestHandler: new NodeHttpHandler({
@@ -35,6 +35,17 @@ export function createClient({
     // Retries belong to one layer, which knows Lambda's deadline; the client's own would multiply them.
     maxAttempts: 1,
   });
+}
+
+/**
+ * Node's own switch for the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) reaches its global agents only.
+ *
+ * @see https://nodejs.org/api/http.html#built-in-proxy-support
+ */
+function proxySettings(): { readonly proxyEnv?: NodeJS.ProcessEnv } {
+  return process.env["NODE_USE_ENV_PROXY"] === "1"
+    ? { proxyEnv: process.env }
+    : {};
 }
 
 /** The AWS SDK's client as a transport. */

@@ -1,6 +1,11 @@
-import { ConfigurationError, findModel } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  findModel,
+  type ModelInfo,
+  modelName,
+} from "@lambdallm/core";
 
-/** Which inference profile a bare model id is sent to. */
+/** Which inference profile a bare model id is sent to, when the model has it. */
 export type InferenceProfile = "geographic" | "global" | "none";
 
 export interface Target {
@@ -49,8 +54,8 @@ export function resolveTarget(
     return { modelId: model, region: arnRegion || defaultRegion };
   const info = findModel(model);
   const prefix =
-    info?.id === model
-      ? profilePrefix(info.profiles ?? [], defaultRegion, inferenceProfile)
+    info?.id === model && inferenceProfile !== "none"
+      ? profilePrefix(info, defaultRegion, inferenceProfile)
       : undefined;
   return {
     modelId: prefix === undefined ? model : `${prefix}.${model}`,
@@ -58,15 +63,32 @@ export function resolveTarget(
   };
 }
 
+/**
+ * The profile that is wanted, else the other kind: a model that has none in the Region's geography is reached by the global
+ * one. Without either, the bare id is left, which some models take.
+ */
 function profilePrefix(
-  profiles: readonly string[],
+  { id, profiles = [], onDemand }: ModelInfo,
   region: string,
-  inferenceProfile: InferenceProfile,
+  wanted: InferenceProfile,
 ): string | undefined {
-  if (inferenceProfile === "none") return undefined;
-  const wanted =
-    inferenceProfile === "global" ? ["global"] : geographyPrefixes(region);
-  return wanted.find((prefix) => profiles.includes(prefix));
+  const geographic = geographyPrefixes(region);
+  const global = hasGlobalProfiles(region) ? ["global"] : [];
+  const prefixes =
+    wanted === "global"
+      ? [...global, ...geographic]
+      : [...geographic, ...global];
+  const prefix = prefixes.find((candidate) => profiles.includes(candidate));
+  if (prefix === undefined && onDemand === false)
+    throw new ConfigurationError(
+      `The model ${modelName(id)} cannot be called from ${region}: it needs an inference profile, and has them for ${profiles.join(", ")} only. Choose a Region of one of these geographies with bedrock({ region }), or another model.`,
+    );
+  return prefix;
+}
+
+/** https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html: commercial Regions. */
+function hasGlobalProfiles(region: string): boolean {
+  return !/^(us-gov|us-iso|us-isob|cn)-/.test(region);
 }
 
 /** The prefixes of the profiles that keep a request of this Region in its geography, the narrower first. */

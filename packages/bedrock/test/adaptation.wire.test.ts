@@ -54,22 +54,19 @@ describe("A request is compiled for the model at hand", () => {
   });
 
   test("also when the first message begins with something else, or is not the user's", async () => {
-    const image = {
-      image: { format: "png", source: { bytes: new Uint8Array([1]) } },
+    const document = {
+      document: { name: "notes", format: "txt", source: { text: "Note" } },
     };
-    const withImage = await invocation(local, async (context) =>
-      context
-        .converse({
-          model: Model.TITAN_TEXT_LITE,
-          system: "Be brief.",
-          messages: [{ role: "user", content: [image, { text: "What?" }] }],
-        })
-        // The model sees no images: the service refuses, but the request is what counts here.
-        .catch(() => bodyOf(local)),
-    );
-    expect(withImage).toMatchObject({
+    const withDocument = await send({
+      model: Model.TITAN_TEXT_LITE,
+      system: "Be brief.",
+      messages: [{ role: "user", content: [document, { text: "What?" }] }],
+    });
+    expect(withDocument).toMatchObject({
       messages: [
-        { content: [{ text: "Be brief." }, { image: {} }, { text: "What?" }] },
+        {
+          content: [{ text: "Be brief." }, { document: {} }, { text: "What?" }],
+        },
       ],
     });
     await invocation(local, (context) =>
@@ -98,17 +95,18 @@ describe("A request is compiled for the model at hand", () => {
   });
 
   test("temperature wins where only one sampling field is taken", async () => {
-    const both = { temperature: 0.5, topP: 0.9 };
+    const maxTokens = 10;
+    const both = { temperature: 0.5, topP: 0.9, maxTokens };
     expect(
       (await send({ model: Model.CLAUDE_HAIKU_4_5, ...both }))[
         "inferenceConfig"
       ],
-    ).toEqual({ temperature: 0.5 });
+    ).toEqual({ maxTokens, temperature: 0.5 });
     expect(
-      (await send({ model: Model.CLAUDE_HAIKU_4_5, topP: 0.9 }))[
+      (await send({ model: Model.CLAUDE_HAIKU_4_5, topP: 0.9, maxTokens }))[
         "inferenceConfig"
       ],
-    ).toEqual({ topP: 0.9 });
+    ).toEqual({ maxTokens, topP: 0.9 });
     expect(
       (await send({ model: Model.NOVA_LITE, ...both }))["inferenceConfig"],
     ).toEqual(both);
@@ -209,8 +207,10 @@ describe("Where a model is reached", () => {
     ["ap-south-1", `in.${haiku}`],
     ["ap-south-2", `in.${haiku}`],
     ["ap-southeast-1", `apac.${haiku}`],
-    ["sa-east-1", haiku],
-    ["us-gov-west-1", haiku],
+    // No geography has a profile for it: the global one is left.
+    ["sa-east-1", `global.${haiku}`],
+    ["ca-central-1", `global.${haiku}`],
+    ["af-south-1", `global.${haiku}`],
   ])("a bare id in %s is sent to %s", async (region, expected) => {
     expect(await modelIdFor(haiku, region)).toBe(expected);
   });
@@ -222,6 +222,32 @@ describe("Where a model is reached", () => {
     "inferenceProfile %s sends it to %s",
     async (profile, expected) => {
       expect(await modelIdFor(haiku, "eu-west-1", profile)).toBe(expected);
+    },
+  );
+
+  test("a model without the wanted kind of profile is reached by the other", async () => {
+    expect(await modelIdFor(Model.CLAUDE_OPUS_4_1, "eu-west-1", "global")).toBe(
+      `eu.${Model.CLAUDE_OPUS_4_1}`,
+    );
+    expect(await modelIdFor(Model.NOVA_LITE, "sa-east-1")).toBe(
+      Model.NOVA_LITE,
+    );
+  });
+
+  test.each([
+    [haiku, "us-gov-west-1", "apac, au, eu, global, in, jp, us"],
+    [Model.CLAUDE_OPUS_4_1, "sa-east-1", "eu, us"],
+  ])(
+    "%s has no way in %s, and the error names those that there are",
+    async (model, region, profiles) => {
+      const failed = await invocation(
+        local,
+        (context) => context.invoke("Hello", {}, { model }).catch(String),
+        { region },
+      );
+      expect(failed).toContain(`cannot be called from ${region}`);
+      expect(failed).toContain(`has them for ${profiles} only`);
+      expect(local.requests).toHaveLength(0);
     },
   );
 

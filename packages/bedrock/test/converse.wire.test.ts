@@ -37,7 +37,7 @@ describe("A plain call", () => {
         messages: [{ role: "user", content: [{ text: "Translate: Hallo" }] }],
       },
     });
-    expect(bodyOf(local)).not.toHaveProperty("inferenceConfig");
+    expect(bodyOf(local)["inferenceConfig"]).toEqual({ maxTokens: 4_096 });
   });
 
   test("sends settings of the middleware, overridden call by call; 0 is a value", async () => {

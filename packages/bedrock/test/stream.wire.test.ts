@@ -321,7 +321,8 @@ describe("The message of a stream is what Converse would have answered", () => {
     );
     expect(response).toMatchObject({
       text: "",
-      stopReason: "end_turn",
+      // There is a call, however little is known of it.
+      stopReason: "tool_use",
       usage: { inputTokens: 0, totalTokens: 0 },
     });
   });

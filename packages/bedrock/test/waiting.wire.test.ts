@@ -114,7 +114,10 @@ describe("What a model refuses is known by the model, whatever it is called", ()
     await invocation(local, (context) =>
       context.converse({ model, messages, temperature: 0.1, topP: 0.5 }),
     );
-    expect(bodyOf(local)["inferenceConfig"]).toEqual({ temperature: 0.1 });
+    expect(bodyOf(local)["inferenceConfig"]).toEqual({
+      maxTokens: 4_096,
+      temperature: 0.1,
+    });
   });
 
   const tool = {

@@ -116,7 +116,6 @@ function compileMessage(
   const usable = content.filter((block, index) =>
     isTaken(block, `${place}.content[${index}]`, {
       ...circumstances,
-      role,
       signed,
     }),
   );
@@ -142,7 +141,6 @@ function isSigned(block: ContentBlock): boolean {
 }
 
 interface Surroundings extends Circumstances {
-  readonly role: Message["role"];
   readonly signed: boolean;
 }
 
@@ -150,16 +148,10 @@ interface Surroundings extends Circumstances {
 function isTaken(
   block: ContentBlock,
   place: string,
-  { info, modelId, changes, role, signed }: Surroundings,
+  { info, modelId, changes, signed }: Surroundings,
 ): boolean {
-  if ("reasoningContent" in block) {
-    if (info?.reasoningReplay !== false && role === "assistant") return true;
-    changes.leftOut(
-      place,
-      role === "assistant"
-        ? "the model does not take its reasoning back"
-        : "reasoning belongs into messages of the assistant",
-    );
+  if ("reasoningContent" in block && info?.reasoningReplay === false) {
+    changes.leftOut(place, "the model does not take its reasoning back");
     return false;
   }
   if ("text" in block && block.text.trim() === "" && !signed) {
