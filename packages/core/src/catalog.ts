@@ -406,6 +406,9 @@ export function registerModel(modelId: string, info: ModelRegistration): void {
     if (!FIELDS.includes(field)) fail(modelId, field, "is not a known field");
   for (const field of NUMBERS)
     if (facts[field] !== undefined) checkNumbers(modelId, field, facts[field]);
+  for (const field of CAPABILITIES)
+    if (facts[field] !== undefined && typeof facts[field] !== "boolean")
+      fail(modelId, field, "must be true or false");
   if (facts.prices !== undefined) {
     // Whoever leaves one of the two out hears about it.
     const required = { input: undefined, output: undefined };

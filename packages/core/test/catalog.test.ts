@@ -146,6 +146,8 @@ describe("the replacement of a model with an end of life", () => {
         "pdf",
         "promptCaching",
         "reasoning",
+        "toolChoiceAny",
+        "toolChoiceTool",
       ] as const)
         if (model[capability] === true)
           expect([capability, successor?.[capability]]).toStrictEqual([
@@ -469,6 +471,28 @@ describe("registerModel", () => {
     });
   });
 
+  test("takes every capability, and the rest of them from the base model", () => {
+    const facts = {
+      stopSequences: false,
+      toolChoiceAny: true,
+      toolChoiceTool: false,
+      prefill: false,
+      systemMessages: true,
+      reasoningReplay: false,
+      maxOutputExclusive: true,
+      onDemand: false,
+    };
+    registerModel(id, facts);
+    expect(findModel(id)).toStrictEqual({ id, ...facts });
+    const arn = `arn:aws:bedrock:us-east-1:1:application-inference-profile/${id}`;
+    registerModel(arn, { baseModel: Model.DEEPSEEK_R1, prefill: true });
+    expect(findModel(arn)).toMatchObject({
+      prefill: true,
+      systemMessages: false,
+      reasoningReplay: false,
+    });
+  });
+
   test("ignores fields that are undefined", () => {
     const facts = { baseModel: LLAMA, tools: undefined } as object;
     registerModel(id, facts);
@@ -506,6 +530,9 @@ describe("registerModel", () => {
       },
     ],
     ["maxOutputTokens", { maxOutputTokens: -1 }],
+    ["tools", { tools: null }],
+    ["stopSequences", { stopSequences: "no" }],
+    ["maxOutputExclusive", { maxOutputExclusive: 1 }],
     ["price", { price: 1 }],
     ["id", { id: "x" }],
     ["baseModel", { baseModel: "acme.nobody" }],
