@@ -42,9 +42,9 @@ export class Attempt {
     this.#observer = observer;
   }
 
-  converse(transport: Transport): Promise<ProviderResponse> {
+  async converse(transport: Transport): Promise<ProviderResponse> {
+    const { input, tools } = this.#compile();
     const run = async (signal: AbortSignal) => {
-      const { input, tools } = this.#compile();
       this.#sent = true;
       const output = await transport.converse(input, signal);
       this.#requestId = output.requestId;
@@ -63,17 +63,16 @@ export class Attempt {
     );
   }
 
-  stream(
+  async stream(
     transport: Transport,
     onDelta: NonNullable<ModelRequest["onDelta"]>,
   ): Promise<ProviderResponse> {
-    const reader = new StreamReader((delta) => {
+    const { input, tools } = this.#compile();
+    const reader = new StreamReader(tools, (delta) => {
       this.#timeToFirstTokenMs ??= performance.now() - this.#start;
       onDelta(delta);
     });
     const run = async (signal: AbortSignal) => {
-      const { input, tools } = this.#compile();
-      reader.tools = tools;
       this.#sent = true;
       const { events, requestId } = await transport.converseStream(
         input,

@@ -51,16 +51,19 @@ const openBlock = (
 export class StreamReader {
   /** Set by `messageStop`: a stream that ends before is not complete. */
   messageStop: MessageStopEvent | undefined;
-  /** How the request has put its tools; set before the first event. */
-  tools: Pick<Tools, "wrapped" | "unwrapInput"> | undefined;
   /** The last event, with the usage. */
   metadata: ConverseStreamMetadataEvent | undefined;
 
   #role: Message["role"] = "assistant";
   readonly #blocks = new Map<number, OpenBlock>();
+  readonly #tools: Pick<Tools, "isWrapped" | "unwrapInput">;
   readonly #onDelta: (delta: Delta) => void;
 
-  constructor(onDelta: (delta: Delta) => void) {
+  constructor(
+    tools: Pick<Tools, "isWrapped" | "unwrapInput">,
+    onDelta: (delta: Delta) => void,
+  ) {
+    this.#tools = tools;
     this.#onDelta = onDelta;
   }
 
@@ -89,7 +92,7 @@ export class StreamReader {
     }
     const { toolUseId = "", name: written = "" } = start.toolUse;
     const name = toolName(written);
-    const pieces = this.tools?.wrapped.has(name)
+    const pieces = this.#tools.isWrapped(name)
       ? new UnwrappedPieces()
       : undefined;
     const toolUse = { ...start.toolUse, name };
@@ -143,8 +146,7 @@ export class StreamReader {
     const toolUse = block.start?.toolUse;
     if (toolUse === undefined) return contentOf(block);
     const written = parseInput(block.toolInput);
-    const input =
-      this.tools?.unwrapInput(String(toolUse.name), written) ?? written;
+    const input = this.#tools.unwrapInput(String(toolUse.name), written);
     // In the shape of ContentBlock; the SDK types its fields with `| undefined`.
     return [{ toolUse: { ...toolUse, input } } as ContentBlock];
   }

@@ -55,9 +55,9 @@ export class Tools {
     }
   }
 
-  /** Names of the tools whose arguments are wrapped. */
-  get wrapped(): ReadonlySet<string> {
-    return new Set(this.#wrapped.keys());
+  /** Whether the arguments of this tool come as the one field of an object. */
+  isWrapped(name: string): boolean {
+    return this.#wrapped.has(name);
   }
 
   /** The arguments of a call in the history as the model has written them. */
