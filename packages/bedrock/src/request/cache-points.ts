@@ -5,6 +5,30 @@ const MOST_POINTS = 4;
 
 const isPoint = (block: object) => "cachePoint" in block;
 
+/** Without the cache points that have nothing in front of them that can be cached: a thought cannot. */
+export function withUsefulPoints<Block extends object>(
+  blocks: readonly Block[],
+  place: string,
+  changes: Changes,
+): readonly Block[] {
+  if (!blocks.some(isPoint)) return blocks;
+  const kept: Block[] = [];
+  for (const block of blocks) {
+    const before = kept.at(-1);
+    const isThought = before !== undefined && "reasoningContent" in before;
+    if (!isPoint(block) || (before !== undefined && !isThought))
+      kept.push(block);
+    else
+      changes.leftOut(
+        place,
+        isThought
+          ? "no cache point can follow a thought"
+          : "there is nothing to cache in front of the cache point",
+      );
+  }
+  return kept;
+}
+
 /**
  * At most four cache points are taken, and those of an hour come before those of five minutes. The first ones and the last
  * are what the next request finds again: what is too many are those in between.

@@ -7,8 +7,8 @@ import {
   type SystemBlock,
 } from "@lambdallm/core";
 import { type Blocks, wellFormed } from "./blocks.ts";
-import type { Changes } from "./changes.ts";
-import { incapable } from "./changes.ts";
+import { withUsefulPoints } from "./cache-points.ts";
+import { type Changes, incapable } from "./changes.ts";
 
 interface Circumstances {
   readonly modelId: string;
@@ -43,10 +43,12 @@ export function conversationOf(
       `messages[${messages.length - 1}]`,
       "takes no answer to continue, and the conversation ends with one of the assistant",
     );
-  const systemBlocks = system
-    .filter((block, index) => isUsableInSystem(block, index, circumstances))
-    .filter(hasSomethingBefore("system", changes))
-    .map(wellFormed);
+  const usable = system.filter((block, index) =>
+    isUsableInSystem(block, index, circumstances),
+  );
+  const systemBlocks = withUsefulPoints(usable, "system", changes).map(
+    wellFormed,
+  );
   if (systemBlocks.length === 0) return { messages: compiled };
   if (info?.systemPrompt !== false)
     return { messages: compiled, system: systemBlocks };
@@ -81,25 +83,6 @@ function isCacheable(
   return false;
 }
 
-/** A cache point needs something in front of it, and a thought is nothing that can be cached. */
-function hasSomethingBefore(
-  place: string,
-  changes: Changes,
-): (block: object, index: number, list: readonly object[]) => boolean {
-  return (block, index, list) => {
-    if (!("cachePoint" in block)) return true;
-    const before = list[index - 1];
-    if (before !== undefined && !("reasoningContent" in before)) return true;
-    changes.leftOut(
-      place,
-      before === undefined
-        ? "there is nothing to cache in front of the cache point"
-        : "no cache point can follow a thought",
-    );
-    return false;
-  };
-}
-
 function compileMessage(
   { role, content }: Message,
   place: string,
@@ -121,11 +104,10 @@ function compileMessage(
   );
   return {
     role: asUser ? "user" : role,
-    content: usable
-      .filter(hasSomethingBefore(`${place}.content`, changes))
-      .map((block) =>
+    content: withUsefulPoints(usable, `${place}.content`, changes).map(
+      (block) =>
         blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
-      ),
+    ),
   };
 }
 

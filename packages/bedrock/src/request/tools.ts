@@ -10,6 +10,7 @@ import {
   thinkingOf,
 } from "@lambdallm/core";
 import { unwrap } from "../output/wrapping.ts";
+import { withUsefulPoints } from "./cache-points.ts";
 import { type Changes, incapable } from "./changes.ts";
 import { fittingName } from "./names.ts";
 import { toolSchema } from "./tool-schema.ts";
@@ -78,8 +79,9 @@ export class Tools {
    * @throws {ConfigurationError} A choice without tools, or of one that is not there.
    */
   config(): ToolConfig | undefined {
-    const { tools = [], toolChoice, messages, onDelta } = this.#request;
+    const { toolChoice, messages, onDelta } = this.#request;
     const { info, modelId } = this.#circumstances;
+    const tools = this.#usable(this.#request.tools ?? []);
     const used = usedTools(messages);
     if (tools.length === 0 && toolChoice !== undefined)
       throw new ConfigurationError(
@@ -94,7 +96,7 @@ export class Tools {
     if (tools.length === 0) return { tools: used.map(placeholderTool) };
     const choice = toolChoice && this.#choice(toolChoice);
     return {
-      tools: this.#withoutUselessPoints(tools).map((tool) => this.#tool(tool)),
+      tools: tools.map((tool) => this.#tool(tool)),
       ...(choice && { toolChoice: choice }),
     };
   }
@@ -128,18 +130,14 @@ export class Tools {
     };
   }
 
-  #withoutUselessPoints(tools: readonly Tool[]): readonly Tool[] {
+  #usable(tools: readonly Tool[]): readonly Tool[] {
     const { info, modelId, changes } = this.#circumstances;
-    const isNovaModel = isNova(info?.id ?? modelId);
-    const caching = info?.promptCaching !== false && !isNovaModel;
+    const caching =
+      info?.promptCaching !== false && !isNova(info?.id ?? modelId);
+    if (caching) return withUsefulPoints(tools, "tools", changes);
     return tools.filter((tool, index) => {
-      if (!("cachePoint" in tool) || (caching && index > 0)) return true;
-      changes.leftOut(
-        `tools[${index}]`,
-        caching
-          ? "there is nothing to cache in front of the cache point"
-          : "the model does not cache its tools",
-      );
+      if (!("cachePoint" in tool)) return true;
+      changes.leftOut(`tools[${index}]`, "the model does not cache its tools");
       return false;
     });
   }
