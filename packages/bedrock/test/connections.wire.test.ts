@@ -1,0 +1,110 @@
+import { createServer, request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type { LLMContext } from "@lambdallm/core";
+import { clientConfig, invocation, start } from "./support.ts";
+
+const before = { ...process.env };
+afterEach(() => {
+  for (const name of [
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "NODE_USE_ENV_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "no_proxy",
+  ])
+    if (before[name] === undefined) delete process.env[name];
+    else process.env[name] = before[name];
+});
+
+describe("Connections", () => {
+  /** How many calls are on their way at the same time, of 64 that begin together. */
+  async function atTheSameTime(expected: number): Promise<number> {
+    const all = Promise.withResolvers<void>();
+    let arrived = 0;
+    await using local = await start({
+      respond: async () => {
+        arrived += 1;
+        if (arrived === expected) all.resolve();
+        await all.promise;
+        return "Yes";
+      },
+    });
+    const atOnce = all.promise.then(() => local.connections);
+    await invocation(local, (context: LLMContext) =>
+      Promise.all(Array.from({ length: 64 }, () => context.invoke("Well?"))),
+    );
+    return atOnce;
+  }
+
+  test("are 50 unless somebody says otherwise", async () => {
+    delete process.env["AWS_LAMBDA_MAX_CONCURRENCY"];
+    expect(await atTheSameTime(50)).toBe(50);
+  });
+
+  test.each([
+    ["64", 64],
+    ["10", 50],
+    ["many", 50],
+  ])(
+    "are as many as the invocations that Lambda runs in one process, %s, and not fewer than 50",
+    async (concurrency, expected) => {
+      process.env["AWS_LAMBDA_MAX_CONCURRENCY"] = concurrency;
+      expect(await atTheSameTime(expected)).toBe(expected);
+    },
+  );
+});
+
+describe("A proxy of the environment", () => {
+  async function urlsAskedFor(): Promise<readonly string[]> {
+    await using local = await start({ respond: () => "Yes" });
+    const urls: string[] = [];
+    const proxy = createServer((asked, answer) => {
+      urls.push(String(asked.url));
+      const { pathname } = new URL(String(asked.url));
+      const { method, headers } = asked;
+      const forwarded = httpRequest(
+        `${local.url}${pathname}`,
+        { method, headers },
+        (response) => {
+          answer.writeHead(Number(response.statusCode), response.headers);
+          response.pipe(answer);
+        },
+      );
+      asked.pipe(forwarded);
+    });
+    await new Promise<void>((listening) =>
+      proxy.listen(0, "127.0.0.1", listening),
+    );
+    const { port } = proxy.address() as AddressInfo;
+    process.env["HTTP_PROXY"] = `http://127.0.0.1:${port}`;
+    process.env["NO_PROXY"] = "";
+    process.env["no_proxy"] = "";
+    try {
+      await invocation(local, (context) => context.invoke("Well?"), {
+        clientConfig: {
+          ...clientConfig(local),
+          endpoint: "http://bedrock.invalid",
+        },
+      });
+    } finally {
+      proxy.closeAllConnections();
+      await new Promise((closed) => proxy.close(closed));
+    }
+    return urls;
+  }
+
+  test("is used when Node is told to use it", async () => {
+    process.env["NODE_USE_ENV_PROXY"] = "1";
+    expect(await urlsAskedFor()).toEqual([
+      "http://bedrock.invalid/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse",
+    ]);
+  });
+
+  test("is not used otherwise", async () => {
+    delete process.env["NODE_USE_ENV_PROXY"];
+    await expect(urlsAskedFor()).rejects.toMatchObject({
+      reason: "connection",
+    });
+  });
+});
