@@ -48,7 +48,11 @@ export {
   LambdaLLMError,
   StructuredOutputError,
 } from "./errors.ts";
-export { estimateRequestTokens, estimateTokens } from "./estimate-tokens.ts";
+export {
+  estimateRequestTokens,
+  estimateTextTokens,
+  estimateTokens,
+} from "./estimate-tokens.ts";
 export { type InvocationEvents, warn } from "./events.ts";
 export { isClaude, isNova } from "./family.ts";
 export type { Invocation, RequestDefaults } from "./invocation.ts";
@@ -60,6 +64,7 @@ export type {
   PromptSource,
   StructuredOptions,
 } from "./llm-context.ts";
+export { isManagedPrompt } from "./managed-prompt.ts";
 export {
   DEFAULT_MAX_TOKENS,
   largestMaxTokens,

@@ -12,6 +12,8 @@ export interface RequestNeeds {
   readonly pdf: boolean;
   readonly video: boolean;
   readonly audio: boolean;
+  /** The conversation ends with a message of the assistant, which the model is to continue. */
+  readonly prefill: boolean;
 }
 
 /** Reads a request's needs off its tools and messages, tool results and guarded content included. */
@@ -22,15 +24,16 @@ export function needsOf({
 }: Pick<ModelRequest, "messages" | "tools" | "onDelta">): RequestNeeds {
   const kinds = new Set<string>();
   // What is malformed is the service's to refuse.
-  const add = (block: unknown): void => {
+  const add = (block: unknown, isInner = false): void => {
     if (typeof block !== "object" || block === null) return;
     for (const [kind, value] of Object.entries(block)) {
       if (value === undefined || value === null) continue;
       kinds.add(kind);
       if (kind === "document" && value.format === "pdf") kinds.add("pdf");
+      if (isInner) continue;
       if (kind === "toolResult" && Array.isArray(value.content))
-        value.content.forEach(add);
-      if (kind === "guardContent") add(value);
+        for (const part of value.content) add(part, true);
+      if (kind === "guardContent") add(value, true);
     }
   };
   for (const { content } of messages) for (const block of content) add(block);
@@ -42,7 +45,19 @@ export function needsOf({
     pdf: kinds.has("pdf"),
     video: kinds.has("video"),
     audio: kinds.has("audio"),
+    prefill:
+      messages.findLast(({ content }) => content.some(isSaid))?.role ===
+      "assistant",
   };
+}
+
+/** Blank text and cache points are not sent where a message has nothing else. */
+function isSaid(block: unknown): boolean {
+  if (typeof block !== "object" || block === null) return false;
+  const text: unknown = Reflect.get(block, "text");
+  return typeof text === "string"
+    ? text.trim() !== ""
+    : !("cachePoint" in block);
 }
 
 /**
@@ -59,5 +74,7 @@ export function unmetNeeds(
     unmet.push("it has no tools in streams");
   if (needs.images && info?.vision === false) unmet.push("it reads no images");
   if (needs.pdf && info?.pdf === false) unmet.push("it reads no PDF documents");
+  if (needs.prefill && info?.prefill === false)
+    unmet.push("it takes no answer to continue");
   return unmet;
 }

@@ -10,6 +10,7 @@ const nothing = {
   pdf: false,
   video: false,
   audio: false,
+  prefill: false,
 };
 
 const image = { image: { format: "png", source: { bytes } } } as const;
@@ -63,6 +64,7 @@ describe("What a request needs", () => {
     [{ toolResult: { content: [null, "text"] } }, { tools: true }],
     [{ toolResult: { content: [{ document: null }] } }, { tools: true }],
     [{ document: null }, {}],
+    [{ text: null }, {}],
     [{ guardContent: { image: null } }, {}],
   ])(
     "is no reason to fail for %j: the service says what is wrong",
@@ -73,6 +75,70 @@ describe("What a request needs", () => {
       });
     },
   );
+
+  test("is no more than what can be in a result or in guarded content, also where it goes round in a circle", () => {
+    const circle: Record<string, unknown> = {};
+    circle["toolResult"] = { content: [circle] };
+    circle["guardContent"] = circle;
+    expect(needsOf({ messages: [messageOf(circle)] })).toEqual({
+      ...nothing,
+      tools: true,
+    });
+  });
+
+  test.each<
+    [string, readonly (readonly [Message["role"], ...object[]])[], boolean]
+  >([
+    ["no message", [], false],
+    ["a question", [["user", { text: "Hi" }]], false],
+    [
+      "the beginning of an answer",
+      [
+        ["user", { text: "Hi" }],
+        ["assistant", { text: "{" }],
+      ],
+      true,
+    ],
+    [
+      "a question after it",
+      [
+        ["assistant", { text: "{" }],
+        ["user", { text: "Hi" }],
+      ],
+      false,
+    ],
+    [
+      "an answer of which nothing is sent",
+      [
+        ["user", { text: "Hi" }],
+        ["assistant", { text: " \n" }, { cachePoint: { type: "default" } }],
+        ["assistant"],
+      ],
+      false,
+    ],
+    [
+      "an answer, and one of which nothing is sent",
+      [
+        ["assistant", { toolUse: { toolUseId: "1" } }],
+        ["assistant", { text: "" }],
+      ],
+      true,
+    ],
+  ])(
+    "is an answer to continue when the conversation ends with one: %s",
+    (_name, turns, prefill) => {
+      const messages = turns.map(([role, ...content]) => ({
+        ...messageOf(...content),
+        role,
+      }));
+      expect(needsOf({ messages })).toMatchObject({ prefill });
+    },
+  );
+
+  test("is no reason to fail for what is no block at all", () => {
+    const content = [null, "text"] as unknown as Message["content"];
+    expect(needsOf({ messages: [{ role: "user", content }] })).toEqual(nothing);
+  });
 
   test("is tools when it offers some, and streaming when it observes", () => {
     const tools = [
@@ -95,14 +161,22 @@ describe("What a model cannot do of it", () => {
     pdf: true,
     video: true,
     audio: true,
+    prefill: true,
   };
 
   test("is what the catalog says it cannot", () => {
-    const able = { id: "x", streamingTools: false, vision: false, pdf: false };
+    const able = {
+      id: "x",
+      streamingTools: false,
+      vision: false,
+      pdf: false,
+      prefill: false,
+    };
     expect(unmetNeeds(all, able)).toEqual([
       "it has no tools in streams",
       "it reads no images",
       "it reads no PDF documents",
+      "it takes no answer to continue",
     ]);
     expect(unmetNeeds(all, { ...able, tools: false })).toContain(
       "it has no tools",
