@@ -1,4 +1,5 @@
 export type { Fault, Faults } from "./bedrock/fault.ts";
+export type { Quota } from "./bedrock/quota.ts";
 export {
   SERVICE_ERRORS,
   ServiceError,

@@ -163,6 +163,16 @@ describe("the command line", () => {
       'not "ftp://x".',
     ],
     [
+      "a quota that is no number of tokens",
+      ["FILE", "--quota-tokens-per-minute", "2M"],
+      '--quota-tokens-per-minute must be a positive whole number, not "2M".',
+    ],
+    [
+      "a quota of nothing",
+      ["FILE", "--quota-tokens-per-minute", "0"],
+      'not "0".',
+    ],
+    [
       "a missing env file",
       ["FILE", "--env-file", "/no/.env"],
       "The file of --env-file does not exist: /no/.env",
@@ -253,6 +263,8 @@ describe("the command line", () => {
           "http://x/v1",
           "--upstream-model",
           "m",
+          "--quota-tokens-per-minute",
+          "2000000",
           "--env-file",
           file(".env"),
         ],
@@ -264,6 +276,7 @@ describe("the command line", () => {
       upstream: "http://x/v1",
       upstreamModel: "m",
       upstreamApiKey: "key",
+      quotaTokensPerMinute: 2_000_000,
       envFile: file(".env"),
     });
   });
@@ -372,6 +385,25 @@ describe("the running command", () => {
       AWS_REGION: "eu-west-1",
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: expect.stringMatching(/^http:/),
     });
+  });
+
+  test("a quota refuses what does not fit", async () => {
+    await start(file("app.ts"), "--quota-tokens-per-minute", "64000");
+    const bedrock = /Local Bedrock\s+(\S+)/.exec(
+      command?.output.text ?? "",
+    )?.[1];
+    const statusOf = async (maxTokens: number) => {
+      const response = await fetch(`${bedrock}/model/acme.m/converse`, {
+        method: "POST",
+        body: JSON.stringify({
+          messages: [{ role: "user", content: [{ text: "Hi" }] }],
+          inferenceConfig: { maxTokens },
+        }),
+      });
+      return response.status;
+    };
+    expect(await statusOf(64_000)).toBe(429);
+    expect(await statusOf(4_096)).toBe(200);
   });
 
   test("an upstream answers instead", async () => {

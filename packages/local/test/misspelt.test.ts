@@ -47,6 +47,7 @@ describe("startBedrock refuses", () => {
     ["upstreamModel", ""],
     ["upstreamApiKey", 1],
     ["tls", "key"],
+    ["quota", 2_000_000],
     ["now", 0],
   ])("a wrong value of %s", async (name, value) => {
     const { message } = await refusal({ [name]: value });
@@ -56,6 +57,30 @@ describe("startBedrock refuses", () => {
   test("a key without its certificate", async () => {
     const { message } = await refusal({ tls: { key: "k", crt: "c" } });
     expect(message).toContain('startBedrock tls: there is no option "crt"');
+  });
+});
+
+describe("A quota is refused", () => {
+  test.each([
+    [
+      "for a misspelt member",
+      { tokenPerMinute: 1 },
+      'there is no option "tokenPerMinute". Options: tokensPerMinute, requestsPerMinute.',
+    ],
+    [
+      "of no tokens",
+      { tokensPerMinute: 0 },
+      'the option "tokensPerMinute" must be a positive integer.',
+    ],
+    [
+      "of half a request",
+      { requestsPerMinute: 0.5 },
+      'the option "requestsPerMinute" must be a positive integer.',
+    ],
+  ])("%s", async (_what, quota, why) => {
+    const error = await refusal({ quota });
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toBe(`startBedrock quota: ${why}`);
   });
 });
 

@@ -1,6 +1,7 @@
-import { type ContentBlock, estimateTokens } from "@lambdallm/core";
+import { estimateTokens } from "@lambdallm/core";
 import { arrayAt, defined, member, objectAt, stringAt } from "../json.ts";
 import { cutAnswer } from "./cut.ts";
+import type { PromptUsage } from "./prompt-cache.ts";
 import type {
   BedrockRequest,
   Reply,
@@ -14,14 +15,18 @@ export interface Answer extends ReplyObject {
   readonly usage: ReplyUsage & { readonly totalTokens: number };
 }
 
-/** Completes what a responder returned. */
-export function answerOf(reply: Reply, request: BedrockRequest): Answer {
+/** Completes what a responder returned; a usage of its own wins over what was counted. */
+export function answerOf(
+  reply: Reply,
+  request: BedrockRequest,
+  prompt: PromptUsage,
+): Answer {
   const object: ReplyObject =
     typeof reply === "string"
       ? cutAnswer(reply, request.inferenceConfig)
       : reply;
   const usage = object.usage ?? {
-    inputTokens: inputTokensOf(request),
+    ...prompt,
     outputTokens: estimateTokens(allText(object.content)),
   };
   return {
@@ -43,20 +48,6 @@ export function answerOf(reply: Reply, request: BedrockRequest): Answer {
   };
 }
 
-/** The estimated size of a prompt: its texts, its tool schemas, its tool calls and their results. */
-export function inputTokensOf(
-  request: Pick<BedrockRequest, "messages" | "system" | "toolConfig">,
-): number {
-  const { messages, system, toolConfig } = request;
-  return estimateTokens(
-    [
-      ...system.map((block) => stringAt(block, "text") ?? ""),
-      ...messages.map((message) => allText(message.content)),
-      ...(toolConfig?.tools ?? []).map((tool) => JSON.stringify(tool)),
-    ].join("\n"),
-  );
-}
-
 /** The members that the service repeats from the request. */
 export function echoOf(body: unknown): object {
   return defined({
@@ -66,7 +57,7 @@ export function echoOf(body: unknown): object {
 }
 
 /** Everything in content blocks that a model would read as text. */
-export function allText(content: readonly ContentBlock[]): string {
+export function allText(content: readonly unknown[]): string {
   return content.map(textOfBlock).join("\n");
 }
 

@@ -1,27 +1,29 @@
 import { type Answer, answerOf } from "./answer.ts";
 import { eventsOf } from "./answer-events.ts";
+import type { PromptUsage } from "./prompt-cache.ts";
 import { checkedReply } from "./reply.ts";
 import { ServiceError } from "./service-error.ts";
 import type { BedrockRequest, Responder, StreamEvent } from "./types.ts";
 
 /** What writes the answers: a responder, or a model elsewhere. */
 export interface Backend {
-  answer(request: BedrockRequest): Promise<Answer>;
+  answer(request: BedrockRequest, prompt: PromptUsage): Promise<Answer>;
   /** Fails before the first event when no answer can be had, so that the status can say so. */
   stream(
     request: BedrockRequest,
+    prompt: PromptUsage,
     metadata: () => object,
   ): AsyncIterable<StreamEvent>;
 }
 
 /** Answers by a function in this process. */
 export function responderBackend(respond: Responder): Backend {
-  const answer = async (request: BedrockRequest) =>
-    answerOf(checkedReply(await respond(request)), request);
+  const answer = async (request: BedrockRequest, prompt: PromptUsage) =>
+    answerOf(checkedReply(await respond(request)), request, prompt);
   return {
     answer,
-    async *stream(request, metadata) {
-      const written = await answer(request);
+    async *stream(request, prompt, metadata) {
+      const written = await answer(request, prompt);
       yield* eventsOf(written, { ...metadata(), ...factsOf(written) });
     },
   };

@@ -1,6 +1,6 @@
 import { isObject, member, objectAt, parseJson, stringAt } from "../json.ts";
-import { inputTokensOf } from "./answer.ts";
 import { nativeFormat } from "./native.ts";
+import { PromptBlocks } from "./prompt-blocks.ts";
 import { requestOf } from "./request.ts";
 import { refuse } from "./service-error.ts";
 
@@ -20,7 +20,7 @@ export function countTokens(
   const converse = objectAt(input, "converse");
   const facts = { operation: "CountTokens", modelId, signal } as const;
   if (converse !== undefined)
-    return { inputTokens: inputTokensOf(requestOf(converse, facts)) };
+    return { inputTokens: new PromptBlocks(requestOf(converse, facts)).tokens };
   const encoded = stringAt(member(input, "invokeModel"), "body");
   const native = parseJson(
     Buffer.from(encoded ?? "", "base64").toString("utf8"),
@@ -30,5 +30,5 @@ export function countTokens(
       "The value at input must have converse or invokeModel with a JSON body.",
     );
   const converted = nativeFormat(modelId, native).toConverse(native);
-  return { inputTokens: inputTokensOf(requestOf(converted, facts)) };
+  return { inputTokens: new PromptBlocks(requestOf(converted, facts)).tokens };
 }

@@ -12,6 +12,7 @@ const checks: Readonly<Record<keyof ReplyObject, OptionCheck>> = {
   additionalModelResponseFields: anything,
   trace: anything,
   metrics: check.object,
+  rawOutput: anything,
   rawEvents: check.array,
 };
 

@@ -2,16 +2,18 @@ import { randomUUID } from "node:crypto";
 import { findModel } from "@lambdallm/core";
 import { defined, isObject, type JsonObject, stringAt } from "../json.ts";
 import { type Answer, echoOf } from "./answer.ts";
-import { type Backend, factsOf, serviceErrorOf } from "./backend.ts";
+import { factsOf, serviceErrorOf } from "./backend.ts";
+import { withCachePoints } from "./cache-control.ts";
 import { countTokens } from "./count-tokens.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Fault } from "./fault.ts";
 import { faultyFrames, lowerFirst } from "./faulty-frames.ts";
 import { exceptionFrame } from "./frames.ts";
+import type { Meter, MeteredCall } from "./meter.ts";
 import { nativeFormat } from "./native.ts";
 import { regionOf, requestOf } from "./request.ts";
 import { ServiceError } from "./service-error.ts";
-import type { BedrockRequest, RecordedRequest, StreamEvent } from "./types.ts";
+import type { RecordedRequest, StreamEvent } from "./types.ts";
 import { validateConverse, validateModel } from "./validate.ts";
 import { toWire } from "./wire-json.ts";
 
@@ -21,7 +23,7 @@ export interface Job {
   readonly recorded: RecordedRequest;
   readonly bodySize: number | "too-large";
   readonly fault: Fault;
-  readonly backend: Backend;
+  readonly meter: Meter;
   readonly now: () => number;
 }
 
@@ -75,32 +77,47 @@ async function answer(job: Job): Promise<void> {
     operation === "InvokeModel" ? nativeFormat(modelId, body) : undefined;
   const converse = native?.toConverse(body) ?? body;
   validateConverse(converse, modelId, model, operation === "ConverseStream");
-  const request = requestOf(converse, {
-    operation,
-    modelId,
-    signal: exchange.signal,
-    rawBody: body,
-  });
+  const request = requestOf(
+    native === undefined ? body : withCachePoints(body, converse),
+    { operation, modelId, signal: exchange.signal, rawBody: body },
+  );
+  const { closed } = exchange;
+  const call = job.meter.start(request, { model, region, closed });
   const startedAt = performance.now();
   const metadata = () => ({
     metrics: { latencyMs: Math.round(performance.now() - startedAt) },
     ...echoOf(body),
   });
-  if (operation === "ConverseStream") return sendStream(job, request, metadata);
-  const written = await job.backend.answer(request);
+  if (operation === "ConverseStream") return sendStream(job, call, metadata);
+  const written = await call.answer();
   if (native === undefined)
     return sendJson(job, converseBody(written, metadata()));
   await sendJson(job, native.fromAnswer(written, modelId), {
-    "x-amzn-bedrock-input-token-count": String(written.usage.inputTokens),
-    "x-amzn-bedrock-output-token-count": String(written.usage.outputTokens),
+    ...tokenHeaders(written),
     "x-amzn-bedrock-invocation-latency": String(metadata().metrics.latencyMs),
   });
 }
 
+function tokenHeaders({ usage }: Answer): Record<string, string> {
+  const counts = defined({
+    input: usage.inputTokens,
+    output: usage.outputTokens,
+    "cache-read-input": usage.cacheReadInputTokens,
+    "cache-write-input": usage.cacheWriteInputTokens,
+  });
+  return Object.fromEntries(
+    Object.entries(counts).map(([kind, count]) => [
+      `x-amzn-bedrock-${kind}-token-count`,
+      String(count),
+    ]),
+  );
+}
+
 function converseBody(written: Answer, metadata: object): JsonObject {
-  const { content, stopReason, usage, additionalModelResponseFields } = written;
+  const { content, rawOutput, stopReason, usage } = written;
+  const { additionalModelResponseFields } = written;
   return defined({
-    output: { message: { role: "assistant", content: toWire(content) } },
+    output: toWire(rawOutput ?? { message: { role: "assistant", content } }),
     stopReason,
     usage,
     additionalModelResponseFields,
@@ -180,11 +197,11 @@ function commonHeaders(
 
 async function sendStream(
   job: Job,
-  request: BedrockRequest,
+  call: MeteredCall,
   metadata: () => object,
 ): Promise<void> {
   const { exchange, fault } = job;
-  const events = job.backend.stream(request, metadata)[Symbol.asyncIterator]();
+  const events = call.stream(metadata);
   // An answer that fails before its first event is an ordinary error response.
   const first = await events.next();
   exchange.start(200, {
@@ -214,7 +231,7 @@ async function sendStream(
     );
   } finally {
     // The writer of the answer must hear that nobody reads any more.
-    await events.return?.();
+    await events.return(undefined);
   }
   await exchange.end();
 }

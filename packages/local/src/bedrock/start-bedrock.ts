@@ -5,10 +5,12 @@ import { parseJson } from "../json.ts";
 import { originOf } from "../origin.ts";
 import { defaultResponder } from "../responder/responder.ts";
 import { upstreamBackend } from "../upstream/upstream-backend.ts";
-import { type Backend, responderBackend } from "./backend.ts";
+import { responderBackend } from "./backend.ts";
 import { Exchange } from "./exchange.ts";
 import { type Fault, FaultScript, type Faults, faultsCheck } from "./fault.ts";
 import { Listener } from "./listener.ts";
+import { Meter } from "./meter.ts";
+import { checkQuota } from "./quota.ts";
 import { routeOf } from "./route.ts";
 import { serve } from "./serve.ts";
 import type {
@@ -26,6 +28,7 @@ const checks: Readonly<Record<keyof StartBedrockOptions, OptionCheck>> = {
   upstreamModel: check.text,
   upstreamApiKey: check.string,
   tls: check.object,
+  quota: check.object,
   now: check.function,
 };
 
@@ -61,6 +64,7 @@ export async function startBedrock(
       options.tls,
       ["key", "cert"],
     );
+  checkQuota(options.quota);
   const server = new BedrockServer(options);
   await server.listen();
   return server;
@@ -70,7 +74,8 @@ class BedrockServer implements LocalBedrock {
   port = 0;
   readonly requests: RecordedRequest[] = [];
   readonly #listener: Listener;
-  readonly #backend: Backend;
+  readonly #meter: Meter;
+  readonly #now: () => number;
   readonly #options: StartBedrockOptions;
   readonly #open = new Set<Exchange>();
   #faults: FaultScript;
@@ -78,7 +83,8 @@ class BedrockServer implements LocalBedrock {
   constructor(options: StartBedrockOptions) {
     this.#options = options;
     this.#faults = new FaultScript(options.faults);
-    this.#backend =
+    this.#now = options.now ?? Date.now;
+    const backend =
       options.upstream === undefined
         ? responderBackend(options.respond ?? defaultResponder)
         : upstreamBackend({
@@ -86,6 +92,10 @@ class BedrockServer implements LocalBedrock {
             model: options.upstreamModel,
             apiKey: options.upstreamApiKey,
           });
+    this.#meter = new Meter(backend, {
+      quota: options.quota ?? {},
+      now: this.#now,
+    });
     this.#listener = new Listener(
       (request, response) => void this.#handle(request, response),
       {
@@ -116,6 +126,7 @@ class BedrockServer implements LocalBedrock {
   reset(): void {
     this.requests.length = 0;
     this.#faults = new FaultScript();
+    this.#meter.reset();
     this.#listener.forgetConnections();
   }
 
@@ -166,8 +177,8 @@ class BedrockServer implements LocalBedrock {
       recorded,
       bodySize: body === undefined ? "too-large" : text.length,
       fault: recorded.operation === undefined ? {} : this.#faultOf(recorded),
-      backend: this.#backend,
-      now: this.#options.now ?? Date.now,
+      meter: this.#meter,
+      now: this.#now,
     });
   }
 }

@@ -7,6 +7,7 @@ import type {
   ToolChoice,
 } from "@lambdallm/core";
 import type { Faults } from "./fault.ts";
+import type { Quota } from "./quota.ts";
 
 /** The operations that the local service speaks. */
 export type Operation =
@@ -82,13 +83,18 @@ export interface ReplyObject {
   readonly content: readonly ContentBlock[];
   /** @default "tool_use" when the content calls a tool, else "end_turn" */
   readonly stopReason?: string;
-  /** @default estimated from the texts */
+  /** @default estimated from the texts; with cache points, cache reads and writes are counted for themselves */
   readonly usage?: ReplyUsage;
   /** The pieces in which the text is streamed. @default words */
   readonly chunks?: readonly string[];
   readonly additionalModelResponseFields?: JsonValue;
   readonly trace?: JsonValue;
   readonly metrics?: { readonly latencyMs: number };
+  /**
+   * Converse only: exactly this is sent as `output`. When a guardrail stops a request, the service has sent `{}`, and a
+   * message without `content`.
+   */
+  readonly rawOutput?: unknown;
   /** Streams only: exactly these events are sent, and nothing else. */
   readonly rawEvents?: readonly StreamEvent[];
 }
@@ -152,7 +158,12 @@ export interface StartBedrockOptions {
   readonly upstreamApiKey?: string;
   /** Serves HTTPS with HTTP/2 and HTTP/1.1 by negotiation. @default HTTP, both versions on one port */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Epoch milliseconds; decides which models are past their end of life. @default Date.now */
+  /** The account's quotas. @default none: nothing is refused because of the number of calls */
+  readonly quota?: Quota;
+  /**
+   * Epoch milliseconds; decides which models are past their end of life, how far a quota has refilled, and which cached
+   * prompts are still there. @default Date.now
+   */
   readonly now?: () => number;
 }
 
@@ -167,7 +178,7 @@ export interface LocalBedrock extends AsyncDisposable {
   readonly connections: number;
   /** Replaces the faults; an array counts from the next model request. */
   setFaults(faults: Faults): void;
-  /** Forgets requests, connections and faults. Open connections stay open. */
+  /** Forgets requests, connections, faults, cached prompts and what was used of the quota. Open connections stay open. */
   reset(): void;
   /** Destroys every connection and stops listening. */
   close(): Promise<void>;

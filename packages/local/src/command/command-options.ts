@@ -13,6 +13,7 @@ export interface CommandOptions {
   readonly upstream: string | undefined;
   readonly upstreamModel: string | undefined;
   readonly upstreamApiKey: string | undefined;
+  readonly quotaTokensPerMinute: number | undefined;
   readonly envFile: string | undefined;
 }
 
@@ -32,6 +33,8 @@ Options:
   --upstream URL          ask a model behind an API like OpenAI's for the answers,
                           such as http://127.0.0.1:11434/v1; UPSTREAM_API_KEY is its key
   --upstream-model NAME   the model's name there (default: the Bedrock model id)
+  --quota-tokens-per-minute N
+                          refuse model calls that do not fit into this quota
   --env-file FILE         environment variables for the function
   --help                  this text
   --version               the version
@@ -61,6 +64,7 @@ export function commandOptions(
     upstream: urlOf(values.upstream),
     upstreamModel: values["upstream-model"],
     upstreamApiKey: env["UPSTREAM_API_KEY"],
+    quotaTokensPerMinute: quotaOf(values["quota-tokens-per-minute"]),
     envFile:
       values["env-file"] === undefined
         ? undefined
@@ -81,6 +85,7 @@ function parsed(argv: readonly string[]) {
         timeout: text,
         upstream: text,
         "upstream-model": text,
+        "quota-tokens-per-minute": text,
         "env-file": text,
         help: { type: "boolean", short: "h" },
         version: { type: "boolean", short: "v" },
@@ -117,6 +122,16 @@ function timeoutOf(given: string): number {
       `--timeout must be a number of seconds above 0 and at most 900, not "${given}".`,
     );
   return Math.max(1, Math.round(seconds * 1000));
+}
+
+function quotaOf(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  const tokens = numberOf(given);
+  if (!(Number.isSafeInteger(tokens) && tokens > 0))
+    throw new UsageError(
+      `--quota-tokens-per-minute must be a positive whole number, not "${given}".`,
+    );
+  return tokens;
 }
 
 function numberOf(given: string): number {

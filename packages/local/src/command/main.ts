@@ -89,10 +89,12 @@ function bedrockOf(
   world: CommandWorld,
 ): Promise<LocalBedrock> {
   const { upstream, upstreamModel, upstreamApiKey } = options;
+  const { quotaTokensPerMinute: tokensPerMinute } = options;
   return onPort("--bedrock-port", options.bedrockPort, () =>
     startBedrock({
       port: options.bedrockPort,
       ...defined({ upstream, upstreamModel, upstreamApiKey }),
+      quota: defined({ tokensPerMinute }),
       faults: (request) => {
         void logModelCall(request, world);
         return undefined;

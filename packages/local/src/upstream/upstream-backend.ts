@@ -3,6 +3,7 @@ import type { ContentBlock } from "@lambdallm/core";
 import { type Answer, answerOf } from "../bedrock/answer.ts";
 import { stopEvent } from "../bedrock/answer-events.ts";
 import type { Backend } from "../bedrock/backend.ts";
+import type { PromptUsage } from "../bedrock/prompt-cache.ts";
 import type { BedrockRequest, StreamEvent } from "../bedrock/types.ts";
 import { arrayAt, member, parseJson, stringAt } from "../json.ts";
 import { chatRequest } from "./chat-request.ts";
@@ -13,26 +14,32 @@ import { postChat, type Upstream } from "./post-chat.ts";
 /** Answers by any API like OpenAI's chat completions, such as Ollama's, llama.cpp's or vLLM's. */
 export function upstreamBackend(upstream: Upstream): Backend {
   return {
-    async answer(request) {
+    async answer(request, prompt) {
       const response = await postChat(
         upstream,
         chatRequest(request, upstream.model, false),
         request.signal,
       );
-      return answerOfChat(parseJson(await response.text()), request);
+      return answerOfChat(parseJson(await response.text()), request, prompt);
     },
-    async *stream(request, metadata) {
+    async *stream(request, prompt, metadata) {
       const response = await postChat(
         upstream,
         chatRequest(request, upstream.model, true),
         request.signal,
       );
-      yield* bedrockEvents(response, request, metadata);
+      const answerOfText = (text: string) =>
+        answerOf({ content: [{ text }] }, request, prompt);
+      yield* bedrockEvents(response, answerOfText, metadata);
     },
   };
 }
 
-function answerOfChat(body: unknown, request: BedrockRequest): Answer {
+function answerOfChat(
+  body: unknown,
+  request: BedrockRequest,
+  prompt: PromptUsage,
+): Answer {
   const choice = arrayAt(body, "choices")[0];
   const message = member(choice, "message");
   const reasoning =
@@ -57,6 +64,7 @@ function answerOfChat(body: unknown, request: BedrockRequest): Answer {
       ...(usage !== undefined && { usage }),
     },
     request,
+    prompt,
   );
 }
 
@@ -75,7 +83,7 @@ function toolUseOf(call: unknown): ContentBlock {
 
 async function* bedrockEvents(
   response: Response,
-  request: BedrockRequest,
+  answerOfText: (text: string) => Answer,
   metadata: () => object,
 ): AsyncGenerator<StreamEvent> {
   let open: { readonly index: number; readonly key: string } | undefined;
@@ -149,7 +157,7 @@ async function* bedrockEvents(
   if (finish === undefined) return;
   yield stopEvent({ stopReason: stopReasonOf(finish, sawTool) });
   yield event("metadata", {
-    usage: usage ?? answerOf({ content: [{ text: written }] }, request).usage,
+    usage: usage ?? answerOfText(written).usage,
     ...metadata(),
   });
 }
