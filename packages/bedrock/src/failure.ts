@@ -5,12 +5,11 @@ import {
   modelName,
   type ProviderResponse,
 } from "@lambdallm/core";
-import {
-  classify,
-  networkCode,
-  type ServiceError,
-  type Verdict,
-} from "./classify.ts";
+import type { Reading } from "./classify.ts";
+import { note } from "./error-facts.ts";
+import { roomIn } from "./fit-max-tokens.ts";
+import { networkCode } from "./network-failure.ts";
+import { readError, type ServiceError } from "./read-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   throttled: "was throttled: too many requests or tokens for the quota",
@@ -66,25 +65,34 @@ export interface CallFacts {
   readonly accepted?: boolean;
 }
 
-/** Turns whatever the AWS SDK threw into a typed error. */
+/** Turns whatever was thrown, by the AWS SDK or on the way to it, into a typed error. */
 export function toModelError(thrown: unknown, call: CallFacts): Error {
-  if (thrown instanceof ConfigurationError) return thrown;
-  const error = thrown as ServiceError;
-  const status = call.accepted
+  const { model, region, partial, aborted = false, accepted = false } = call;
+  // What the request was found to be before it was sent says what it is itself.
+  if (ConfigurationError.isInstance(thrown)) return thrown;
+  const error = serviceError(thrown);
+  const status = accepted
     ? 200
     : (error.$metadata?.httpStatusCode ?? error.$response?.statusCode);
-  const verdict: Verdict = call.aborted
+  const info = findModel(model);
+  const { hint, refuses, ...verdict }: Reading = aborted
     ? { reason: "aborted", billed: "unknown" }
-    : classify(error, status);
-  const { model, region, partial } = call;
+    : readError(error, status, info?.id ?? model);
+  const room =
+    verdict.reason === "context-overflow" ? roomIn(error.message) : undefined;
   const requestId = error.$metadata?.requestId ?? call.requestId;
   const wait = retryAfterMs(error.$response?.headers);
-  const replacement =
-    verdict.reason === "model-retired"
-      ? findModel(model)?.replacement
-      : undefined;
-  return new ModelInvocationError(
-    `The model ${modelName(model)} in ${region} ${HINTS[verdict.reason] ?? "failed for an unknown reason"}${replacement ? `; use ${replacement}` : ""}.`,
+  const failure = new ModelInvocationError(
+    `The model ${modelName(model)} in ${region} ${
+      hint ??
+      roomHint(room) ??
+      HINTS[verdict.reason] ??
+      "failed for an unknown reason"
+    }${
+      verdict.reason === "model-retired" && info?.replacement
+        ? `; use ${info.replacement}`
+        : ""
+    }.`,
     {
       ...verdict,
       ...(partial && { partial, billed: "partial" }),
@@ -98,18 +106,51 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
       ...(status !== undefined && { httpStatusCode: status }),
       ...(requestId !== undefined && { requestId }),
       ...(wait !== undefined && { retryAfterMs: wait }),
-      cause: printable(error),
+      cause: printable(error, thrown),
     },
   );
+  // An answer that had begun cannot be asked for again in other words.
+  if (!partial && !accepted) note(failure, { refuses, fittingMaxTokens: room });
+  return failure;
+}
+
+function roomHint(room: number | undefined): string | undefined {
+  if (room === undefined) return undefined;
+  return `cannot take the prompt together with this maxTokens: lower maxTokens to ${room} or less, or shorten the prompt`;
+}
+
+/** Anything can be thrown, also nothing, a text, and what throws when it is looked at. */
+function serviceError(thrown: unknown): ServiceError {
+  try {
+    // Any of the fields may be there; a primitive has none of them.
+    const error: Partial<ServiceError> = Object(thrown);
+    const { code, cause, originalStatusCode } = error;
+    const { $retryable, $metadata, $response } = error;
+    const message = error.message ?? (typeof thrown === "object" ? "" : thrown);
+    return {
+      name: String(error.name ?? "Error"),
+      message: String(message),
+      code,
+      cause,
+      originalStatusCode,
+      $retryable,
+      $metadata,
+      $response,
+    };
+  } catch {
+    return { name: "Error", message: "" };
+  }
 }
 
 /** The cause is printed with the error. A parser's message quotes the answer, and the service's may quote the prompt. */
-function printable(error: ServiceError): unknown {
-  if (error.name === "SyntaxError")
+function printable({ name, message }: ServiceError, thrown: unknown): unknown {
+  if (name === "SyntaxError")
     return new Error("The answer's body was not JSON.");
-  const message = said(String(error.message));
-  if (message === error.message) return error;
-  return Object.assign(new Error(message), { name: error.name });
+  const harmless = said(message);
+  if (harmless === "")
+    return new Error("What was thrown is no error, or has no message.");
+  if (harmless === message && typeof thrown === "object") return thrown;
+  return Object.assign(new Error(harmless), { name });
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from "@lambdallm/core";
 import { Attempt } from "./attempt.ts";
 import { toModelError } from "./failure.ts";
+import { sendFitting } from "./fit-max-tokens.ts";
 import { interruptible } from "./interruptible.ts";
 import { callWithOutput } from "./output/call-with-output.ts";
 import { hasOutput } from "./output/request-output.ts";
@@ -54,12 +55,14 @@ export class BedrockProvider implements Provider {
   ): Promise<ProviderResponse> {
     const target = await this.#target(request.model);
     const transport = this.#transport(target.region);
-    const send = (worded: ModelRequest) => {
+    const sendOnce = (worded: ModelRequest) => {
       const attempt = new Attempt(worded, target, observer);
       return worded.onDelta
         ? attempt.stream(transport, worded.onDelta)
         : attempt.converse(transport);
     };
+    const send = (worded: ModelRequest) =>
+      sendFitting(worded, sendOnce, observer);
     return hasOutput(request)
       ? callWithOutput(request, target, send)
       : send(request);

@@ -516,8 +516,10 @@ describe("Room for an answer", () => {
     );
   };
 
-  test("grows from what was used when no limit was set", async () => {
-    expect(await rooms(promptModel)).toEqual([undefined, 120]);
+  test("grows from the default when no limit was set, as far as the model has it", async () => {
+    expect(await rooms("my.model")).toEqual([4_096, 16_384]);
+    local.reset();
+    expect(await rooms(promptModel)).toEqual([2_048]);
   });
 
   test("grows to what the model has, and not beyond", async () => {

@@ -1,56 +1,59 @@
-import type { ModelInfo, ModelRequest, OutputMode } from "@lambdallm/core";
+import { type ModelInfo, type OutputMode, thinkingOf } from "@lambdallm/core";
+import type { Refusal } from "../classify.ts";
 import { nativeSchema } from "./native-schema.ts";
-import type { OutputRequest } from "./request-output.ts";
+import { forcedChoice, type OutputRequest } from "./request-output.ts";
 
 const RUNGS: readonly OutputMode[] = ["native", "tool", "auto-tool", "prompt"];
 
-/** What the service said of a mode that it refused. */
-const REFUSALS: readonly (readonly [RegExp, refuses: readonly OutputMode[]])[] =
-  [
-    [/doesn.t support tool use/i, ["tool", "auto-tool"]],
-    [/toolChoice|tool_choice/i, ["tool"]],
-    [/output_?config|structured output/i, ["native"]],
-  ];
+/** Modes that a model has refused, by `region/model id`, as the service has answered so far. */
+const ofModels = new Map<string, Set<OutputMode>>();
 
-/** Refusals that are about this schema only, and say nothing of the model. */
-const SCHEMA_REFUSAL =
-  /compiled grammar is too large|property '[^']*' is not supported|schema/i;
-
-/** Refused modes by `region/model id`, as the service has answered so far. */
-const verdicts = new Map<string, Set<OutputMode>>();
+/** The same for one schema; it is forgotten with the schema. */
+const ofSchemas = new WeakMap<object, Map<string, Set<OutputMode>>>();
 
 /**
  * Which modes the service has refused for which model, as this process has learnt: keys are `region/model id`, with
- * `/stream` for streams. Give it to `bedrock({ refusedOutputModes })` to spare a new process the refusals.
+ * `/stream` for streams. Give it to `bedrock({ refusedOutputModes })` to spare a new process the refusals. What was refused
+ * for a schema, or for one request, is not among them.
  */
 export function refusedOutputModes(): Record<string, OutputMode[]> {
   return Object.fromEntries(
-    Array.from(verdicts, ([key, modes]) => [key, [...modes]]),
+    Array.from(ofModels, ([key, modes]) => [key, [...modes]]),
   );
 }
 
 export function presetRefusedModes(
   refused: Readonly<Record<string, readonly OutputMode[]>>,
 ): void {
-  for (const [key, modes] of Object.entries(refused)) remember(key, modes);
+  for (const [key, modes] of Object.entries(refused))
+    remember(ofModels, key, modes);
 }
 
-function remember(key: string, modes: readonly OutputMode[]): void {
-  verdicts.set(key, new Set([...(verdicts.get(key) ?? []), ...modes]));
+function remember(
+  refused: Map<string, Set<OutputMode>>,
+  key: string,
+  modes: readonly OutputMode[],
+): void {
+  refused.set(key, new Set([...(refused.get(key) ?? []), ...modes]));
 }
 
 /** The way down from the best mode that a model may have; remembers what the service refuses. */
 export class Ladder {
+  readonly #request: OutputRequest;
   readonly #key: string;
   #rungs: readonly OutputMode[];
 
   constructor(request: OutputRequest, model: OutputModel) {
     const { modelId, region, info } = model;
     const streaming = request.onDelta !== undefined;
+    this.#request = request;
     this.#key = `${region}/${modelId}${streaming ? "/stream" : ""}`;
-    const refused = verdicts.get(this.#key);
+    const ofSchema = ofSchemas.get(request.output.schema);
+    const refused = [ofModels.get(this.#key), ofSchema?.get(this.#key)];
     this.#rungs = RUNGS.filter(
-      (mode) => !refused?.has(mode) && can(mode, request, info, streaming),
+      (mode) =>
+        !refused.some((modes) => modes?.has(mode)) &&
+        can(mode, request, info, streaming),
     );
   }
 
@@ -59,19 +62,26 @@ export class Ladder {
     return this.#rungs[0] as OutputMode;
   }
 
-  /** Steps down when the error is a refusal of this mode; false when it is about something else. */
-  refused(message: string): boolean {
-    const { mode } = this;
-    const refusal = REFUSALS.find(
-      ([pattern, modes]) => pattern.test(message) && modes.includes(mode),
-    );
-    const ofSchema = mode !== "prompt" && SCHEMA_REFUSAL.test(message);
-    if (refusal === undefined && !ofSchema) return false;
-    const [, modes] = refusal ?? [undefined, [mode]];
+  /** Steps down when the service has refused this mode; false when what it said is about something else. */
+  refused(refusal: Refusal | undefined): boolean {
+    if (refusal === undefined || !this.#isOfThis(refusal)) return false;
+    const { modes, scope } = refusal;
     this.#rungs = this.#rungs.filter((rung) => !modes.includes(rung));
-    // A schema that one grammar cannot hold says nothing of the next one.
-    if (refusal !== undefined) remember(this.#key, modes);
+    const { schema } = this.#request.output;
+    if (scope === "model") remember(ofModels, this.#key, modes);
+    if (scope === "schema") {
+      const known = ofSchemas.get(schema) ?? new Map();
+      remember(known, this.#key, modes);
+      ofSchemas.set(schema, known);
+    }
     return true;
+  }
+
+  #isOfThis({ modes, toolIndex }: Refusal): boolean {
+    const { tools = [] } = this.#request;
+    const own = tools.filter((tool) => "toolSpec" in tool).length;
+    // The tool with the answer is the last one; cache points in front of it count in some texts.
+    return modes.includes(this.mode) && (toolIndex ?? own) >= own;
   }
 }
 
@@ -95,7 +105,7 @@ function can(
         nativeSchema(request.output.schema) !== undefined
       );
     case "tool":
-      return tools && !isThinking(request);
+      return tools && canBeForced(request, info);
     case "auto-tool":
       return tools;
     case "prompt":
@@ -103,15 +113,13 @@ function can(
   }
 }
 
-/** Forced tool use and thinking exclude each other: "Thinking may not be enabled when tool_choice forces tool use". */
-function isThinking({ bedrock }: ModelRequest): boolean {
-  const fields = bedrock?.additionalModelRequestFields;
-  if (typeof fields !== "object" || fields === null || !("thinking" in fields))
-    return false;
-  const { thinking } = fields;
+function canBeForced(
+  request: OutputRequest,
+  info: ModelInfo | undefined,
+): boolean {
+  // "Thinking may not be enabled when tool_choice forces tool use."
+  if (thinkingOf(request) !== undefined) return false;
   return (
-    typeof thinking === "object" &&
-    thinking !== null &&
-    Reflect.get(thinking, "type") !== "disabled"
+    !("any" in forcedChoice(request, info)) || info?.toolChoiceAny !== false
   );
 }

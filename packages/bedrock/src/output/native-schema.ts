@@ -1,13 +1,32 @@
+import { isSchema, mapSubschemas, type Schema } from "./subschemas.ts";
+import { typesOf, withType } from "./typed-branch.ts";
 import { wrap } from "./wrapping.ts";
 
-type Schema = Record<string, unknown>;
-
 /** What constrained decoding takes as it is. */
-const KEPT = new Set(["$ref", "const", "default", "enum", "required", "title"]);
+const KEPT = new Set([
+  "$ref",
+  "const",
+  "default",
+  "description",
+  "enum",
+  "required",
+  "title",
+  "type",
+]);
 
 /** Kept, with schemas inside. */
-const LISTS = new Set(["anyOf", "allOf"]);
-const MAPS = new Set(["properties", "$defs", "definitions"]);
+const NESTED = new Set([
+  "$defs",
+  "allOf",
+  "anyOf",
+  "definitions",
+  "items",
+  "oneOf",
+  "properties",
+]);
+
+/** Said once, around the branches of several types. */
+const AROUND = new Set(["$defs", "definitions", "description", "title"]);
 
 const FORMATS = new Set([
   "date",
@@ -26,6 +45,7 @@ const FORMATS = new Set([
 const BEYOND = new Set([
   "$dynamicRef",
   "contains",
+  "dependencies",
   "dependentRequired",
   "dependentSchemas",
   "else",
@@ -39,16 +59,16 @@ const BEYOND = new Set([
   "unevaluatedProperties",
 ]);
 
+/** Two of these beside each other describe one object together, which closed objects cannot. */
+const DESCRIBES = ["$ref", "allOf", "anyOf", "oneOf", "properties"];
+
 /** The schema cannot be said in the subset of the native mode. */
 class BeyondSubset extends Error {}
 
-const isObject = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /**
- * The schema in the subset that the native mode accepts, as JSON text: closed objects, no bounds (they go into the
- * descriptions, and the validation that follows knows them). Undefined when it cannot be said: recursion, references to
- * elsewhere, objects with free keys. The same schema gives the same text, because the service caches by it.
+ * The schema in the subset that the native mode accepts, as JSON text: closed objects, one type for a value, no bounds (they go
+ * into the descriptions, and the validation that follows knows them). Undefined when it cannot be said: recursion, references
+ * to elsewhere, objects with free keys. The same schema gives the same text, because the service caches by it.
  *
  * @see https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
  */
@@ -57,8 +77,7 @@ export function nativeSchema(schema: object): string | undefined {
   if (known !== undefined) return known.text;
   let text: string | undefined;
   try {
-    refuseRecursion(schema);
-    text = JSON.stringify(subset(wrap(schema)));
+    text = nativeText({ ...wrap(schema) });
   } catch {
     // It cannot be said, and the next mode takes any schema.
   }
@@ -68,96 +87,150 @@ export function nativeSchema(schema: object): string | undefined {
 
 const texts = new WeakMap<object, { readonly text: string | undefined }>();
 
-function subset(schema: unknown): unknown {
+function nativeText(schema: Schema): string {
+  followReferences(schema);
+  const result = subset(schema);
+  // What a reference points to may have moved into a branch.
+  followReferences(result);
+  return JSON.stringify(result);
+}
+
+function subset(schema: unknown): Schema {
   // `true` admits anything, which no grammar can be made of.
-  if (!isObject(schema)) throw new BeyondSubset();
-  const { type } = schema;
-  if (Array.isArray(type)) {
-    const { type: _, description, ...rest } = schema;
-    const anyOf = type.map((one) => subset({ ...rest, type: one }));
-    return { anyOf, ...(description !== undefined && { description }) };
-  }
-  const result: Schema = {};
-  const dropped: string[] = [];
-  for (const [key, value] of Object.entries(schema)) {
-    if (BEYOND.has(key)) throw new BeyondSubset();
-    if (key === "type" || KEPT.has(key)) result[key] = value;
-    else if (key === "description") result["description"] = value;
-    else if (key === "items") result["items"] = subset(value);
-    else if (key === "oneOf" || LISTS.has(key))
-      result[key === "oneOf" ? "anyOf" : key] = Array.from(
-        value as Iterable<unknown>,
-        subset,
-      );
-    else if (MAPS.has(key))
-      result[key] = Object.fromEntries(
-        Object.entries(value as object).map(([name, part]) => [
-          name,
-          subset(part),
-        ]),
-      );
-    else if (key === "format" && FORMATS.has(String(value)))
-      result["format"] = value;
-    else if (key === "minItems" && (value === 0 || value === 1))
-      result["minItems"] = value;
-    else if (key !== "additionalProperties" && !key.startsWith("$"))
-      dropped.push(`${key}: ${JSON.stringify(value)}`);
-  }
-  if (type === "object") close(schema, result);
-  if (type === "array" && schema["items"] === undefined)
+  if (!isSchema(schema)) throw new BeyondSubset();
+  const types = typesOf(schema);
+  if (types === undefined) return untyped(schema);
+  const branches = types.map((type) => withType(schema, type)).filter(isSchema);
+  const [only, ...others] = branches;
+  if (only === undefined) throw new BeyondSubset();
+  if (others.length === 0) return typed(only);
+  return {
+    anyOf: branches.map((branch) => typed(partOf(branch, false))),
+    ...mapSubschemas(partOf(schema, true), subset),
+  };
+}
+
+/** Of a schema with several types: what is said around its branches, or what is said in them. */
+function partOf(schema: Schema, around: boolean): Schema {
+  return Object.fromEntries(
+    Object.entries(schema).filter(
+      ([keyword]) => AROUND.has(keyword) === around,
+    ),
+  );
+}
+
+function untyped(schema: Schema): Schema {
+  const result = said(schema);
+  const { $ref, allOf, anyOf, const: constant, enum: values } = result;
+  // Without any of them it admits anything.
+  if (
+    [$ref, allOf, anyOf, constant, values].every((part) => part === undefined)
+  )
     throw new BeyondSubset();
-  if (dropped.length > 0)
-    result["description"] = [schema["description"], `(${dropped.join("; ")})`]
-      .filter(Boolean)
-      .join(" ");
   return result;
 }
 
-function close(schema: Schema, result: Schema): void {
-  const { additionalProperties, properties } = schema;
-  const free =
-    additionalProperties !== undefined && additionalProperties !== false;
-  // An object whose keys are not listed is a map, and a closed object without properties would always be empty.
-  if (free || !isObject(properties) || Object.keys(properties).length === 0)
+function typed(schema: Schema): Schema {
+  const { type, properties, required, additionalProperties } = schema;
+  const result = said(schema);
+  if (type === "array" && schema["items"] === undefined)
     throw new BeyondSubset();
-  result["additionalProperties"] = false;
+  if (type !== "object") return result;
+  const names = Object.keys(Object(properties));
+  // An object whose keys are not listed is a map, and a closed object without properties would always be empty.
+  if (
+    (additionalProperties ?? false) !== false ||
+    names.length === 0 ||
+    (Array.isArray(required) && required.some((name) => !names.includes(name)))
+  )
+    throw new BeyondSubset();
+  return { ...result, additionalProperties: false };
 }
 
-/** Follows the references; a chain that comes back to itself, or that leaves the schema, is beyond the subset. */
-function refuseRecursion(root: object): void {
+function said(schema: Schema): Schema {
+  const kept: [string, unknown][] = [];
+  const dropped: string[] = [];
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (BEYOND.has(keyword)) throw new BeyondSubset();
+    if (KEPT.has(keyword) || NESTED.has(keyword)) kept.push([keyword, value]);
+    else if (
+      (keyword === "format" && FORMATS.has(String(value))) ||
+      (keyword === "minItems" && (value === 0 || value === 1))
+    )
+      kept.push([keyword, value]);
+    else if (
+      keyword !== "additionalProperties" &&
+      keyword !== "nullable" &&
+      !keyword.startsWith("$")
+    )
+      dropped.push(`${keyword}: ${JSON.stringify(value)}`);
+  }
+  refuseIntersections(schema);
+  refuseStructuredValues(schema);
+  const { oneOf, ...result } = {
+    ...mapSubschemas(Object.fromEntries(kept), subset),
+  };
+  const description =
+    dropped.length === 0
+      ? undefined
+      : [schema["description"], `(${dropped.join("; ")})`]
+          .filter(Boolean)
+          .join(" ");
+  return {
+    ...result,
+    ...(oneOf !== undefined && { anyOf: oneOf }),
+    ...(description !== undefined && { description }),
+  };
+}
+
+function refuseIntersections(schema: Schema): void {
+  const { allOf } = schema;
+  const described = DESCRIBES.filter((keyword) => keyword in schema);
+  if (described.length > 1 || (Array.isArray(allOf) && allOf.length > 1))
+    throw new BeyondSubset();
+}
+
+/** A grammar has constants of scalars only. */
+function refuseStructuredValues({
+  enum: values = [],
+  ...schema
+}: Schema): void {
+  const all = [...Array.from(values as Iterable<unknown>), schema["const"]];
+  if (all.some((value) => typeof value === "object" && value !== null))
+    throw new BeyondSubset();
+}
+
+/** A reference that comes back to itself, that leads nowhere, or that leaves the schema is beyond the subset. */
+function followReferences(root: Schema): void {
   const harmless = new Set<string>();
   const visit = (schema: unknown, path: ReadonlySet<string>): void => {
-    if (Array.isArray(schema)) for (const part of schema) visit(part, path);
-    if (!isObject(schema)) return;
-    for (const [key, value] of Object.entries(schema)) {
-      if (key === "$ref") {
-        const target = String(value);
-        if (harmless.has(target)) continue;
-        if (path.has(target) || !target.startsWith("#/"))
-          throw new BeyondSubset();
-        visit(at(root, target), new Set([...path, target]));
-        harmless.add(target);
-      } else if (
-        key !== "$defs" &&
-        key !== "definitions" &&
-        key !== "enum" &&
-        key !== "const"
-      )
-        visit(value, path);
+    if (!isSchema(schema)) return;
+    const { $ref: reference, $id: id } = schema;
+    // References inside of a part with an identifier start at its own top.
+    if (id !== undefined && schema !== root) throw new BeyondSubset();
+    if (typeof reference === "string" && !harmless.has(reference)) {
+      if (path.has(reference) || !reference.startsWith("#/"))
+        throw new BeyondSubset();
+      visit(at(root, reference), new Set([...path, reference]));
+      harmless.add(reference);
     }
+    mapSubschemas(schema, (part, keyword) => {
+      // Those that are used are reached by their references.
+      if (keyword !== "$defs" && keyword !== "definitions") visit(part, path);
+      return part;
+    });
   };
   visit(root, new Set());
 }
 
-function at(root: object, pointer: string): unknown {
+function at(root: Schema, pointer: string): unknown {
   let value: unknown = root;
   for (const part of pointer.slice(2).split("/")) {
     const key = decodeURIComponent(part)
       .replaceAll("~1", "/")
       .replaceAll("~0", "~");
-    if (!isObject(value) && !Array.isArray(value)) throw new BeyondSubset();
-    if (!Object.hasOwn(value, key)) throw new BeyondSubset();
-    value = Reflect.get(value, key);
+    if (!Object.hasOwn(Object(value), key)) throw new BeyondSubset();
+    value = Reflect.get(Object(value), key);
   }
   return value;
 }

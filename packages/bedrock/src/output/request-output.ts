@@ -1,8 +1,10 @@
 import type {
   JsonValue,
+  ModelInfo,
   ModelRequest,
   OutputMode,
   Tool,
+  ToolChoice,
 } from "@lambdallm/core";
 import { nativeSchema } from "./native-schema.ts";
 import { wrap } from "./wrapping.ts";
@@ -23,10 +25,22 @@ export function outputName({ output, tools = [] }: OutputRequest): string {
   return taken ? `${name}_` : name;
 }
 
+/** How the model is made to call the tool with the answer. With tools of the caller's own, it may need them first. */
+export function forcedChoice(
+  request: OutputRequest,
+  info: ModelInfo | undefined,
+): ToolChoice {
+  const { tools = [] } = request;
+  return tools.length > 0 || info?.toolChoiceTool === false
+    ? { any: {} }
+    : { tool: { name: outputName(request) } };
+}
+
 /** The same request in the words of one mode: with `outputConfig`, with one more tool, or with the schema in the prompt. */
 export function withOutput(
   request: OutputRequest,
   mode: OutputMode,
+  info: ModelInfo | undefined,
 ): ModelRequest {
   const { output, ...plain } = request;
   switch (mode) {
@@ -36,8 +50,17 @@ export function withOutput(
         bedrock: { ...plain.bedrock, outputConfig: nativeConfig(request) },
       };
     case "tool":
+      return {
+        ...plain,
+        tools: toolsOf(request),
+        toolChoice: forcedChoice(request, info),
+      };
     case "auto-tool":
-      return { ...plain, ...toolFields(request, mode) };
+      return {
+        ...plain,
+        tools: toolsOf(request),
+        toolChoice: { auto: {} },
+      };
     default:
       return {
         ...plain,
@@ -68,21 +91,16 @@ function nativeConfig(request: OutputRequest) {
   };
 }
 
-function toolFields(request: OutputRequest, mode: OutputMode) {
+function toolsOf(request: OutputRequest): readonly Tool[] {
   const { output, tools = [] } = request;
-  const name = outputName(request);
   const tool: Tool = {
     toolSpec: {
-      name,
+      name: outputName(request),
       description:
         "Gives the final answer. Call it exactly once, with the whole answer.",
+      // A JSON Schema is JSON.
       inputSchema: { json: wrap(output.schema) as JsonValue },
     },
   };
-  // With tools of the caller's own, the model may need them first.
-  const forced = tools.length > 0 ? { any: {} } : { tool: { name } };
-  return {
-    tools: [...tools, tool],
-    toolChoice: mode === "tool" ? forced : { auto: {} },
-  };
+  return [...tools, tool];
 }

@@ -26,7 +26,12 @@ export function outputOf(
         ? { mode, text: input }
         : { mode, value: unwrap(schema, withoutProto(input)) };
     }
-  if (content.some((block) => "toolUse" in block)) return undefined;
+  if (
+    content.some(
+      (block) => "toolUse" in block && block.toolUse.type === undefined,
+    )
+  )
+    return undefined;
   const text = textOf(content);
   const json = extractJson(text);
   if (json === undefined) return { mode, text };
