@@ -1,5 +1,5 @@
 import { checkMessages } from "./check-messages.ts";
-import type { SystemBlock } from "./content.ts";
+import type { Message, SystemBlock } from "./content.ts";
 import { ConfigurationError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import type {
@@ -58,16 +58,17 @@ export function systemBlocks(
 }
 
 export function createContext(invocation: Invocation): LLMContext {
-  const toRequest = ({
-    system,
-    ...settings
-  }: ConverseRequest): ModelRequest => {
+  const toRequest = (
+    { system, ...settings }: ConverseRequest,
+    soft?: ModelRequest["defaults"],
+  ): ModelRequest => {
     const { defaults } = invocation;
     const request: Record<string, unknown> = {};
     for (const given of [defaults, settings])
       for (const [name, value] of Object.entries(given))
         if (value !== undefined) request[name] = value;
     if (system !== undefined) request["system"] = systemBlocks(system);
+    if (soft !== undefined) request["defaults"] = soft;
     // Key by key: a service tier of one call must not switch off the guardrail of all.
     for (const name of ["bedrock", "tags"] as const)
       if (settings[name] && defaults[name])
@@ -90,12 +91,13 @@ export function createContext(invocation: Invocation): LLMContext {
       throw new ConfigurationError(
         `${method}: the prompt is empty once its variables are filled in.`,
       );
-    return toRequest({
-      ...(typeof prompt === "string"
-        ? options
-        : mergeOptions(prompt.callOptions, options)),
-      messages: [{ role: "user", content: [{ text }] }],
-    });
+    const messages: Message[] = [{ role: "user", content: [{ text }] }];
+    return typeof prompt === "string"
+      ? toRequest({ ...options, messages })
+      : toRequest(
+          { ...mergeOptions(prompt.callOptions, options), messages },
+          prompt.defaults,
+        );
   };
 
   const promptAnswer = async (request: ModelRequest) =>

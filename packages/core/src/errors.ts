@@ -20,7 +20,10 @@ export class LambdaLLMError extends Error {
   readonly code: string;
   /** For `@middy/http-error-handler`. */
   readonly statusCode: number;
-  /** For `@middy/http-error-handler`: whether the message may be shown; those that speak of the set-up may not. */
+  /**
+   * For `@middy/http-error-handler` and the last record of a streamed body: whether code and message may be shown. Those that
+   * speak of the set-up may not.
+   */
   readonly expose: boolean;
   /** Whether the same request may succeed when it is sent again. */
   readonly retryable: boolean;
@@ -44,9 +47,14 @@ export class LambdaLLMError extends Error {
   /** Like `instanceof`, but true across two copies of this package as well. */
   static isInstance<T>(this: ErrorClass<T>, error: unknown): error is T {
     if (typeof error !== "object" || error === null) return false;
-    const names: unknown = Reflect.get(error, MARKER);
-    // biome-ignore lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
-    return Array.isArray(names) && names.includes(this.errorName);
+    try {
+      const names: unknown = Reflect.get(error, MARKER);
+      // biome-ignore lint/complexity/noThisInStatic: the class it is called on decides, subclasses included
+      return Array.isArray(names) && names.includes(this.errorName);
+    } catch {
+      // Anything can be thrown, also what throws when it is looked at.
+      return false;
+    }
   }
 }
 
@@ -86,143 +94,6 @@ export class ConfigurationError extends LambdaLLMError {
       code: "CONFIGURATION",
       statusCode: 500,
       expose: false,
-    });
-  }
-}
-
-/** Why a model call failed. An open set: compare the ones you handle and treat the rest as failures. */
-export type FailureReason =
-  /** Rate quota of the account or the model. */
-  | "throttled"
-  /** A quota that will not recover within minutes. */
-  | "quota"
-  /** The service is overloaded or failed on its side. */
-  | "unavailable"
-  /** The model itself failed or took too long. */
-  | "model-failed"
-  /** The answer broke off before its end. */
-  | "interrupted"
-  /** The answer did not begin, or did not go on, in the time that a timeout guard gives it. */
-  | "stalled"
-  /** The connection could not be made or was lost. */
-  | "connection"
-  /** The request is not valid for the service. */
-  | "invalid-request"
-  /** The model cannot do what the request asks for: tools, system prompt, schema, sampling. */
-  | "capability"
-  /** The prompt does not fit into the model's context. */
-  | "context-overflow"
-  | "access-denied"
-  /** Missing, expired or wrong credentials. */
-  | "credentials"
-  | "model-not-found"
-  /** The model reached its end of life. */
-  | "model-retired"
-  /** It failed too often lately, and was not asked. */
-  | "circuit-open"
-  /** The caller's signal or the end of the invocation. */
-  | "aborted"
-  | (string & {});
-
-export interface ModelFailure {
-  readonly reason: FailureReason;
-  readonly model: string;
-  readonly retryable?: boolean;
-  /** What a failed attempt costs: nothing, something, or nobody knows. */
-  readonly billed?: "none" | "partial" | "unknown";
-  readonly retryAfterMs?: number;
-  /** The service's own name of the error, such as `ThrottlingException`. */
-  readonly serviceError?: string;
-  /** What the service said, without what it may quote of the request. */
-  readonly serviceMessage?: string;
-  readonly httpStatusCode?: number;
-  readonly requestId?: string;
-  /** What had arrived before the failure; usage is estimated. */
-  readonly partial?: ProviderResponse;
-  /** Every attempt of the call, when it took more than one. */
-  readonly errors?: readonly FailedAttempt[];
-  readonly cause?: unknown;
-}
-
-const COME_BACK_LATER: ReadonlySet<string> = new Set([
-  "throttled",
-  "quota",
-  "circuit-open",
-]);
-
-/** One of the attempts of a call that failed. */
-export interface FailedAttempt {
-  readonly model: string;
-  /** What had been waited before it, in milliseconds. */
-  readonly waitMs: number;
-  /** Those of `error`: all of it that a log shows. */
-  readonly reason: FailureReason;
-  readonly message: string;
-  /** Not enumerable: a list of stacks and causes is nothing to read. */
-  readonly error: ModelInvocationError;
-}
-
-/** A model call failed. */
-export class ModelInvocationError extends LambdaLLMError {
-  static override readonly errorName: string = "ModelInvocationError";
-
-  readonly reason: FailureReason;
-  readonly model: string;
-  readonly billed: "none" | "partial" | "unknown";
-  declare readonly retryAfterMs?: number;
-  declare readonly serviceError?: string;
-  declare readonly serviceMessage?: string;
-  declare readonly httpStatusCode?: number;
-  declare readonly requestId?: string;
-  /** Every attempt of the call in order, the last one included, when it took more than one. */
-  declare readonly errors?: readonly FailedAttempt[];
-  /** What had arrived before the failure. Not enumerable: it holds the model's text. */
-  declare readonly partial?: ProviderResponse;
-
-  constructor(message: string, failure: ModelFailure) {
-    const { reason, model, retryable, billed, partial, cause, ...facts } =
-      failure;
-    super(message, {
-      code: "MODEL_INVOCATION",
-      statusCode: COME_BACK_LATER.has(reason) ? 503 : 502,
-      retryable: retryable ?? false,
-      cause,
-    });
-    this.reason = reason;
-    this.model = model;
-    this.billed = billed ?? "none";
-    Object.assign(this, facts);
-    if (partial !== undefined) hide(this, "partial", partial);
-  }
-
-  /** The same failure with other facts. */
-  with(
-    changes: Partial<ModelFailure>,
-    message = this.message,
-  ): ModelInvocationError {
-    const { reason, model, retryable, billed, partial, cause } = this;
-    const { retryAfterMs, serviceError, serviceMessage } = this;
-    const { httpStatusCode, requestId, errors } = this;
-    const facts = {
-      partial,
-      cause,
-      retryAfterMs,
-      serviceError,
-      serviceMessage,
-      httpStatusCode,
-      requestId,
-      errors,
-    };
-    const known = Object.entries(facts).filter(
-      ([, value]) => value !== undefined,
-    );
-    return new ModelInvocationError(message, {
-      reason,
-      model,
-      retryable,
-      billed,
-      ...Object.fromEntries(known),
-      ...changes,
     });
   }
 }

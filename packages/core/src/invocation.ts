@@ -1,6 +1,6 @@
 import { findModel } from "./catalog.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
-import { ConfigurationError, ModelInvocationError } from "./errors.ts";
+import { ConfigurationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import type { LLMContext } from "./llm-context.ts";
 import { maxTokensOf } from "./max-tokens.ts";
@@ -14,7 +14,8 @@ import {
   type Stage,
   ZERO_USAGE,
 } from "./model-call.ts";
-import { asFailure, observe } from "./observer.ts";
+import { ModelInvocationError } from "./model-error.ts";
+import { asFailure, Observer } from "./observer.ts";
 import { RunningCalls } from "./running-calls.ts";
 import { Stages } from "./stages.ts";
 import { MAX_TIMER_MS } from "./timer.ts";
@@ -25,7 +26,13 @@ export type RequestDefaults = Pick<ModelRequest, "model"> &
   Given<
     Omit<
       ModelRequest,
-      "model" | "messages" | "signal" | "onDelta" | "onResponse" | "deadline"
+      | "model"
+      | "messages"
+      | "signal"
+      | "onDelta"
+      | "onActivity"
+      | "onResponse"
+      | "deadline"
     >
   >;
 
@@ -234,12 +241,13 @@ export class Invocation {
     const attempt = attempts.count;
     this.totals.countAttempt();
     this.events.emit("attempt-start", { callId, attempt, request });
-    const observer = observe(request);
+    const observer = new Observer(request);
+    let answered: ProviderResponse | undefined;
     let sent = false;
     try {
       request.signal?.throwIfAborted();
       sent = true;
-      const answered = await this.provider.call(observer.request, {
+      answered = await this.provider.call(observer.request, {
         onAdapted: (adaptations) => {
           this.events.emit("request-adapted", {
             callId,
@@ -249,10 +257,12 @@ export class Invocation {
           });
         },
       });
+      const costUsd = this.#count(answered);
+      observer.end();
       const maxTokens = cutByDefault(request, answered);
       const response: ModelResponse = {
         ...answered,
-        costUsd: this.#count(answered),
+        costUsd,
         attempts: attempt,
         ...(maxTokens !== undefined && { hint: cutHint(maxTokens) }),
       };
@@ -266,22 +276,22 @@ export class Invocation {
           maxTokens,
         });
       return response;
-    } catch (thrown) {
-      const error = observer.failed
-        ? observer.error
-        : asFailure(thrown, request, sent);
+    } catch (failure) {
+      const { thrown } = observer;
+      const error = thrown ? thrown.error : asFailure(failure, request, sent);
       this.totals.countFailure();
-      // An observer may throw such an error of its own; what the provider says of the attempt counts either way.
-      if (thrown !== observer.error && ModelInvocationError.isInstance(thrown))
-        this.#countFailure(thrown);
+      // What an observer has thrown says nothing of the attempt, whatever it is; what the provider says counts.
+      if (answered === undefined)
+        this.#countFailure(failure, thrown !== undefined);
       this.events.emit("attempt-error", { callId, attempt, request, error });
       throw error;
     }
   }
 
-  #countFailure({ partial, billed }: ModelInvocationError): void {
-    if (partial !== undefined) this.#count(partial);
-    else if (billed !== "none")
+  #countFailure(failure: unknown, begun: boolean): void {
+    const known = ModelInvocationError.isInstance(failure);
+    if (known && failure.partial !== undefined) this.#count(failure.partial);
+    else if (begun || (known && failure.billed !== "none"))
       // Something may have been billed, and nobody knows what: the totals are estimates from here on.
       this.totals.countUsage({ ...ZERO_USAGE, estimated: true }, 0, 0);
   }

@@ -49,6 +49,8 @@ export interface PromptSource<Values extends object = object> {
   /** Fills the template. */
   format(variables: Values): string;
   readonly callOptions: CallOptions;
+  /** Settings that give way to those of the call, of the provider middleware, and to what the model takes. */
+  readonly defaults?: ModelRequest["defaults"];
 }
 
 /** Settings of `invokeStructured`. */
@@ -86,6 +88,10 @@ type TemplateArguments<
 export interface LLMContext {
   /**
    * Calls the model and returns its text.
+   *
+   * An answer has room for 4,096 tokens, or the model's limit where that is smaller, unless the call, its prompt or the provider
+   * middleware says otherwise with `maxTokens`. One that was cut comes as it is: `converse` shows its `stopReason`, and a
+   * `hint` where the default has cut it.
    *
    * @param prompt A template: `{name}` is a variable, `{{` a brace, any other text in braces stays as it is. Values are
    * inserted once and literally.

@@ -1,4 +1,5 @@
 import { hide, LambdaLLMError } from "./errors.ts";
+import { type RetryAfterHeaders, retryAfterHeaders } from "./retry-after.ts";
 import type { Turn } from "./stores/session-store.ts";
 
 export interface BudgetFailure {
@@ -25,7 +26,7 @@ export class BudgetExceededError extends LambdaLLMError {
   declare readonly neededUsd?: number;
   declare readonly retryAfterMs?: number;
   /** For `@middy/http-error-handler`: `retryAfterMs` in seconds. Not enumerable. */
-  declare readonly headers?: Readonly<Record<"retry-after", string>>;
+  declare readonly headers?: RetryAfterHeaders;
 
   constructor(message: string, failure: BudgetFailure) {
     super(message, { code: "BUDGET_EXCEEDED", statusCode: 429 });
@@ -37,8 +38,8 @@ export class BudgetExceededError extends LambdaLLMError {
     if (neededUsd !== undefined) Object.assign(this, { neededUsd });
     if (retryAfterMs === undefined) return;
     Object.assign(this, { retryAfterMs });
-    const seconds = Math.ceil(retryAfterMs / 1_000);
-    hide(this, "headers", { "retry-after": String(seconds) });
+    const headers = retryAfterHeaders(retryAfterMs);
+    if (headers !== undefined) hide(this, "headers", headers);
   }
 }
 

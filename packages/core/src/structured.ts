@@ -1,5 +1,6 @@
 import { findModel } from "./catalog.ts";
 import { StructuredOutputError } from "./errors.ts";
+import { largestMaxTokens, maxTokensOf } from "./max-tokens.ts";
 import {
   type CallModel,
   type ModelRequest,
@@ -130,12 +131,9 @@ function moreRoom(
   request: ModelRequest,
   response: ModelResponse,
 ): number | undefined {
-  const { maxTokens = response.usage.outputTokens } = request;
-  const limit = findModel(response.model)?.maxOutputTokens;
-  const wanted = Math.min(
-    maxTokens * MORE_ROOM,
-    limit ?? Number.POSITIVE_INFINITY,
-  );
+  const info = findModel(response.model, { region: response.region });
+  const maxTokens = maxTokensOf(request, info);
+  const wanted = Math.min(maxTokens * MORE_ROOM, largestMaxTokens(info));
   return wanted > maxTokens ? wanted : undefined;
 }
 

@@ -1,11 +1,7 @@
-import {
-  type FailureReason,
-  GuardrailError,
-  InvocationTimeoutError,
-  ModelInvocationError,
-} from "./errors.ts";
+import { GuardrailError, InvocationTimeoutError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ModelResponse } from "./model-call.ts";
+import { type FailureReason, ModelInvocationError } from "./model-error.ts";
 import { modelName } from "./model-name.ts";
 
 /** Answers that are none: empty, or broken off by the model itself. */

@@ -12,11 +12,13 @@ import {
 import { ConfigurationError } from "./errors.ts";
 import type { ObjectStream } from "./object-stream.ts";
 import { check, validateOptions } from "./options.ts";
+import { WholeCharacters } from "./whole-characters.ts";
 
 export interface ResponseBodyOptions {
   /**
    * `text` is the text alone, `sse` server-sent events, `ndjson` a JSON value a line. The last two end with a record that
-   * says so, and can carry objects. There is no default: the client has to know.
+   * says so, and can carry objects. There is no default: the client has to know. In all of them half an emoji at the end of a
+   * piece waits for its other half.
    */
   readonly format: BodyFormat;
   /** Adds fields to that last record, such as the usage; called when the stream is complete. @default none */
@@ -79,15 +81,19 @@ class ResponseBody implements AsyncIterable<string> {
   // Not a generator: one that waits for a piece cannot be left.
   [Symbol.asyncIterator](): AsyncIterator<string, undefined> {
     const source = new ChunkSource(this.#stream);
+    const characters = new WholeCharacters();
     let ended = false;
     return {
       next: async () => {
-        if (ended) return END;
-        const { done, value } = await source.next();
-        if (!done) return { done: false, value: this.#piece(value) };
-        ended = true;
-        const last = await this.#last();
-        return last === undefined ? END : { done: false, value: last };
+        while (!ended) {
+          const { done, value } = await source.next();
+          if (done) ended = true;
+          const piece = done
+            ? await this.#end(characters.end())
+            : this.#piece(value, characters);
+          if (piece !== undefined) return { done: false, value: piece };
+        }
+        return END;
       },
       return: async () => {
         ended = true;
@@ -97,12 +103,17 @@ class ResponseBody implements AsyncIterable<string> {
     };
   }
 
-  #piece(value: unknown): string {
+  /** Undefined for half a character, which waits for the next text. */
+  #piece(value: unknown, characters: WholeCharacters): string | undefined {
     const format = this[FORMAT];
+    if (format !== "text" && hasObjects(this.#stream))
+      return recordOf(format, { object: value });
+    if (typeof value === "string") {
+      const text = characters.push(value);
+      return text === "" && value !== "" ? undefined : this.#text(text);
+    }
     // Whoever sends it refuses what is neither string nor bytes.
     if (format === "text") return value as string;
-    if (hasObjects(this.#stream)) return recordOf(format, { object: value });
-    if (typeof value === "string") return recordOf(format, { text: value });
     if (
       typeof value === "object" &&
       value !== null &&
@@ -112,6 +123,18 @@ class ResponseBody implements AsyncIterable<string> {
     throw new TypeError(
       `A body in the format "${format}" must be made of strings or objects.`,
     );
+  }
+
+  #text(text: string): string {
+    const format = this[FORMAT];
+    return format === "text" ? text : recordOf(format, { text });
+  }
+
+  /** What is left to say: half a character that the text ended in, and the last record. */
+  async #end(half: string): Promise<string | undefined> {
+    const rest = half === "" ? "" : this.#text(half);
+    const last = rest + ((await this.#last()) ?? "");
+    return last === "" ? undefined : last;
   }
 
   async #last(): Promise<string | undefined> {

@@ -91,8 +91,6 @@ describe("any prompt", () => {
       fc.property(options, (given) => {
         const json = plain(new Prompt(given)) as Record<string, unknown>;
         expect(json).toEqual({
-          maxTokens: 1024,
-          temperature: 0.7,
           version: "1.0.0",
           ...(plain(given) as object),
         });

@@ -51,13 +51,16 @@ const untyped = (options: object) => new Prompt(options as { template: "" });
 describe("a prompt", () => {
   test("has the defaults of the reference", () => {
     const prompt = new Prompt({ template: "Hi {name}" });
+    const defaults = { maxTokens: 1024, temperature: 0.7 };
+    expect(prompt).toMatchObject(defaults);
+    // They give way, so they are no settings of the prompt's own.
+    expect(prompt.defaults).toEqual(defaults);
+    expect(prompt.callOptions).toEqual({});
     expect(prompt.toJSON()).toEqual({
       template: "Hi {name}",
-      maxTokens: 1024,
-      temperature: 0.7,
       version: "1.0.0",
     });
-    expect(prompt.callOptions).toEqual({ maxTokens: 1024, temperature: 0.7 });
+    expect(Prompt.fromJSON(prompt.toJSON()).defaults).toEqual(defaults);
     expect(prompt.format({ name: "Ada" })).toBe("Hi Ada");
   });
 
@@ -529,7 +532,6 @@ describe("toJSON and fromJSON", () => {
       outputSchema: { b: "list" },
       systemPrompt: "s",
       maxTokens: 5,
-      temperature: 0.7,
       version: "1.0.0",
     });
   });
@@ -615,8 +617,6 @@ describe("fromYAML", () => {
         },
         required: ["label"],
       },
-      maxTokens: 1024,
-      temperature: 0.7,
       version: "1.0.0",
     });
   });

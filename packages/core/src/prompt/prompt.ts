@@ -41,6 +41,8 @@ export interface Prompt<
   readonly version: string;
   /** The settings of a call, with the name and the version as tags when there is a name. */
   readonly callOptions: CallOptions;
+  /** Those of 1024 tokens and a temperature of 0.7 that the prompt does not set itself. */
+  readonly defaults: NonNullable<PromptSource["defaults"]>;
   /**
    * Fills the template. Values are inserted once and literally.
    *
@@ -138,6 +140,7 @@ class PromptTemplate<Result> implements Prompt<object, Result> {
   readonly name: string | undefined;
   readonly version: string;
   readonly callOptions: CallOptions;
+  readonly defaults: NonNullable<PromptSource["defaults"]>;
   readonly #inputs: Inputs | undefined;
 
   constructor(options: PromptOptions) {
@@ -149,8 +152,9 @@ class PromptTemplate<Result> implements Prompt<object, Result> {
     this.template = options.template;
     this.systemPrompt = options.systemPrompt;
     this.model = options.model;
-    this.maxTokens = options.maxTokens ?? 1024;
-    this.temperature = options.temperature ?? 0.7;
+    this.defaults = defaultsBeside(options);
+    this.maxTokens = options.maxTokens ?? DEFAULTS.maxTokens;
+    this.temperature = options.temperature ?? DEFAULTS.temperature;
     this.name = options.name;
     this.version = options.version ?? "1.0.0";
     const owner = this.name === undefined ? "Prompt" : `Prompt "${this.name}"`;
@@ -231,27 +235,41 @@ class PromptTemplate<Result> implements Prompt<object, Result> {
   }
 
   toJSON(): PromptJSON {
-    const { template, inputSchema, outputSchema, maxTokens, version } = this;
+    const { template, inputSchema, outputSchema, defaults, version } = this;
     return {
       template,
       ...(inputSchema && { inputSchema }),
       ...(outputSchema && { outputSchema: plainSchema(outputSchema) }),
       ...(this.systemPrompt && { systemPrompt: this.systemPrompt }),
       ...(this.model && { model: this.model }),
-      maxTokens,
-      temperature: this.temperature,
+      ...(defaults.maxTokens === undefined && { maxTokens: this.maxTokens }),
+      ...(defaults.temperature === undefined && {
+        temperature: this.temperature,
+      }),
       ...(this.name && { name: this.name }),
       version,
     };
   }
 }
 
+/** Those of the Python library, which this one succeeds. */
+const DEFAULTS = { maxTokens: 1_024, temperature: 0.7 } as const;
+
+function defaultsBeside(given: PromptOptions): Prompt["defaults"] {
+  return Object.freeze({
+    ...(given.maxTokens === undefined && { maxTokens: DEFAULTS.maxTokens }),
+    ...(given.temperature === undefined && {
+      temperature: DEFAULTS.temperature,
+    }),
+  });
+}
+
 function callOptionsOf(prompt: Omit<PromptJSON, "template">): CallOptions {
   const { model, maxTokens, temperature, systemPrompt, name, version } = prompt;
   return Object.freeze({
     ...(model && { model }),
-    maxTokens,
-    temperature,
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(temperature !== undefined && { temperature }),
     ...(systemPrompt && { system: systemPrompt }),
     ...(name && {
       tags: Object.freeze({ "prompt.name": name, "prompt.version": version }),

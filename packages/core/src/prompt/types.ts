@@ -32,9 +32,9 @@ export interface PromptOptions<
   readonly systemPrompt?: string;
   /** @default the provider middleware's */
   readonly model?: string;
-  /** @default 1024 */
+  /** @default 1024, which gives way: to the options of the provider middleware and to what a model may think */
   readonly maxTokens?: number;
-  /** @default 0.7 */
+  /** @default 0.7, which gives way: to the options of the provider middleware and where a model takes none */
   readonly temperature?: number;
   /** Travels with the version to logs, spans, metrics and Bedrock's request metadata. */
   readonly name?: string;
@@ -42,15 +42,15 @@ export interface PromptOptions<
   readonly version?: string;
 }
 
-/** A prompt as plain data. A Standard Schema is written as its JSON Schema. */
+/** A prompt as plain data, without the defaults that nobody chose. A Standard Schema is written as its JSON Schema. */
 export interface PromptJSON {
   readonly template: string;
   readonly inputSchema?: InputSchema;
   readonly outputSchema?: object;
   readonly systemPrompt?: string;
   readonly model?: string;
-  readonly maxTokens: number;
-  readonly temperature: number;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
   readonly name?: string;
   readonly version: string;
 }
