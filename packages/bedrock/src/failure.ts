@@ -67,7 +67,7 @@ export interface CallFacts {
 
 /** Turns whatever was thrown, by the AWS SDK or on the way to it, into a typed error. */
 export function toModelError(thrown: unknown, call: CallFacts): Error {
-  const { model, region, partial, aborted = false, accepted = false } = call;
+  const { model, region, partial, aborted, accepted } = call;
   // What the request was found to be before it was sent says what it is itself.
   if (ConfigurationError.isInstance(thrown)) return thrown;
   const error = serviceError(thrown);

@@ -1,7 +1,12 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
-import { type LLMContext, Model, ModelInvocationError } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  type LLMContext,
+  Model,
+  ModelInvocationError,
+} from "@lambdallm/core";
 import { MockLambdaContext } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { failureOf, invocation, start } from "./support.ts";
@@ -65,6 +70,13 @@ describe.each(middyMajors)("Whatever is thrown on %s", (_, middy) => {
       }
     },
   );
+
+  test("and says that the set-up is wrong stays what it is", async () => {
+    const thrown = new ConfigurationError("The credentials file is empty.");
+    expect(await callOver(thrown, (context) => context.invoke("Hello"))).toBe(
+      thrown,
+    );
+  });
 
   test("with the name of a service's error is read as one", async () => {
     const thrown = Object.freeze({ name: "ThrottlingException" });
