@@ -25,18 +25,21 @@ export interface TimeoutGuardOptions {
    */
   readonly bufferMs?: number | undefined;
   /**
-   * Milliseconds that a model may take for its first token; then the attempt fails, and a retry or a fallback takes over.
-   * Streams every call.
+   * Milliseconds that a model may be silent before its first token; then the attempt fails, and a retry or a fallback takes
+   * over. They count from sending the attempt, and once more from the opening of the message, which is not an answer yet.
+   * Hidden thoughts, citations and all other events are. Streams every call.
    * @default no limit
    */
   readonly firstTokenTimeoutMs?: number | undefined;
   /**
-   * Milliseconds that a model may pause between two tokens; then the attempt fails. Streams every call.
+   * Milliseconds that a model may be silent between two tokens, or other events of the answer; then the attempt fails.
+   * Streams every call.
    * @default no limit
    */
   readonly betweenTokensTimeoutMs?: number | undefined;
   /**
-   * Lowers `maxTokens` so that the answer ends before the deadline, by the speed that this process has seen of the model.
+   * Lowers `maxTokens` (4,096 for a call without) so that the answer ends before the deadline, by the speed that this
+   * process has seen of the model. `response.hint` tells when an answer was cut for it.
    * @default false
    */
   readonly adaptMaxTokens?: boolean | undefined;

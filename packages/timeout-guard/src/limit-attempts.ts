@@ -2,8 +2,10 @@ import {
   findModel,
   type Interceptor,
   type Invocation,
+  isManagedPrompt,
   type ModelRequest,
   type ModelResponse,
+  maxTokensOf,
   needsOf,
 } from "@lambdallm/core";
 import { type SilenceLimits, SilenceWatch } from "./silence-watch.ts";
@@ -42,9 +44,10 @@ export function limitAttempts(
 
   return async (given, next, { callId }) => {
     const request = adaptMaxTokens ? endingInTime(given) : given;
-    const learn = (response: ModelResponse) => {
+    const learn = (response: ModelResponse): ModelResponse => {
       learnFrom(request.model, response);
-      return response;
+      const isCut = request !== given && response.stopReason === "max_tokens";
+      return isCut ? { ...response, hint: CUT_HINT } : response;
     };
     if (watching && canStream(request)) {
       const watch = new SilenceWatch(request, limits);
@@ -71,6 +74,10 @@ export function limitAttempts(
 
 const showNobody = () => {};
 
+/** In place of a hint to choose a larger `maxTokens`, which would change nothing. */
+const CUT_HINT =
+  "The answer was cut so that it ended before the deadline (adaptMaxTokens): raise the function's timeout, or choose a faster model.";
+
 /** A model by whatever id it is called. */
 const nameOf = (model: string) => findModel(model)?.id ?? model;
 
@@ -78,29 +85,36 @@ function leftMs({ deadline = Number.POSITIVE_INFINITY }: ModelRequest): number {
   return deadline - Date.now();
 }
 
-/** What the service would stop at; undefined when nobody knows. */
-function longestAnswer({ model, maxTokens }: ModelRequest): number | undefined {
-  return maxTokens ?? findModel(model)?.maxOutputTokens;
+/** What the service would stop at; `Infinity` where a managed prompt says it. */
+function longestAnswer(request: ModelRequest): number {
+  const { model } = request;
+  return isManagedPrompt(model)
+    ? Number.POSITIVE_INFINITY
+    : maxTokensOf(request, findModel(model));
 }
 
 /**
  * The same request with fewer `maxTokens` when the model could not write as many before the deadline. Half of a value is
- * none, and a model's own settings, such as a budget for thinking, may have to be smaller than `maxTokens`: requests
- * with either stay as they are.
+ * none, a managed prompt takes none, and a model's own settings, such as a budget for thinking, may have to be smaller than
+ * `maxTokens`: requests with any of these stay as they are.
  */
 function endingInTime(request: ModelRequest): ModelRequest {
-  const speed = meter.speedOf(nameOf(request.model));
-  const wanted = longestAnswer(request);
-  const { output, bedrock } = request;
+  const { model, maxTokens, defaults, output, bedrock } = request;
+  const speed = meter.speedOf(nameOf(model));
   if (
     speed === undefined ||
-    wanted === undefined ||
     output !== undefined ||
+    isManagedPrompt(model) ||
     bedrock?.additionalModelRequestFields !== undefined
   )
     return request;
-  const maxTokens = tokensWithin(speed, leftMs(request));
-  return maxTokens < wanted ? { ...request, maxTokens } : request;
+  const fitting = tokensWithin(speed, leftMs(request));
+  // No speed is known, either, of a provider that gives nonsense for its times.
+  if (!(fitting < longestAnswer(request))) return request;
+  // What nobody has chosen stays a default, which gives way: a choice of the caller's it must not become.
+  return maxTokens === undefined
+    ? { ...request, defaults: { ...defaults, maxTokens: fitting } }
+    : { ...request, maxTokens: fitting };
 }
 
 /** Whether a buffered answer could still be on its way at the deadline, and its text be lost. */
@@ -111,10 +125,9 @@ function losesTextAtDeadline(request: ModelRequest): boolean {
   const timeMs = leftMs(request);
   // Without a deadline nothing is lost, and past it nothing is sent.
   if (timeMs === Number.POSITIVE_INFINITY || timeMs <= 0) return false;
-  const tokens = longestAnswer(request);
   const speed = meter.speedOf(nameOf(model)) ?? UNKNOWN_SPEED;
   const inTime =
-    tokens !== undefined && durationMs(speed, tokens) * SLOWER_STILL <= timeMs;
+    durationMs(speed, longestAnswer(request)) * SLOWER_STILL <= timeMs;
   return !inTime && canStream(request);
 }
 

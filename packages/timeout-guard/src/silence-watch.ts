@@ -11,28 +11,40 @@ export interface SilenceLimits {
   readonly betweenTokensTimeoutMs?: number | undefined;
 }
 
-/** Aborts an attempt when its model is silent for too long. It has to see the deltas, so the attempt is streamed. */
+/**
+ * Aborts an attempt when its model is silent for too long. It has to see the events, so the attempt is streamed.
+ *
+ * Every event is a sign of life. The first one of a stream only opens the message, as the service's `messageStart` does: it
+ * gives the model the time for its first token anew. The answer has begun with the second event, or with the first delta of a
+ * provider that tells of no others, and from then on the limit between tokens holds.
+ */
 export class SilenceWatch {
   /** The request that is watched. */
   readonly request: ModelRequest;
   readonly #limits: SilenceLimits;
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #opened = false;
   #answering = false;
   #ended = false;
 
   constructor(request: ModelRequest, limits: SilenceLimits) {
     this.#limits = limits;
-    const { deltas, onDelta, signal, ...rest } = request;
+    const { deltas, onDelta, onActivity, signal, ...rest } = request;
     const own = this.#controller.signal;
     this.request = {
       ...rest,
       signal: signal ? AbortSignal.any([signal, own]) : own,
       // Every kind of delta is a sign of life; the caller sees the kinds that it asked for.
       onDelta: (delta: Delta) => {
+        this.#opened = true;
         this.#heard();
         if (deltas === undefined || deltas.includes(delta.kind))
           onDelta?.(delta);
+      },
+      onActivity: () => {
+        this.#heard();
+        onActivity?.();
       },
     };
   }
@@ -54,7 +66,8 @@ export class SilenceWatch {
 
   #heard(): void {
     if (this.#ended) return;
-    if (this.#answering) {
+    if (this.#answering || !this.#opened) {
+      this.#opened = true;
       this.#timer?.refresh();
       return;
     }

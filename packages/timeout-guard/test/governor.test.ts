@@ -17,7 +17,7 @@ import { MockLambdaContext } from "@lambdallm/testing";
 import fc from "fast-check";
 import middy from "middy7";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
-import { newModel, question, run } from "./support.ts";
+import { feature, newModel, question, run } from "./support.ts";
 
 // The clock stands still: only what the model says of its latency counts.
 beforeEach(() => {
@@ -39,6 +39,7 @@ async function asked(
   calls: readonly (readonly [Omit<ConverseRequest, "messages">, Behaviour])[],
   options: TimeoutGuardOptions = {},
   timeMs = 10_000,
+  features: Parameters<typeof run>[1] = [],
 ): Promise<ModelRequest[]> {
   const requests: ModelRequest[] = [];
   const provider = providerMiddleware({
@@ -71,6 +72,7 @@ async function asked(
     middy,
     [
       provider,
+      ...features,
       timeoutGuard({ adaptMaxTokens: true, bufferMs: 5_000, ...options }),
     ],
     async ({ converse }) => {
@@ -139,25 +141,97 @@ describe("The governor", () => {
     ).toEqual([4_000, 999, 1_000]);
   });
 
-  test("lowers the model's own limit, and does not guess one that nobody knows", async () => {
+  test("lowers the room that a call has which chose none, and leaves it a default", async () => {
     const [known, short, unknown] = [newModel(), newModel(), newModel()];
     registerModel(known, { maxOutputTokens: 8_000 });
     registerModel(short, { maxOutputTokens: 500 });
-    const limits = await limitsOf(
+    const requests = await asked(
       [known, short, unknown].flatMap((model) => [
         [{ model }, HUNDRED_A_SECOND] as const,
         [{ model }, {}] as const,
       ]),
     );
-    expect(limits).toEqual([
+    for (const request of requests)
+      expect(request).not.toHaveProperty("maxTokens");
+    expect(requests.map(({ defaults }) => defaults?.maxTokens)).toEqual([
       undefined,
       1_000,
       undefined,
       undefined,
       undefined,
-      undefined,
+      1_000,
     ]);
   });
+
+  test("keeps the other defaults of a call, and lowers its default of maxTokens when that is too much", async () => {
+    const model = newModel();
+    const defaulting = (maxTokens: number) =>
+      feature("call", "defaulting", (request, next) =>
+        next({ ...request, defaults: { maxTokens, temperature: 0.7 } }),
+      );
+    const lowered = async (maxTokens: number) => {
+      const [, second] = await asked(
+        [
+          [{ model }, HUNDRED_A_SECOND],
+          [{ model }, {}],
+        ],
+        {},
+        10_000,
+        [defaulting(maxTokens)],
+      );
+      return second?.defaults;
+    };
+    expect(await lowered(1_024)).toEqual({
+      maxTokens: 1_000,
+      temperature: 0.7,
+    });
+    expect(await lowered(999)).toEqual({ maxTokens: 999, temperature: 0.7 });
+  });
+
+  test("leaves a managed prompt alone, which brings its own maxTokens", async () => {
+    const model = "arn:aws:bedrock:us-east-1:111122223333:prompt/GOVERNED12:1";
+    const bedrock = { promptVariables: { topic: { text: "foxes" } } };
+    const requests = await asked([
+      [{ model, bedrock }, HUNDRED_A_SECOND],
+      [{ model, bedrock }, {}],
+    ]);
+    for (const request of requests) {
+      expect(request).not.toHaveProperty("maxTokens");
+      expect(request).not.toHaveProperty("defaults");
+    }
+  });
+
+  test.each([{ maxTokens: 4_000 }, {}])(
+    "says why an answer was cut that it has shortened, and no other: %j",
+    async (chosen) => {
+      const request = { model: newModel(), ...chosen };
+      const cut = { stopReason: "max_tokens" };
+      const hints: (string | undefined)[] = [];
+      const listening = feature("call", "listening", async (asking, next) => {
+        const response = await next(asking);
+        hints.push(response.hint);
+        return response;
+      });
+      await asked(
+        [
+          [
+            { ...request, maxTokens: 500 },
+            { ...cut, ...HUNDRED_A_SECOND },
+          ],
+          [request, cut],
+          [request, {}],
+        ],
+        {},
+        10_000,
+        [listening],
+      );
+      expect(hints).toEqual([
+        undefined,
+        "The answer was cut so that it ended before the deadline (adaptMaxTokens): raise the function's timeout, or choose a faster model.",
+        undefined,
+      ]);
+    },
+  );
 
   test("knows a model by each of its ids", async () => {
     const [model, arn] = [newModel(), newModel()];
@@ -250,8 +324,11 @@ describe("With truncate, what the process has seen decides on streaming", () => 
   const streamed = async (
     calls: Parameters<typeof asked>[0],
     options: TimeoutGuardOptions = truncate,
+    timeMs?: number,
   ) =>
-    (await asked(calls, options)).map(({ onDelta }) => onDelta !== undefined);
+    (await asked(calls, options, timeMs)).map(
+      ({ onDelta }) => onDelta !== undefined,
+    );
 
   test("with room for a model that is half as fast again as it was", async () => {
     const model = newModel();
@@ -275,6 +352,37 @@ describe("With truncate, what the process has seen decides on streaming", () => 
         [request, {}],
       ]),
     ).toEqual([true, false, true, true]);
+  });
+
+  test("and a call that says nothing has room for 4,096 tokens, a managed prompt for nobody knows how many", async () => {
+    const [model, short] = [newModel(), newModel()];
+    registerModel(short, { maxOutputTokens: 600 });
+    const managed =
+      "arn:aws:bedrock:us-east-1:111122223333:prompt/STREAMED12:1";
+    const bedrock = { promptVariables: { topic: { text: "foxes" } } };
+    const learned = { maxTokens: 600 };
+    expect(
+      await streamed([
+        [{ model: short, ...learned }, HUNDRED_A_SECOND],
+        [{ model: short }, {}],
+        [{ model, ...learned }, HUNDRED_A_SECOND],
+        [{ model }, {}],
+        [{ model: managed, bedrock }, HUNDRED_A_SECOND],
+        [
+          { model: managed, bedrock },
+          { outputTokens: 1e5, latencyMs: 10 },
+        ],
+        [{ model: managed, bedrock }, {}],
+      ]),
+    ).toEqual([true, false, true, true, true, true, true]);
+    expect(
+      await streamed(
+        [[{ model }, {}]],
+        truncate,
+        // 4,096 tokens at a hundred a second, and half as much time again.
+        62_000,
+      ),
+    ).toEqual([false]);
   });
 
   test("and an answer that the governor fits into the time is streamed, in case it does not fit", async () => {

@@ -6,6 +6,11 @@ import {
   jest,
   test,
 } from "@jest/globals";
+import {
+  type Message,
+  type ModelRequest,
+  providerMiddleware,
+} from "@lambdallm/core";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
@@ -174,5 +179,136 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     );
     late();
     expect(answer).toBe("answer");
+  });
+
+  describe("Events that are no delta", () => {
+    /** What a provider tells at a time: in milliseconds after the one before. */
+    type Told = readonly [afterMs: number, what: "activity" | "delta"];
+    const message: Message = { role: "assistant", content: [{ text: "done" }] };
+
+    const told = async (
+      options: TimeoutGuardOptions,
+      events: readonly Told[],
+      more: Partial<Pick<ModelRequest, "onActivity">> = {},
+    ) => {
+      const provider = providerMiddleware({
+        defaults: { model: "test" },
+        provider: {
+          name: "test",
+          call: async (request) => {
+            for (const [afterMs, what] of events) {
+              await new Promise((resolve) => setTimeout(resolve, afterMs));
+              request.signal?.throwIfAborted();
+              request.onActivity?.();
+              if (what === "delta")
+                request.onDelta?.({ kind: "text", text: "done" });
+            }
+            return {
+              message,
+              text: "done",
+              stopReason: "end_turn",
+              usage: {
+                inputTokens: 1,
+                outputTokens: 1,
+                totalTokens: 2,
+                cacheReadInputTokens: 0,
+                cacheWriteInputTokens: 0,
+              },
+              model: request.model,
+              latencyMs: 0,
+            };
+          },
+        },
+      });
+      const listening = feature("call", "listening", (request, next) =>
+        next({ ...request, ...more }),
+      );
+      const running = run(
+        middy,
+        [provider, listening, timeoutGuard(options)],
+        (context) => invoke(context).catch((error: Error) => error.message),
+      );
+      await jest.advanceTimersByTimeAsync(60_000);
+      return running;
+    };
+    const STALLED = "stopped answering for 1000 ms (betweenTokensTimeoutMs)";
+    const LATE = "did not begin to answer within 3000 ms (firstTokenTimeoutMs)";
+    const BOTH = { firstTokenTimeoutMs: 3_000, betweenTokensTimeoutMs: 1_000 };
+    const thoughts = Array.from({ length: 20 }, (): Told => [900, "activity"]);
+
+    test.each<[string, TimeoutGuardOptions, readonly Told[]]>([
+      ["between two deltas", BOTH, [[0, "delta"], ...thoughts, [900, "delta"]]],
+      ["before the first delta", BOTH, [...thoughts, [900, "delta"]]],
+      ["and no delta at all", BOTH, thoughts],
+      [
+        "before a first token that the opening of the message gives time for",
+        BOTH,
+        [
+          [2_900, "activity"],
+          [2_900, "activity"],
+          [900, "delta"],
+        ],
+      ],
+      [
+        "after which nothing limits an answer that has begun",
+        { firstTokenTimeoutMs: 3_000 },
+        [
+          [0, "activity"],
+          [2_900, "activity"],
+          [9_000, "delta"],
+        ],
+      ],
+      [
+        "before an answer begins that only its pauses are limited of",
+        { betweenTokensTimeoutMs: 1_000 },
+        [
+          [9_000, "activity"],
+          [9_000, "activity"],
+          [900, "activity"],
+        ],
+      ],
+    ])("are signs of life: %s", async (_name, options, events) => {
+      expect(await told(options, events)).toBe("done");
+    });
+
+    test.each<[string, TimeoutGuardOptions, readonly Told[], string]>([
+      ["nothing at all", BOTH, [[3_001, "activity"]], LATE],
+      [
+        "nothing after the message was opened",
+        { firstTokenTimeoutMs: 3_000 },
+        [
+          [100, "activity"],
+          [3_001, "delta"],
+        ],
+        LATE,
+      ],
+      [
+        "a pause within hidden thoughts",
+        BOTH,
+        [
+          [100, "activity"],
+          [100, "activity"],
+          [1_001, "activity"],
+        ],
+        STALLED,
+      ],
+      [
+        "a pause after a delta that came first",
+        BOTH,
+        [
+          [100, "delta"],
+          [1_001, "activity"],
+        ],
+        STALLED,
+      ],
+    ])("do not hide a silence: %s", async (_name, options, events, failure) => {
+      expect(await told(options, events)).toContain(failure);
+    });
+
+    test("reach an observer of the caller's own as well", async () => {
+      const onActivity = jest.fn();
+      await told(BOTH, thoughts, { onActivity });
+      expect(onActivity).toHaveBeenCalledTimes(thoughts.length);
+    });
   });
 });

@@ -169,6 +169,42 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     expect(new Set(heard)).toEqual(new Set(["text"]));
   });
 
+  test("hidden thoughts and citations are signs of life, however long they take altogether", async () => {
+    const pieceMs = 100;
+    // Of each; both together take longer than the limit.
+    const count = Math.ceil((0.65 * LIMIT_MS) / pieceMs);
+    const delta = (index: number, content: object) => ({
+      type: "contentBlockDelta",
+      payload: { contentBlockIndex: index, delta: content },
+    });
+    const stop = (index: number) => ({
+      type: "contentBlockStop",
+      payload: { contentBlockIndex: index },
+    });
+    // Base64 of one byte.
+    const hidden = { reasoningContent: { redactedContent: "AA==" } };
+    const citation = { citation: { title: "One", location: {} } };
+    reply = {
+      content: [],
+      rawEvents: [
+        { type: "messageStart", payload: { role: "assistant" } },
+        ...Array.from({ length: count }, () => delta(0, hidden)),
+        stop(0),
+        ...Array.from({ length: count }, () => delta(1, citation)),
+        delta(1, { text: "One two three" }),
+        stop(1),
+        { type: "messageStop", payload: { stopReason: "end_turn" } },
+      ],
+    };
+    local.setFaults([{ tokenDelayMs: pieceMs }]);
+    const response = await guarded(
+      { firstTokenTimeoutMs: LIMIT_MS, betweenTokensTimeoutMs: LIMIT_MS },
+      async ({ converse }) => converse({ messages: question() }),
+    );
+    expect(response).toMatchObject({ text: "One two three", attempts: 1 });
+    expect(response.latencyMs).toBeGreaterThan(LIMIT_MS);
+  });
+
   test("answers that come in time are what they are without a guard", async () => {
     const limits = {
       firstTokenTimeoutMs: HOUR_MS,
