@@ -244,11 +244,15 @@ export class Invocation {
     const observer = new Observer(request);
     let answered: ProviderResponse | undefined;
     let sent = false;
+    let isFitted = false;
     try {
       request.signal?.throwIfAborted();
       sent = true;
       answered = await this.provider.call(observer.request, {
         onAdapted: (adaptations) => {
+          isFitted ||= adaptations.some(
+            ({ setting }) => setting === "maxTokens",
+          );
           this.events.emit("request-adapted", {
             callId,
             attempt,
@@ -259,7 +263,8 @@ export class Invocation {
       });
       const costUsd = this.#count(answered);
       observer.end();
-      const maxTokens = cutByDefault(request, answered);
+      // One that had to fit beside the prompt is no default: a larger one would be refused.
+      const maxTokens = isFitted ? undefined : cutByDefault(request, answered);
       const response: ModelResponse = {
         ...answered,
         costUsd,

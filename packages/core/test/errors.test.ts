@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import {
+  BudgetExceededError,
   ConfigurationError,
   GuardrailError,
   InvocationTimeoutError,
@@ -107,6 +108,79 @@ describe("ModelInvocationError", () => {
     expect(failed({ reason })).toMatchObject({ reason, statusCode });
   });
 
+  test.each([
+    ["access-denied", false],
+    ["credentials", false],
+    ["model-not-found", false],
+    ["model-retired", false],
+    ["invalid-request", false],
+    ["capability", false],
+    ["throttled", true],
+    ["quota", true],
+    ["unavailable", true],
+    ["model-failed", true],
+    ["interrupted", true],
+    ["stalled", true],
+    ["connection", true],
+    ["context-overflow", true],
+    ["circuit-open", true],
+    ["aborted", true],
+    ["a reason of tomorrow", true],
+  ])(
+    "for the reason %s may be shown: %s, also with other facts",
+    (reason, expose) => {
+      expect(failed({ reason }).expose).toBe(expose);
+      expect(failed().with({ reason }).expose).toBe(expose);
+    },
+  );
+
+  describe.each(middyMajors)(
+    "behind the http error handler on %s",
+    (_name, middy) => {
+      const answered = async (error: unknown) => {
+        const chain = middy<unknown, { headers: Record<string, string> }>()
+          .use(httpErrorHandler({ logger: false }))
+          .handler(async () => {
+            throw error;
+          });
+        return chain({}, new MockLambdaContext());
+      };
+
+      test("about the set-up is a 500 that says nothing", async () => {
+        const error = failed({ reason: "access-denied" });
+        expect(error.statusCode).toBe(502);
+        expect(await answered(error)).toEqual({ statusCode: 500, headers: {} });
+      });
+
+      test.each([
+        ["throttled", 1_200, "2"],
+        ["quota", 60_000, "60"],
+        ["circuit-open", 29_500, "30"],
+        ["throttled", 0, "0"],
+        ["throttled", undefined, undefined],
+        ["throttled", -1_000, undefined],
+        ["throttled", Number.NaN, undefined],
+        ["throttled", Number.POSITIVE_INFINITY, undefined],
+        // 502: nothing says that it is better then.
+        ["unavailable", 1_200, undefined],
+      ])(
+        "for the reason %s that may be tried again in %p ms has the header retry-after: %p",
+        async (reason, retryAfterMs, header) => {
+          const error = failed({
+            reason,
+            ...(retryAfterMs !== undefined && { retryAfterMs }),
+          });
+          for (const same of [error, error.with({ billed: "unknown" })]) {
+            expect(same.headers?.["retry-after"]).toBe(header);
+            expect(Object.keys(same)).not.toContain("headers");
+            const { headers } = await answered(same);
+            expect(headers["retry-after"]).toBe(header);
+          }
+        },
+      );
+    },
+  );
+
   test("keeps the facts of the failure, and has no others", () => {
     const facts = {
       retryAfterMs: 5,
@@ -143,6 +217,17 @@ describe("ModelInvocationError", () => {
   });
 });
 
+test("a wait that is no time is no header of a BudgetExceededError either", () => {
+  const error = new BudgetExceededError("Used up.", {
+    scope: "acme",
+    period: "daily",
+    limitUsd: 1,
+    usedUsd: 1,
+    retryAfterMs: Number.NaN,
+  });
+  expect(error.headers).toBeUndefined();
+});
+
 test("an InvocationTimeoutError may have nothing to keep", () => {
   expect("partial" in new InvocationTimeoutError("Late.")).toBe(false);
 });
@@ -156,6 +241,15 @@ describe("isInstance", () => {
     {},
     new Error("no"),
     { name: "ConfigurationError" },
+    Object.create(null),
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("hands off");
+        },
+      },
+    ),
   ];
 
   test("is true for the class and its parents, and for nothing else", () => {
@@ -183,6 +277,13 @@ describe("isInstance", () => {
     expect(LambdaLLMError.isInstance(error)).toBe(true);
     expect(ConfigurationError.isInstance(error)).toBe(false);
     expect(RetriesExhausted.isInstance(failed())).toBe(false);
+  });
+
+  test("is false for whatever else can be thrown", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const thrown of [null, undefined, "text", 0, {}, proxy])
+      expect(LambdaLLMError.isInstance(thrown)).toBe(false);
   });
 
   test("is true across two copies of the package", async () => {

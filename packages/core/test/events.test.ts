@@ -173,6 +173,7 @@ describe.each(middyMajors)(
     test.each([
       ["an error", new Error("listener"), "listener"],
       ["something else", "a string", "a string"],
+      ["what has no text", Object.create(null), "something that has no text"],
     ])(
       "turn %s of a listener into a process warning and nothing more",
       async (_what, thrown, text) => {

@@ -208,6 +208,31 @@ describe.each(middyMajors)(
       expect(events).toMatchObject([{ maxTokens: 2_048 }]);
     });
 
+    test("does not say so where the prompt left room for no more", async () => {
+      const provider = providerMiddleware({
+        provider: {
+          name: "test",
+          call: async (_request, observer) => {
+            observer?.onAdapted([
+              { setting: "maxTokens", change: "changed", reason: "it fits" },
+            ]);
+            return answerOf("Half", { stopReason: "max_tokens" });
+          },
+        },
+        defaults: { model: PRICED },
+      });
+      const { response } = await run(
+        middyMajor,
+        [provider],
+        async (context) => ({
+          response: await context.converse({
+            messages: [{ role: "user", content: [{ text: "Well?" }] }],
+          }),
+        }),
+      );
+      expect(response).not.toHaveProperty("hint");
+    });
+
     test.each([
       ["the caller's own maxTokens", { maxTokens: 10 }, "max_tokens"],
       ["the end of the answer", {}, "end_turn"],

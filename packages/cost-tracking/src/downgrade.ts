@@ -1,6 +1,7 @@
 import {
-  estimateRequestTokens,
+  estimateTextTokens,
   findModel,
+  largestMaxTokens,
   type ModelRequest,
   needsOf,
   unmetNeeds,
@@ -41,7 +42,6 @@ function fits(request: ModelRequest, region: Region): boolean {
   const info = findModel(model, { region });
   const {
     contextWindowTokens = Number.POSITIVE_INFINITY,
-    maxOutputTokens = maxTokens,
     endOfLife,
     stillActiveIn = [],
   } = info ?? {};
@@ -49,8 +49,9 @@ function fits(request: ModelRequest, region: Region): boolean {
     endOfLife !== undefined &&
     Date.now() >= Date.parse(endOfLife) &&
     !stillActiveIn.includes(arnRegion(model) ?? region ?? "");
+  // What files come to is a guess, which excludes nobody; and the default of maxTokens gives way to a long prompt.
   const tokens =
-    estimateRequestTokens(request) + Math.min(maxTokens, maxOutputTokens);
+    estimateTextTokens(request) + Math.min(maxTokens, largestMaxTokens(info));
   return (
     !isRetired &&
     tokens <= contextWindowTokens &&

@@ -1,9 +1,12 @@
 import {
   ConfigurationError,
   findModel,
+  isManagedPrompt,
+  largestMaxTokens,
   type ModelInfo,
   type ModelPrices,
   type ModelRequest,
+  maxTokensOf,
   type TokenPrices,
 } from "@lambdallm/core";
 import { inputTokenBound } from "./input-bound.ts";
@@ -42,18 +45,16 @@ export function worstCaseOf(
   regions: readonly Region[],
   assumed: AssumedPrice | undefined,
 ): WorstCase {
-  const { model, maxTokens = Number.POSITIVE_INFINITY } = request;
+  const { model } = request;
   const info = findModel(model, { region: regions[0] });
-  // A managed prompt brings a text and settings of its own.
-  const isManaged = model.includes(":prompt/");
+  const isManaged = isManagedPrompt(model);
   const inputTokens = Math.min(
     isManaged ? Number.POSITIVE_INFINITY : inputTokenBound(request),
     contextWindowOf(request, info),
   );
-  const outputTokens = Math.min(
-    isManaged ? Number.POSITIVE_INFINITY : maxTokens,
-    info?.maxOutputTokens ?? Number.POSITIVE_INFINITY,
-  );
+  const outputTokens = isManaged
+    ? largestMaxTokens(info)
+    : maxTokensOf(request, info);
   const prices = pricesOf(request, regions, inputTokens, assumed);
   if (typeof prices === "string") return { missing: prices };
   if (inputTokens === Number.POSITIVE_INFINITY) return { missing: "context" };
@@ -150,7 +151,7 @@ const WHY: Readonly<Record<Missing, (register: string) => string>> = {
   context: (register) =>
     `the prompt has a part of unknown size, such as a document, a file in S3 or a managed prompt, and the model's context window is not known: call ${register}{ contextWindowTokens }) at cold start`,
   output: (register) =>
-    `the length of its answer has no limit: give maxTokens, or call ${register}{ maxOutputTokens }) at cold start`,
+    `a managed prompt says itself how long its answer can be: call ${register}{ maxOutputTokens }) at cold start`,
 };
 
 /** Nobody can say what a call costs at most. */

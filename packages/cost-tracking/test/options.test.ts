@@ -272,6 +272,11 @@ describe("A price that is not known", () => {
         ...options,
       });
   const arn = "arn:aws:bedrock:us-east-1:123456789012:prompt/ABC:1";
+  const openPrompt = "arn:aws:bedrock:us-east-1:123456789012:prompt/OPEN:1";
+  registerModel(openPrompt, {
+    prices: { input: 1, output: 1 },
+    contextWindowTokens: 1_000,
+  });
   registerModel("test.no-window", { prices: { input: 1, output: 1 } });
   registerModel("test.tiers", {
     prices: {
@@ -291,9 +296,9 @@ describe("A price that is not known", () => {
       "the price of the service tier is not known",
     ],
     [
-      "because the answer has no limit",
-      { model: "test.no-window", maxTokens: undefined },
-      "give maxTokens",
+      "because a managed prompt has no limit that is known",
+      { model: openPrompt },
+      "a managed prompt says itself how long its answer can be",
     ],
   ])(
     "%s refuses the call and says what to do",
@@ -393,9 +398,8 @@ describe("A price that is not known", () => {
     await run({ provider: watching, use }, askUnknown({}));
     expect(seen[0]).toBeGreaterThanOrEqual(5_000_000);
     expect(await used(own)).toMatchObject({ dayNanoUsd: 150_000 + 1_000_000 });
-    await expect(
-      run({ use }, askUnknown({ maxTokens: undefined })),
-    ).rejects.toThrow("give maxTokens");
+    // A call without maxTokens has the default, so it has a bound.
+    await run({ use }, askUnknown({ maxTokens: undefined }));
     const flex = { bedrock: { serviceTier: { type: "flex" } } };
     await run({ use }, askUnknown({ model: PRICED, ...flex }));
     const alert = costTracking({

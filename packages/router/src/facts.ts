@@ -1,6 +1,7 @@
 import {
   type ConverseRequest,
   estimateRequestTokens,
+  estimateTextTokens,
   needsOf,
   type RequestNeeds,
   systemBlocks,
@@ -49,6 +50,8 @@ export interface RouteCircumstances {
 export interface RoutedCall {
   readonly facts: RouteFacts;
   readonly needs: RequestNeeds;
+  /** Those of `facts.inputTokens` that are no guess about files. */
+  readonly textTokens: number;
 }
 
 export function readCall(
@@ -57,12 +60,9 @@ export function readCall(
 ): RoutedCall {
   const { messages, tools = [], system = [], onDelta } = request;
   const needs = needsOf({ messages, tools, ...(onDelta && { onDelta }) });
+  const prompt = { messages, tools, system: systemBlocks(system) };
   const facts = Object.freeze({
-    inputTokens: estimateRequestTokens({
-      messages,
-      tools,
-      system: systemBlocks(system),
-    }),
+    inputTokens: estimateRequestTokens(prompt),
     maxTokens: request.maxTokens,
     hasTools: needs.tools,
     hasImages: needs.images,
@@ -78,5 +78,5 @@ export function readCall(
     tags: request.tags ?? {},
     request,
   });
-  return { facts, needs };
+  return { facts, needs, textTokens: estimateTextTokens(prompt) };
 }

@@ -1,4 +1,4 @@
-import { type ModelInfo, unmetNeeds } from "@lambdallm/core";
+import { largestMaxTokens, type ModelInfo, unmetNeeds } from "@lambdallm/core";
 import type { RoutedCall } from "./facts.ts";
 
 export interface FitOptions {
@@ -13,7 +13,7 @@ export interface FitOptions {
 export function misfitsOf(
   model: string,
   info: ModelInfo | undefined,
-  { facts, needs }: RoutedCall,
+  { facts, needs, textTokens }: RoutedCall,
   options: FitOptions,
 ): readonly string[] {
   const misfits = [...unmetNeeds(needs, info)];
@@ -24,11 +24,10 @@ export function misfitsOf(
   )
     misfits.push("it is not known to have native structured output");
 
-  const { contextWindowTokens, maxOutputTokens = Number.POSITIVE_INFINITY } =
-    info ?? {};
-  // The provider asks for no more than the model can give.
+  const { contextWindowTokens } = info ?? {};
+  // The provider asks for no more than the model can give. What files come to is a guess, which excludes nobody.
   const tokens =
-    facts.inputTokens + Math.min(options.outputTokens, maxOutputTokens);
+    textTokens + Math.min(options.outputTokens, largestMaxTokens(info));
   if (contextWindowTokens !== undefined && tokens > contextWindowTokens)
     misfits.push(
       `about ${tokens} tokens do not fit into its context of ${contextWindowTokens}`,

@@ -5,6 +5,7 @@ import {
   findModel,
   type Message,
   type ModelRequest,
+  maxTokensOf,
   validateOptions,
 } from "@lambdallm/core";
 import { isPlainQuestion } from "./repair.ts";
@@ -93,9 +94,6 @@ export interface Company
 
 type Given<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
 
-/** Of a model that does not say how long its answers can be. */
-const DEFAULT_ANSWER_TOKENS = 4_096;
-
 /** Estimates can be a third too low: code and JSON have shorter tokens than prose. */
 const SAFE_SHARE = 0.7;
 
@@ -109,9 +107,7 @@ export function contextBudget({
 }: Company): number | undefined {
   const info = findModel(model);
   if (info?.contextWindowTokens === undefined) return undefined;
-  const answer =
-    maxTokens ??
-    Math.min(DEFAULT_ANSWER_TOKENS, info.maxOutputTokens ?? Infinity);
+  const answer = maxTokensOf({ ...(maxTokens && { maxTokens }) }, info);
   const messages = question === undefined ? [] : [question];
   const others = estimateRequestTokens({ messages, system, tools });
   return Math.floor((info.contextWindowTokens - answer) * SAFE_SHARE) - others;

@@ -637,7 +637,7 @@ describe("summary()", () => {
   test("reads as much at once as its model can take, the oldest first", async () => {
     registerModel("narrow", {
       contextWindowTokens: 2_000,
-      maxOutputTokens: 100,
+      maxOutputTokens: 1_024,
     });
     const store = await filled(6, 60);
     const model = talker();

@@ -2,7 +2,12 @@ import type {
   ConverseCommandInput,
   ConverseStreamCommandInput,
 } from "@aws-sdk/client-bedrock-runtime";
-import type { Adaptation, ModelInfo, ModelRequest } from "@lambdallm/core";
+import {
+  type Adaptation,
+  isManagedPrompt,
+  type ModelInfo,
+  type ModelRequest,
+} from "@lambdallm/core";
 import { Blocks } from "./blocks.ts";
 import { CachePoints } from "./cache-points.ts";
 import { Changes } from "./changes.ts";
@@ -48,7 +53,7 @@ export function compile(
     ...(requestMetadata && { requestMetadata }),
     modelId,
   };
-  const compiled = isManaged(modelId)
+  const compiled = isManagedPrompt(modelId)
     ? { ...shared, ...managed(request, conversation.messages, changes) }
     : {
         ...shared,
@@ -71,8 +76,6 @@ export function compile(
     tools,
   };
 }
-
-const isManaged = (modelId: string) => modelId.includes(":prompt/");
 
 const BROUGHT = [
   "system",
