@@ -636,8 +636,8 @@ describe("summary()", () => {
 
   test("reads as much at once as its model can take, the oldest first", async () => {
     registerModel("narrow", {
-      contextWindowTokens: 2_000,
-      maxOutputTokens: 1_024,
+      contextWindowTokens: 1_500,
+      maxOutputTokens: 1_000,
     });
     const store = await filled(6, 60);
     const model = talker();
