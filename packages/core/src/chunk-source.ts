@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
+import { WholeCharacters } from "./whole-characters.ts";
 
 export function isAsyncIterable(
   value: unknown,
@@ -22,11 +23,19 @@ export function ignoreEarlyErrors(source: object): void {
   if (isNodeStream(source)) source.on("error", () => {});
 }
 
-/** Brings the chunks of a stream. It can be left at any time: before its first chunk, and while it waits for one. */
+/** In place of half a character, which waits for its other half. */
+const NOTHING_YET = Symbol("nothing yet");
+
+/**
+ * Brings the chunks of a stream. Texts end between characters; half a character at the very end comes as it is, and
+ * before a failure, where it is nothing to show, not at all. It can be left at any time: before its first chunk, and while it waits for one.
+ */
 export class ChunkSource {
   readonly #read: () => unknown;
   readonly #release: () => unknown;
+  readonly #characters = new WholeCharacters();
   #over = false;
+  #isComplete = false;
 
   constructor(source: AsyncIterable<unknown>) {
     ignoreEarlyErrors(source);
@@ -47,16 +56,30 @@ export class ChunkSource {
   }
 
   async next(): Promise<IteratorResult<unknown, undefined>> {
+    while (!this.#isComplete) {
+      const value = await this.#next();
+      if (value !== NOTHING_YET) return { done: false, value };
+    }
+    return { done: true, value: undefined };
+  }
+
+  async #next(): Promise<unknown> {
     try {
       // The types promise more than a source of somebody else's keeps.
       const { done, value } = (await this.#read()) as IteratorResult<unknown>;
-      if (!done) return { done: false, value };
+      if (!done) return typeof value === "string" ? this.#whole(value) : value;
     } catch (error) {
       this.#over = true;
       throw error;
     }
     this.#over = true;
-    return { done: true, value: undefined };
+    this.#isComplete = true;
+    return this.#characters.end() || NOTHING_YET;
+  }
+
+  #whole(text: string): string | typeof NOTHING_YET {
+    const whole = this.#characters.push(text);
+    return whole === "" && text !== "" ? NOTHING_YET : whole;
   }
 
   /** Ends the source. It never rejects, but may not resolve. */

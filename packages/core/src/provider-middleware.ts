@@ -93,10 +93,12 @@ function closeOnShortcuts(
       get: () => error,
       set: (value: unknown) => {
         // Middy marks what an `onError` throws with the error that it was given.
-        const thrown =
-          value === error ||
-          Reflect.get(Object(value), "originalError") === error;
-        if (error !== undefined && thrown) void invocation.close();
+        if (
+          error !== undefined &&
+          (value === error ||
+            Reflect.get(Object(value), "originalError") === error)
+        )
+          void invocation.close();
         error = value;
       },
     },

@@ -12,7 +12,6 @@ import { ChunkSource, isAsyncIterable } from "./chunk-source.ts";
 import { ConfigurationError, InvocationTimeoutError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 import { MAX_TIMER_MS } from "./timer.ts";
-import { WholeCharacters } from "./whole-characters.ts";
 
 /**
  * Replaces a streamed body by one that never fails: an error after the first byte would end the Lambda process. It
@@ -85,8 +84,6 @@ class GuardedBody extends Readable {
   readonly #format: BodyFormat;
   readonly #source: ChunkSource;
   readonly #invocation: Invocation;
-  /** Alone, half a character could not be sent: each chunk becomes UTF-8 by itself. */
-  readonly #characters = new WholeCharacters();
   #last: string | Uint8Array | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
@@ -138,11 +135,8 @@ class GuardedBody extends Readable {
     try {
       const { done, value } = await this.#source.next();
       if (this.#ended) return;
-      if (done) {
-        // Half a character at the very end has no UTF-8 form, and is sent as U+FFFD.
-        this.push(this.#characters.end());
-        await this.#end();
-      } else this.#write(value ?? "");
+      if (done) await this.#end();
+      else this.#write(value ?? "");
     } catch (error) {
       await this.#fail(error);
     }
@@ -153,10 +147,8 @@ class GuardedBody extends Readable {
       throw new TypeError(
         `A streamed body must be made of string or bytes, not of ${typeof chunk}.`,
       );
-    const whole =
-      typeof chunk === "string" ? this.#characters.push(chunk) : chunk;
-    if (whole.length > 0) this.#last = whole;
-    this.push(whole);
+    this.#last = chunk;
+    this.push(chunk);
   }
 
   #expire(): void {

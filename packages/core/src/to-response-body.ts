@@ -12,7 +12,6 @@ import {
 import { ConfigurationError } from "./errors.ts";
 import type { ObjectStream } from "./object-stream.ts";
 import { check, validateOptions } from "./options.ts";
-import { WholeCharacters } from "./whole-characters.ts";
 
 export interface ResponseBodyOptions {
   /**
@@ -81,19 +80,15 @@ class ResponseBody implements AsyncIterable<string> {
   // Not a generator: one that waits for a piece cannot be left.
   [Symbol.asyncIterator](): AsyncIterator<string, undefined> {
     const source = new ChunkSource(this.#stream);
-    const characters = new WholeCharacters();
     let ended = false;
     return {
       next: async () => {
-        while (!ended) {
-          const { done, value } = await source.next();
-          if (done) ended = true;
-          const piece = done
-            ? await this.#end(characters.end())
-            : this.#piece(value, characters);
-          if (piece !== undefined) return { done: false, value: piece };
-        }
-        return END;
+        if (ended) return END;
+        const { done, value } = await source.next();
+        if (!done) return { done: false, value: this.#piece(value) };
+        ended = true;
+        const last = await this.#last();
+        return last === undefined ? END : { done: false, value: last };
       },
       return: async () => {
         ended = true;
@@ -103,17 +98,12 @@ class ResponseBody implements AsyncIterable<string> {
     };
   }
 
-  /** Undefined for half a character, which waits for the next text. */
-  #piece(value: unknown, characters: WholeCharacters): string | undefined {
+  #piece(value: unknown): string {
     const format = this[FORMAT];
-    if (format !== "text" && hasObjects(this.#stream))
-      return recordOf(format, { object: value });
-    if (typeof value === "string") {
-      const text = characters.push(value);
-      return text === "" && value !== "" ? undefined : this.#text(text);
-    }
     // Whoever sends it refuses what is neither string nor bytes.
     if (format === "text") return value as string;
+    if (hasObjects(this.#stream)) return recordOf(format, { object: value });
+    if (typeof value === "string") return recordOf(format, { text: value });
     if (
       typeof value === "object" &&
       value !== null &&
@@ -123,18 +113,6 @@ class ResponseBody implements AsyncIterable<string> {
     throw new TypeError(
       `A body in the format "${format}" must be made of strings or objects.`,
     );
-  }
-
-  #text(text: string): string {
-    const format = this[FORMAT];
-    return format === "text" ? text : recordOf(format, { text });
-  }
-
-  /** What is left to say: half a character that the text ended in, and the last record. */
-  async #end(half: string): Promise<string | undefined> {
-    const rest = half === "" ? "" : this.#text(half);
-    const last = rest + ((await this.#last()) ?? "");
-    return last === "" ? undefined : last;
   }
 
   async #last(): Promise<string | undefined> {

@@ -138,6 +138,54 @@ describe.each(middyMajors)(
     });
 
     test.each([
+      ["text/plain", "\n[INTERNAL] Internal Server Error\n"],
+      [
+        "text/event-stream",
+        'event: error\ndata: {"code":"INTERNAL","message":"Internal Server Error"}\n\n',
+      ],
+      [
+        "application/x-ndjson",
+        '{"error":{"code":"INTERNAL","message":"Internal Server Error"}}\n',
+      ],
+    ])(
+      "says nothing about the set-up in %s, and all of it to the log",
+      async (type, expected) => {
+        for (const reason of [
+          "access-denied",
+          "credentials",
+          "model-not-found",
+          "model-retired",
+          "invalid-request",
+          "capability",
+        ]) {
+          const error = own.with({ reason });
+          const seen: unknown[] = [];
+          const body = await received(
+            failing(error),
+            { "content-type": type },
+            (event) => seen.push(event.error),
+          );
+          expect(body).toBe(expected);
+          expect(seen).toEqual([error]);
+        }
+      },
+    );
+
+    test("says nothing about what throws when it is looked at", async () => {
+      const hostile = new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("secret");
+          },
+        },
+      );
+      expect(await received(failing(hostile, "Once"))).toBe(
+        "Once\n\n[INTERNAL] Internal Server Error\n",
+      );
+    });
+
+    test.each([
       ["an object", { a: 1 }],
       ["a number", 5],
     ])(
