@@ -1,5 +1,9 @@
-import { type ConverseRequest, modelName } from "@lambdallm/core";
-import { type RouteCircumstances, readCall } from "./facts.ts";
+import { modelName } from "@lambdallm/core";
+import {
+  type RouteCircumstances,
+  type RoutedRequest,
+  readCall,
+} from "./facts.ts";
 import { estimateModel, type RankedModel, rank } from "./ranking.ts";
 import type { RouterSettings } from "./settings.ts";
 
@@ -17,7 +21,7 @@ export interface RouteExplanation {
 
 /** What becomes of a request: the first rule that matches and whose model fits, else the best model of the ranking. */
 export function decide(
-  request: ConverseRequest,
+  request: RoutedRequest,
   { region, now = Date.now(), ...circumstances }: RouteCircumstances,
   settings: RouterSettings,
 ): RouteExplanation {

@@ -2,6 +2,7 @@ import {
   type ConverseRequest,
   estimateRequestTokens,
   estimateTextTokens,
+  type ModelRequest,
   needsOf,
   type RequestNeeds,
   systemBlocks,
@@ -9,9 +10,12 @@ import {
 
 /** What a rule decides on. In a rule that is a string the names may be in snake_case. */
 export interface RouteFacts {
-  /** Estimated from the texts: a quarter of their ASCII characters, and one for every other one. */
+  /**
+   * Estimated: of texts a quarter of their ASCII characters, and one for every other one; of files by their kind, such as
+   * 1,600 for an image and 2,333 for a page of a PDF.
+   */
   readonly inputTokens: number;
-  /** Undefined when the call does not limit the answer. */
+  /** The call's own, or the default of its `Prompt`. Undefined when neither says anything: then it is 4,096. */
   readonly maxTokens: number | undefined;
   /** Tools are offered, or the conversation has tool calls in it. */
   readonly hasTools: boolean;
@@ -46,6 +50,9 @@ export interface RouteCircumstances {
   readonly now?: number | undefined;
 }
 
+/** What is decided on: calls of a `Prompt` have its defaults. */
+export type RoutedRequest = ConverseRequest & Pick<ModelRequest, "defaults">;
+
 /** A call as it is decided on. */
 export interface RoutedCall {
   readonly facts: RouteFacts;
@@ -55,7 +62,7 @@ export interface RoutedCall {
 }
 
 export function readCall(
-  request: ConverseRequest,
+  request: RoutedRequest,
   { budgetShareLeft, remainingTimeMs }: RouteCircumstances,
 ): RoutedCall {
   const { messages, tools = [], system = [], onDelta } = request;
@@ -63,7 +70,7 @@ export function readCall(
   const prompt = { messages, tools, system: systemBlocks(system) };
   const facts = Object.freeze({
     inputTokens: estimateRequestTokens(prompt),
-    maxTokens: request.maxTokens,
+    maxTokens: request.maxTokens ?? request.defaults?.maxTokens,
     hasTools: needs.tools,
     hasImages: needs.images,
     hasDocuments: needs.documents,

@@ -1,4 +1,9 @@
-import { costOf, findModel } from "@lambdallm/core";
+import {
+  costOf,
+  DEFAULT_MAX_TOKENS,
+  findModel,
+  largestMaxTokens,
+} from "@lambdallm/core";
 import type { RoutedCall } from "./facts.ts";
 import { misfitsOf } from "./fit.ts";
 import type { RouterSettings } from "./settings.ts";
@@ -66,11 +71,16 @@ export function estimateModel(
 ): RankedModel {
   const info = findModel(model, { region, now });
   const { expectedOutputTokens, requireNativeOutput } = settings;
-  const { maxTokens, inputTokens, budgetShareLeft } = call.facts;
-  const longest = maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS;
-  const outputTokens = Math.min(longest, expectedOutputTokens ?? longest);
+  const { maxTokens, inputTokens, budgetShareLeft, request } = call.facts;
+  const outputTokens = Math.min(
+    expectedOutputTokens ?? maxTokens ?? DEFAULT_OUTPUT_TOKENS,
+    maxTokens ?? DEFAULT_MAX_TOKENS,
+    largestMaxTokens(info),
+  );
   const misfits = misfitsOf(model, info, call, {
-    outputTokens: longest,
+    // A default gives way to a long prompt; what the call asks for does not.
+    outputTokens:
+      request.maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
     requireNativeOutput,
     region,
     now,
