@@ -31,6 +31,9 @@ const KNOWN_BLOCKS = new Set([
 
 const BLOCK_NAME = /^\w{1,64}$/;
 
+/** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html */
+const MOST_DOCUMENTS = 5;
+
 /** Stands for the result of a tool that has nothing to say: the service takes no empty one. */
 const NO_OUTPUT = "(no output)";
 
@@ -40,6 +43,7 @@ export class Blocks {
   readonly #wrapInput: (tool: string, input: JsonValue) => JsonValue;
   readonly #ids = toolUseIds();
   readonly #documents = documentNames();
+  #documentCount = 0;
 
   constructor(
     changes: Changes,
@@ -122,6 +126,11 @@ export class Blocks {
   }
 
   #document(document: DocumentBlock, place: string): DocumentBlock {
+    this.#documentCount += 1;
+    if (this.#documentCount > MOST_DOCUMENTS)
+      throw new ConfigurationError(
+        `${place} is one document too many: a request takes ${MOST_DOCUMENTS} at most, those of the history included.`,
+      );
     const name = this.#documents.another(document.name);
     if (name !== document.name)
       this.#changes.changed(
