@@ -329,13 +329,26 @@ describe("Names of documents", () => {
 
   test("differ, in the whole request", async () => {
     const long = "n".repeat(300);
-    const { messages } = await sent([
-      documents("a", "a", "a.", "a", long, long),
-    ]);
+    const short = await sent([documents("a", "a", "a.", "a")]);
+    expect(namesOf(short.messages)).toEqual(["a", "a (2)", "a-", "a (3)"]);
+    const { messages } = await sent([documents(long, long)]);
     const names = namesOf(messages) ?? [];
-    expect(names.slice(0, 4)).toEqual(["a", "a (2)", "a-", "a (3)"]);
-    expect(names.slice(4).map(({ length }) => length)).toEqual([200, 196]);
-    expect(new Set(names).size).toBe(6);
+    expect(names.map(({ length }) => length)).toEqual([200, 196]);
+    expect(new Set(names).size).toBe(2);
+  });
+
+  test("are five at most, those of the history included", async () => {
+    const error = await sent([
+      documents("a", "b", "c"),
+      assistant(text("Seen")),
+      documents("d", "e", "f"),
+    ]).catch((refused: unknown) => refused);
+    expect(error).toMatchObject({
+      name: "ConfigurationError",
+      message: expect.stringMatching(
+        /^messages\[2\]\.content\[\d\] is one document too many/,
+      ),
+    });
   });
 });
 

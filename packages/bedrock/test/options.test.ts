@@ -168,7 +168,7 @@ describe("The service is found", () => {
       ...clientConfig(local),
     });
     const handler = middy()
-      .use(bedrock({ client, inferenceProfile: "none" }))
+      .use(bedrock({ client }))
       .handler(async (_event, context) => {
         expect(context.getRawClient()).toBe(client);
         return context.converse({

@@ -27,7 +27,7 @@ import {
   start,
 } from "./support.ts";
 
-const SONNET = Model.CLAUDE_SONNET_4;
+const SONNET = `global.${Model.CLAUDE_SONNET_4}`;
 
 let local: LocalBedrock;
 beforeAll(async () => {

@@ -18,8 +18,8 @@ import {
 import type { BedrockRequest, LocalBedrock, Reply } from "@lambdallm/local";
 import { type Fault, failureOf, invocation, start } from "./support.ts";
 
-const NATIVE = Model.CLAUDE_HAIKU_4_5;
-const TOOLS = Model.CLAUDE_OPUS_5;
+const NATIVE = `global.${Model.CLAUDE_HAIKU_4_5}`;
+const TOOLS = `global.${Model.CLAUDE_OPUS_5}`;
 
 /** Answers each schema with the only value that all schemas of these tests take, in the way that the request asks for. */
 function respond({ toolConfig, outputConfig }: BedrockRequest): Reply {

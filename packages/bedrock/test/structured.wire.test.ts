@@ -60,8 +60,8 @@ const inRegion = <Result>(
   });
 };
 
-const nativeModel = Model.CLAUDE_HAIKU_4_5;
-const toolModel = Model.CLAUDE_OPUS_5;
+const nativeModel = `global.${Model.CLAUDE_HAIKU_4_5}`;
+const toolModel = `global.${Model.CLAUDE_OPUS_5}`;
 const promptModel = Model.LLAMA3_8B;
 
 const askFor = (schema: OutputSchema, model: string, more: object = {}) =>
@@ -136,7 +136,7 @@ describe("The native mode is sent what its subset accepts", () => {
       {
         maybe: { type: ["string", "null"], description: "d" },
         either: { oneOf: [{ type: "string" }, integer] },
-        both: { allOf: [{ $ref: "#/$defs/color" }] },
+        both: { allOf: [{ type: "string" }] },
         day: { type: "string", format: "date" },
         odd: { type: "string", format: "odd" },
         list: {
@@ -160,7 +160,7 @@ describe("The native mode is sent what its subset accepts", () => {
             description: "d",
           },
           either: { anyOf: [{ type: "string" }, integer] },
-          both: { allOf: [{ $ref: "#/$defs/color" }] },
+          both: { allOf: [{ type: "string" }] },
           day: { type: "string", format: "date" },
           odd: { type: "string", description: '(format: "odd")' },
           list: {

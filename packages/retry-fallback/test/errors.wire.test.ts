@@ -11,7 +11,7 @@ import type { Fault, LocalBedrock } from "@lambdallm/local";
 import { resetRetryState } from "@lambdallm/retry-fallback";
 import { invocation, start } from "./wire-support.ts";
 
-const FIRST = Model.CLAUDE_HAIKU_4_5;
+const FIRST = `global.${Model.CLAUDE_HAIKU_4_5}`;
 const FALLBACK = Model.NOVA_LITE;
 
 let local: LocalBedrock;

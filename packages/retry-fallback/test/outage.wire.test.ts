@@ -13,7 +13,7 @@ import type { LocalBedrock } from "@lambdallm/local";
 import { circuitStates, resetRetryState } from "@lambdallm/retry-fallback";
 import { invocation, REGION, start } from "./wire-support.ts";
 
-const FIRST = Model.CLAUDE_HAIKU_4_5;
+const FIRST = `global.${Model.CLAUDE_HAIKU_4_5}`;
 const FALLBACK = Model.NOVA_LITE;
 const invoke = async (context: LLMContext) => context.invoke("Hello there");
 
@@ -241,11 +241,15 @@ describe("The request is adapted to a fallback of another family", () => {
   });
 
   test("sampling is left out for a model that refuses it", async () => {
-    const [before, after] = await bodies(FALLBACK, Model.CLAUDE_OPUS_5, {
-      temperature: 0.2,
-      topP: 0.9,
-      maxTokens: 50,
-    });
+    const [before, after] = await bodies(
+      FALLBACK,
+      `global.${Model.CLAUDE_OPUS_5}`,
+      {
+        temperature: 0.2,
+        topP: 0.9,
+        maxTokens: 50,
+      },
+    );
     expect(before).toMatchObject({
       inferenceConfig: { maxTokens: 50, temperature: 0.2, topP: 0.9 },
     });

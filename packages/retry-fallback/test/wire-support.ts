@@ -1,5 +1,5 @@
 import bedrock, { type BedrockOptions } from "@lambdallm/bedrock";
-import type { LLMContext } from "@lambdallm/core";
+import { type LLMContext, Model } from "@lambdallm/core";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import retryFallback, {
   type RetryFallbackOptions,
@@ -39,6 +39,7 @@ export async function invocation<Result>(
     .use(
       bedrock({
         region: REGION,
+        model: `global.${Model.CLAUDE_HAIKU_4_5}`,
         inferenceProfile: "none",
         clientConfig: {
           endpoint: local.url,

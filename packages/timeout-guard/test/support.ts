@@ -24,7 +24,7 @@ export type HandlerContext = LambdaContext & WithLLM;
 export const HOUR_MS = 3_600_000;
 
 /** Has tools, also in a stream, and a price. */
-export const MODEL = "anthropic.claude-haiku-4-5-20251001-v1:0";
+export const MODEL = "global.anthropic.claude-haiku-4-5-20251001-v1:0";
 
 /** A model of its own for each test: what a process has seen of a model stays. */
 export const newModel = (
@@ -40,6 +40,7 @@ export function start(options: StartBedrockOptions = {}) {
 /** The provider over the local Bedrock. */
 export function provider(local: Pick<LocalBedrock, "url">) {
   return bedrock({
+    model: MODEL,
     region: "us-east-1",
     inferenceProfile: "none",
     clientConfig: {
