@@ -115,6 +115,51 @@ describe("refused with a ValidationException:", () => {
       "Expected toolResult blocks at messages.2.content for the following Ids: t1",
     ],
     [
+      "a JSON result that is null, which the SDK would drop",
+      HAIKU,
+      {
+        messages: [
+          ...HI,
+          assistant(call),
+          user({ toolResult: { toolUseId: "t1", content: [{ json: null }] } }),
+        ],
+        toolConfig,
+      },
+      "messages.2.content.0.toolResult.content.0.json is invalid",
+    ],
+    [
+      "a call of a tool without a name",
+      HAIKU,
+      {
+        messages: [
+          ...HI,
+          assistant({ toolUse: { toolUseId: "t1", input: {} } }),
+          user(result),
+        ],
+        toolConfig,
+      },
+      "Value '' at 'messages.2.member.content.1.member.toolUse.name'",
+    ],
+    [
+      "a call without an id",
+      HAIKU,
+      {
+        messages: [
+          ...HI,
+          assistant({ toolUse: { name: "find", input: {} } }),
+          ...HI,
+        ],
+        toolConfig,
+      },
+      "Value '' at 'messages.2.member.content.1.member.toolUse.toolUseId'",
+    ],
+    [
+      "a document without a name",
+      HAIKU,
+      { messages: [user({ text: "x" }, { document: {} })] },
+      "Value '' at 'messages.1.member.content.2.member.document.name'",
+    ],
+    [
       "a result without its call",
       HAIKU,
       { messages: [user(result)], toolConfig },
@@ -124,7 +169,7 @@ describe("refused with a ValidationException:", () => {
       "a document without text",
       HAIKU,
       { messages: [user({ document: { name: "d", source: { text: "x" } } })] },
-      "has a document and no text",
+      "A text block must be included when using documents",
     ],
     [
       "a system prompt on Titan",
@@ -430,6 +475,13 @@ describe("refused otherwise:", () => {
       /^This model version has reached the end of its life\./,
     );
     expect((await ask("sa-east-1")).status).toBe(200);
+    const unsigned = await post(
+      late,
+      "anthropic.claude-3-haiku-20240307-v1:0",
+      "converse",
+      { messages: HI },
+    );
+    expect(unsigned.status).toBe(404);
     await late.close();
   });
 
@@ -586,7 +638,11 @@ describe("accepted:", () => {
     for (const { id, profiles = [] } of listModels())
       for (const prefix of ["", ...profiles.map((profile) => `${profile}.`)])
         expect(() =>
-          validateModel(prefix + id, undefined, { region: undefined, now: 0 }),
+          validateModel(prefix + id, undefined, {
+            region: undefined,
+            now: 0,
+            operation: "Converse",
+          }),
         ).not.toThrow();
   });
 

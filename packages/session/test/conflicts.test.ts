@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   type ContentBlock,
+  findModel,
   invocationOf,
+  Model,
   type ModelRequest,
   memoryStores,
   SessionConflictError,
@@ -25,6 +27,13 @@ import {
   storedMessages,
   storeWith,
 } from "./support.ts";
+
+const CLAUDE = {
+  body: { toolConfig: {} },
+  modelId: Model.CLAUDE_HAIKU_4_5,
+  model: findModel(Model.CLAUDE_HAIKU_4_5),
+  operation: "Converse",
+} as const;
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -225,7 +234,7 @@ test.each(["rebase", "reject", "lock"] as const)(
       expect(session.repairs).toEqual([]);
     }, options);
     for (const { request } of model.calls)
-      validateMessages(request.messages, { isClaude: true, hasTools: true });
+      validateMessages(request.messages, CLAUDE);
     const expected = ["user: Hi", "assistant: Fine.", "user: Look"];
     const whole = [
       ...["assistant: [toolUse]", "user: [toolResult]"],

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
-import type { ContentBlock, Message, SessionMessage } from "@lambdallm/core";
+import {
+  type ContentBlock,
+  findModel,
+  type Message,
+  Model,
+  type SessionMessage,
+} from "@lambdallm/core";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import {
   full,
@@ -13,6 +19,13 @@ import { MockProvider } from "@lambdallm/testing";
 import fc from "fast-check";
 import { validateMessages } from "../../local/src/bedrock/validate-messages.ts";
 import { run, storeWith } from "./support.ts";
+
+const CLAUDE = {
+  body: { toolConfig: {} },
+  modelId: Model.CLAUDE_HAIKU_4_5,
+  model: findModel(Model.CLAUDE_HAIKU_4_5),
+  operation: "Converse",
+} as const;
 
 const toolUseId = fc.constantFrom("a", "b", "c");
 const word = fc.constantFrom("Hello", "🙂 größe", " ", "", "\ud800");
@@ -151,7 +164,7 @@ describe("whatever is stored", () => {
         const { messages } = model.calls[0]?.request ?? { messages: [] };
         const hasTools =
           holds(messages, "toolUse") || holds(messages, "toolResult");
-        validateMessages(messages, { isClaude: true, hasTools });
+        validateMessages(messages, hasTools ? CLAUDE : { ...CLAUDE, body: {} });
         expect(messages.map(({ role }) => role)).toEqual(
           messages.map((_message, index) =>
             index % 2 === 0 ? "user" : "assistant",
@@ -214,7 +227,7 @@ describe("whatever is stored", () => {
             },
           );
           const sent = model.calls[0]?.request.messages ?? [];
-          validateMessages(sent, { isClaude: true, hasTools: true });
+          validateMessages(sent, CLAUDE);
           // A suffix of what was there, with the message behind it; nothing was broken.
           expect([...messages, { role: "user", content: question }]).toEqual(
             expect.arrayContaining([...sent]),

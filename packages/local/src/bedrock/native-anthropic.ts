@@ -18,10 +18,12 @@ export const anthropicFormat: NativeFormat = {
     const system = member(body, "system");
     const tools = arrayAt(body, "tools");
     return defined({
-      messages: arrayAt(body, "messages").map((message) => ({
-        role: member(message, "role"),
-        content: contentOf(member(message, "content")),
-      })),
+      messages: joined(
+        arrayAt(body, "messages").map((message) => ({
+          role: member(message, "role"),
+          content: contentOf(member(message, "content")),
+        })),
+      ),
       system: contentOf(system ?? []),
       inferenceConfig: defined({
         maxTokens: numberAt(body, "max_tokens"),
@@ -39,6 +41,8 @@ export const anthropicFormat: NativeFormat = {
       outputConfig: outputOf(member(body, "output_config")),
       additionalModelRequestFields: defined({
         thinking: objectAt(body, "thinking"),
+        top_k: numberAt(body, "top_k"),
+        anthropic_beta: member(body, "anthropic_beta"),
       }),
     });
   },
@@ -62,9 +66,30 @@ export const anthropicFormat: NativeFormat = {
   },
 };
 
+interface Turn {
+  readonly role: unknown;
+  readonly content: readonly unknown[];
+}
+
+/** The API combines consecutive turns of one role into one. */
+function joined(turns: readonly Turn[]): readonly Turn[] {
+  const list: Turn[] = [];
+  for (const turn of turns) {
+    const last = list.at(-1);
+    if (last !== undefined && last.role === turn.role)
+      list[list.length - 1] = {
+        ...last,
+        content: [...last.content, ...turn.content],
+      };
+    else list.push(turn);
+  }
+  return list;
+}
+
 /** Text alone, or a list of blocks. */
 function contentOf(content: unknown): readonly unknown[] {
-  if (typeof content === "string") return [{ text: content }];
+  if (typeof content === "string")
+    return content === "" ? [] : [{ text: content }];
   return Array.isArray(content) ? content.map(blockOf) : [];
 }
 

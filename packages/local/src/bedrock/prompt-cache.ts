@@ -1,4 +1,4 @@
-import { isClaude, type KnownModel } from "./known-model.ts";
+import { isClaudeModel, type KnownModel } from "./known-model.ts";
 import type { CachePoint, CacheTtl, PromptBlocks } from "./prompt-blocks.ts";
 import type { ReplyUsage } from "./types.ts";
 
@@ -61,7 +61,7 @@ export class PromptCache {
       ({ position }) => prompt.tokensBefore(position) >= least,
     );
     const keys = prompt.prefixes().map((prefix) => `${place} ${prefix}`);
-    const reach = isClaude(modelId, model) ? CLAUDE_LOOKBACK : 1;
+    const reach = isClaudeModel({ modelId, model }) ? CLAUDE_LOOKBACK : 1;
     const reads = points.map((point) => this.#readBefore(point, keys, reach));
     const missing = points.filter(({ position }) => !reads.includes(position));
     return {

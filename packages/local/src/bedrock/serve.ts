@@ -69,14 +69,14 @@ async function answer(job: Job): Promise<void> {
   const region = regionOf(stringAt(recorded.headers, "authorization"));
   const now = job.now();
   const model = findModel(modelId, defined({ region, now }));
-  validateModel(modelId, model, { region, now });
+  validateModel(modelId, model, { region, now, operation });
   if (!isObject(body)) throw new ServiceError("SerializationException");
   if (operation === "CountTokens")
     return sendJson(job, countTokens(body, modelId, exchange.signal));
   const native =
     operation === "InvokeModel" ? nativeFormat(modelId, body) : undefined;
   const converse = native?.toConverse(body) ?? body;
-  validateConverse(converse, modelId, model, operation === "ConverseStream");
+  validateConverse({ body: converse, modelId, model, operation });
   const request = requestOf(
     native === undefined ? body : withCachePoints(body, converse),
     { operation, modelId, signal: exchange.signal, rawBody: body },

@@ -1,17 +1,18 @@
 import { arrayAt, isObject, member, stringAt } from "../json.ts";
+import {
+  type Checked,
+  isClaudeModel,
+  isConverse,
+  modelError,
+} from "./known-model.ts";
+import { has } from "./placed-blocks.ts";
 import { refuse } from "./service-error.ts";
+import { validateBlocks } from "./validate-blocks.ts";
 
-interface Circumstances {
-  readonly isClaude: boolean;
-  readonly hasTools: boolean;
-}
-
-const IMAGE_FORMATS = ["png", "jpeg", "gif", "webp"];
-
-/** Refuses conversations that no model takes. */
+/** Refuses conversations that no model takes, or not this one. */
 export function validateMessages(
   messages: readonly unknown[],
-  circumstances: Circumstances,
+  request: Checked,
 ): void {
   const [first] = messages;
   if (first === undefined)
@@ -23,15 +24,25 @@ export function validateMessages(
       "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
     );
   for (const [index, message] of messages.entries()) {
-    validateMessage(message, `messages.${index}`, circumstances);
+    const path = `messages.${index}`;
+    validateMessage(message, path, request);
     validateToolPairs(messages, index);
+    validateRole(messages, index, request);
+    validateBlocks(message, path, request);
   }
+  if (
+    request.model?.prefill === false &&
+    stringAt(messages.at(-1), "role") === "assistant"
+  )
+    modelError(
+      "This model does not support assistant message prefill. The conversation must end with a user message.",
+    );
 }
 
 function validateMessage(
   message: unknown,
   path: string,
-  { isClaude, hasTools }: Circumstances,
+  request: Checked,
 ): void {
   const role = stringAt(message, "role");
   if (role !== "user" && role !== "assistant" && role !== "system")
@@ -43,29 +54,55 @@ function validateMessage(
     refuse(
       `The content field in the Message object at ${path} is empty. Add a ContentBlock object to the content field and try again.`,
     );
-  for (const [index, block] of content.entries()) {
+  for (const [index, block] of content.entries())
     if (!isObject(block) || Object.keys(block).length !== 1)
       refuse(
         `The ContentBlock object at ${path}.content.${index} must set one of the following keys: text, image, document, video, audio, toolUse, toolResult, guardContent, cachePoint, reasoningContent, citationsContent, searchResult.`,
       );
-    const format = stringAt(member(block, "image"), "format");
-    if (format !== undefined && !IMAGE_FORMATS.includes(format))
-      refuse(
-        `1 validation error detected: Value '${format}' at '${path}.content.${index}.image.format' failed to satisfy constraint: Member must satisfy enum value set: [${IMAGE_FORMATS.join(", ")}]`,
-      );
-    if (isClaude && stringAt(block, "text")?.trim() === "")
-      refuse(
-        `The text field in the ContentBlock object at ${path}.content.${index} is blank. Add text to the text field, and try again.`,
-      );
-  }
-  if (!hasTools && (has(content, "toolUse") || has(content, "toolResult")))
+  const callsTools = has(content, "toolUse") || has(content, "toolResult");
+  if (callsTools && !isObject(member(request.body, "toolConfig")))
     refuse(
       "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
     );
-  if (has(content, "document") && !has(content, "text"))
+  if (isConverse(request) && has(content, "document") && !has(content, "text"))
     refuse(
-      `The content field in the Message object at ${path} has a document and no text. Include a text content block with the document and try again.`,
+      "A text block must be included when using documents. Add a text block and retry your request.",
     );
+}
+
+function validateRole(
+  messages: readonly unknown[],
+  index: number,
+  request: Checked,
+): void {
+  const role = stringAt(messages[index], "role");
+  if (role === "system") validateSystemRole(index, request);
+  else if (role === stringAt(messages[index - 1], "role"))
+    refuse(
+      "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.",
+    );
+}
+
+/** Messages of the system inside of a conversation: for the newest models only, and never in front of it. */
+function validateSystemRole(index: number, request: Checked): void {
+  const { model } = request;
+  if (model === undefined) return;
+  if (model.systemMessages !== true) {
+    if (isClaudeModel(request))
+      modelError("role 'system' is not supported on this model");
+    refuseSystem();
+  }
+  if (index === 0)
+    modelError(
+      "messages.0: use the top-level 'system' parameter for the initial system prompt",
+    );
+}
+
+/** For models without a system prompt. */
+export function refuseSystem(): never {
+  refuse(
+    "This model doesn't support system messages. Try again without a system message or use a model that supports system messages.",
+  );
 }
 
 /** A call is answered in the very next message, and nothing else is. */
@@ -94,8 +131,4 @@ function idsOf(
       .map((block) => stringAt(block, "toolUseId"))
       .filter((id) => id !== undefined),
   );
-}
-
-function has(content: readonly unknown[], kind: string): boolean {
-  return content.some((block) => member(block, kind) !== undefined);
 }
