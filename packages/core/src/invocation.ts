@@ -3,6 +3,7 @@ import { costInPicoUsd, PICO_USD_PER_USD } from "./cost.ts";
 import { ConfigurationError } from "./errors.ts";
 import { Events, warn } from "./events.ts";
 import type { LLMContext } from "./llm-context.ts";
+import { isManagedPrompt } from "./managed-prompt.ts";
 import { maxTokensOf } from "./max-tokens.ts";
 import {
   type Given,
@@ -347,12 +348,16 @@ export class Invocation {
   }
 }
 
-/** The default of `maxTokens`, when an answer was cut by it. */
+/** The default of `maxTokens`, when an answer was cut by it. A managed prompt has its own, and is sent none. */
 function cutByDefault(
   request: ModelRequest,
   { stopReason, model, region }: ProviderResponse,
 ): number | undefined {
-  if (stopReason !== "max_tokens" || request.maxTokens !== undefined)
+  if (
+    stopReason !== "max_tokens" ||
+    request.maxTokens !== undefined ||
+    isManagedPrompt(request.model)
+  )
     return undefined;
   return maxTokensOf(request, findModel(model, { region }));
 }

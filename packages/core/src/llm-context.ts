@@ -90,8 +90,9 @@ export interface LLMContext {
    * Calls the model and returns its text.
    *
    * An answer has room for 4,096 tokens, or the model's limit where that is smaller, unless the call, its prompt or the provider
-   * middleware says otherwise with `maxTokens`. One that was cut comes as it is: `converse` shows its `stopReason`, and a
-   * `hint` where the default has cut it.
+   * middleware says otherwise with `maxTokens`: Bedrock reserves input plus `maxTokens` of the tokens per minute while a call
+   * runs, and the model's maximum for a call without one. An answer that was cut comes as it is: `onResponse` and `converse`
+   * show its `stopReason`, and a `hint` where the default has cut it.
    *
    * @param prompt A template: `{name}` is a variable, `{{` a brace, any other text in braces stays as it is. Values are
    * inserted once and literally.

@@ -1,5 +1,6 @@
 import { findModel } from "./catalog.ts";
 import { StructuredOutputError } from "./errors.ts";
+import { isManagedPrompt } from "./managed-prompt.ts";
 import { largestMaxTokens, maxTokensOf } from "./max-tokens.ts";
 import {
   type CallModel,
@@ -15,6 +16,7 @@ import {
   PartialJson,
   toJsonSchema,
 } from "./schema/index.ts";
+import { thinkingOf } from "./thinking.ts";
 import { addUsage } from "./totals.ts";
 
 type Verdict =
@@ -48,10 +50,10 @@ export async function callForValue(
     if ("value" in verdict) return verdict.value;
     const fail = () => failure(verdict.issues, response, attempts, usage);
     if (wasCut(response)) {
-      const maxTokens = grown ? undefined : moreRoom(current, response);
-      if (maxTokens === undefined) throw fail();
+      const roomier = grown ? undefined : withMoreRoom(current, response);
+      if (roomier === undefined) throw fail();
       grown = true;
-      current = { ...current, maxTokens };
+      current = roomier;
     } else {
       if (repairs >= maxRepairs) throw fail();
       repairs += 1;
@@ -127,14 +129,28 @@ function wasCut({ stopReason }: ModelResponse): boolean {
   return stopReason === "max_tokens";
 }
 
-function moreRoom(
+/**
+ * The same request with more room for its answer; undefined when the model has no more. Where nobody has chosen `maxTokens`, it
+ * is a larger default, so that an answer which is cut again says so.
+ */
+function withMoreRoom(
   request: ModelRequest,
-  response: ModelResponse,
-): number | undefined {
-  const info = findModel(response.model, { region: response.region });
-  const maxTokens = maxTokensOf(request, info);
-  const wanted = Math.min(maxTokens * MORE_ROOM, largestMaxTokens(info));
-  return wanted > maxTokens ? wanted : undefined;
+  { model, region, usage }: ModelResponse,
+): ModelRequest | undefined {
+  // It says itself how long its answers may be.
+  if (isManagedPrompt(request.model)) return undefined;
+  const info = findModel(model, { region });
+  const sent = maxTokensOf(request, info);
+  const isDefault = request.maxTokens === undefined;
+  // A provider may know nothing of the default.
+  const before = isDefault ? Math.max(sent, usage.outputTokens) : sent;
+  const maxTokens = Math.min(before * MORE_ROOM, largestMaxTokens(info));
+  if (maxTokens <= before) return undefined;
+  if (!isDefault) return { ...request, maxTokens };
+  // What a model may think comes on top of a default.
+  const { budgetTokens = 0 } = thinkingOf(request) ?? {};
+  const defaults = { ...request.defaults, maxTokens: maxTokens - budgetTokens };
+  return { ...request, defaults };
 }
 
 /** The conversation goes on in plain text, which any model understands that a router or a fallback may choose. */
