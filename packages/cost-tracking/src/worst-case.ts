@@ -4,7 +4,6 @@ import {
   isManagedPrompt,
   largestMaxTokens,
   type ModelInfo,
-  type ModelPrices,
   type ModelRequest,
   maxTokensOf,
   type TokenPrices,
@@ -45,17 +44,19 @@ export function worstCaseOf(
   regions: readonly Region[],
   assumed: AssumedPrice | undefined,
 ): WorstCase {
-  const { model } = request;
-  const info = findModel(model, { region: regions[0] });
-  const isManaged = isManagedPrompt(model);
+  const ways = waysTo(request.model, regions);
+  // It brings a text and settings of its own.
+  const isManaged = isManagedPrompt(request.model);
   const inputTokens = Math.min(
     isManaged ? Number.POSITIVE_INFINITY : inputTokenBound(request),
-    contextWindowOf(request, info),
+    Math.max(...ways.map((info) => contextWindowOf(request, info))),
   );
-  const outputTokens = isManaged
-    ? largestMaxTokens(info)
-    : maxTokensOf(request, info);
-  const prices = pricesOf(request, regions, inputTokens, assumed);
+  const outputTokens = Math.max(
+    ...ways.map((info) =>
+      isManaged ? largestMaxTokens(info) : maxTokensOf(request, info),
+    ),
+  );
+  const prices = pricesOf(request, ways, inputTokens, assumed);
   if (typeof prices === "string") return { missing: prices };
   if (inputTokens === Number.POSITIVE_INFINITY) return { missing: "context" };
   if (outputTokens === Number.POSITIVE_INFINITY) return { missing: "output" };
@@ -69,7 +70,7 @@ export function worstCaseOf(
 const LONG_CONTEXT_BETA = "context-1m";
 const LONG_CONTEXT_TOKENS = 1_000_000;
 
-function contextWindowOf({ bedrock }: ModelRequest, info?: ModelInfo): number {
+function contextWindowOf({ bedrock }: ModelRequest, info: Way): number {
   const tokens = info?.contextWindowTokens ?? Number.POSITIVE_INFINITY;
   const fields: unknown = bedrock?.additionalModelRequestFields;
   const betas: unknown = Reflect.get(Object(fields), "anthropic_beta");
@@ -80,15 +81,16 @@ function contextWindowOf({ bedrock }: ModelRequest, info?: ModelInfo): number {
 /** Every price that may apply, or what is missing. */
 function pricesOf(
   request: ModelRequest,
-  regions: readonly Region[],
+  ways: readonly Way[],
   inputTokens: number,
   assumed: AssumedPrice | undefined,
 ): readonly TokenPrices[] | Missing {
   const tier = request.bedrock?.serviceTier?.type ?? "default";
   const prices: TokenPrices[] = [];
-  for (const way of waysTo(request.model, regions)) {
-    prices.push(way);
-    const { longContext, serviceTiers = {} } = way;
+  for (const way of ways) {
+    if (way?.prices === undefined) continue;
+    prices.push(way.prices);
+    const { longContext, serviceTiers = {} } = way.prices;
     if (longContext && inputTokens > longContext.aboveInputTokens)
       prices.push(longContext);
     if (tier === "default" || tier === "standard") continue;
@@ -103,13 +105,16 @@ function pricesOf(
   return assumed === undefined ? "price" : [assumed];
 }
 
-/** The provider decides to which inference profile a bare id goes, and they differ in price. */
-function waysTo(model: string, regions: readonly Region[]): ModelPrices[] {
+/** What is known of a model by one of the ids that it may be called by, in one of the Regions. */
+type Way = ModelInfo | undefined;
+
+/** The provider decides to which inference profile a bare id goes, and they differ in price and in what is registered. */
+function waysTo(model: string, regions: readonly Region[]): Way[] {
   return regions.flatMap((region) => {
     const info = findModel(model, { region });
     const profiles = info?.id === model ? (info.profiles ?? []) : [];
-    const ids = [model, ...profiles.map((profile) => `${profile}.${model}`)];
-    return ids.flatMap((id) => findModel(id, { region })?.prices ?? []);
+    const ids = profiles.map((profile) => `${profile}.${model}`);
+    return [info, ...ids.map((id) => findModel(id, { region }))];
   });
 }
 

@@ -2,9 +2,11 @@ import { expect, test } from "@jest/globals";
 import {
   costOf,
   findModel,
+  invocationOf,
   type LLMContext,
   listModels,
   type Message,
+  type MiddyMiddleware,
   registerModel,
   type Tool,
 } from "@lambdallm/core";
@@ -31,11 +33,23 @@ async function setAside(
     amount = reserve.amountNanoUsd;
     throw new Error("That is all.");
   };
-  const use = [costTracking({ store, dailyBudgetUsd: 1 })];
+  const { messages, ...rest } = request;
+  // Behind the checks of a call: an interceptor may send what those refuse.
+  const unchecked: MiddyMiddleware = {
+    before: async ({ context }) => {
+      invocationOf(context).intercept("call", "unchecked", (asked, next) =>
+        next({ ...asked, messages }),
+      );
+    },
+  };
+  const use = [unchecked, costTracking({ store, dailyBudgetUsd: 1 })];
   const provider = providerOf(undefined, { region });
-  await run({ provider, use }, ({ converse }) => converse(request)).catch(
-    () => {},
-  );
+  await run({ provider, use }, ({ converse }) =>
+    converse({
+      ...rest,
+      messages: [{ role: "user", content: [{ text: "Hi" }] }],
+    }),
+  ).catch(() => {});
   return amount;
 }
 
