@@ -1,4 +1,4 @@
-import { checkMessages } from "./check-messages.ts";
+import { checkConversation } from "./check-messages.ts";
 import type { Message, SystemBlock } from "./content.ts";
 import { ConfigurationError } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
@@ -105,9 +105,10 @@ export function createContext(invocation: Invocation): LLMContext {
 
   const converseRequest = (method: string, given: ConverseRequest) => {
     validateOptions(method, converseChecks, given);
+    const request = toRequest(given);
     if (given.messages?.length !== 0 || !given.bedrock?.promptVariables)
-      checkMessages(method, given.messages);
-    return toRequest(given);
+      checkConversation(method, request);
+    return request;
   };
 
   const totalCostUsd = () =>
