@@ -366,9 +366,25 @@ describe.each(["Converse", "ConverseStream"] as const)(
           ...(operation === "ConverseStream" && { onDelta: () => {} }),
         };
         const { message } = await context.converse(request);
+        const results = message.content.flatMap((answered) =>
+          "toolUse" in answered && answered.toolUse.type === undefined
+            ? [
+                {
+                  toolResult: {
+                    toolUseId: answered.toolUse.toolUseId,
+                    content: [{ text: "seen" }],
+                  },
+                },
+              ]
+            : [],
+        );
         await context.converse({
           ...request,
-          messages: [...messages, message],
+          messages: [
+            ...messages,
+            message,
+            { role: "user", content: [...results, { text: "Go on" }] },
+          ],
         });
         return message;
       });

@@ -274,14 +274,6 @@ describe.each(middyMajors)("the fallback models on %s", (_name, middy) => {
         "it has no tools in streams",
       ],
       [
-        "tools, and only a result is left of the history",
-        {
-          messages: [{ role: "user", content: [result([{ text: "sunny" }])] }],
-        },
-        withoutTools,
-        "it has no tools",
-      ],
-      [
         "images",
         { messages: [{ role: "user", content: [png] }] },
         textOnly,

@@ -194,22 +194,19 @@ function check(tool: Tool, place: string): void {
     );
 }
 
-/** The names of the tools that a history has calls of; one for the results whose calls were trimmed away. */
+/** The names of the tools that a history has calls of. */
 function usedTools(messages: ModelRequest["messages"]): readonly string[] {
   const used = new Set<string>();
   for (const { content } of messages)
     for (const block of content)
       if ("toolUse" in block) used.add(fittingName(block.toolUse.name));
-      else if ("toolResult" in block) used.add("");
-  if (used.size > 1) used.delete("");
   return [...used];
 }
 
 function placeholderTool(name: string): Tool {
   return {
     toolSpec: {
-      // A result whose call was trimmed away still needs some tool to be declared.
-      name: name || "unavailable",
+      name,
       description: "Not available any more.",
       inputSchema: { json: { type: "object" } },
     },
