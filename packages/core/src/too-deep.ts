@@ -4,16 +4,17 @@
  */
 export function isTooDeep(value: unknown, mostLevels: number): boolean {
   const rest: (readonly [value: unknown, level: number])[] = [[value, 1]];
-  const seen = new Map<unknown, number>();
+  const seen = new Map<object, number>();
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     const [current, level] = next;
     // The bytes of a file are no levels, and there are millions of them.
     if (!isNested(current) || ArrayBuffer.isView(current)) continue;
     if (level > mostLevels) return true;
-    if ((seen.get(current) ?? 0) >= level) continue;
+    const parts = Object.values(current).filter(isNested);
+    // Most objects hold texts and numbers only, and are looked at again faster than they are remembered.
+    if (parts.length === 0 || (seen.get(current) ?? 0) >= level) continue;
     seen.set(current, level);
-    for (const part of Object.values(current))
-      if (isNested(part)) rest.push([part, level + 1]);
+    for (const part of parts) rest.push([part, level + 1]);
   }
   return false;
 }
