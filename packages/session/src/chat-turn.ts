@@ -130,10 +130,11 @@ export class ChatTurn {
   /** The messages of the request, older ones read as long as the memory strategy wants them. */
   async #messages(): Promise<readonly Message[]> {
     const { history, memory, invocation, question, options } = this.#facts;
-    const { model, maxTokens, system } = invocation.defaults;
+    const { model, maxTokens, system, bedrock } = invocation.defaults;
     const company: Company = {
       model: options.model ?? model,
       maxTokens: options.maxTokens ?? maxTokens,
+      bedrock: { ...bedrock, ...options.bedrock },
       system:
         options.system === undefined ? system : systemBlocks(options.system),
       tools: options.tools,

@@ -87,7 +87,12 @@ export function summary({
 /** What the history shares the model's context with. */
 export interface Company
   extends Pick<ModelRequest, "model">,
-    Given<Pick<ModelRequest, "maxTokens" | "system" | "tools">> {
+    Given<
+      Pick<
+        ModelRequest,
+        "maxTokens" | "defaults" | "bedrock" | "system" | "tools"
+      >
+    > {
   /** The message that comes next. */
   readonly question?: Message | undefined;
 }
@@ -101,13 +106,22 @@ const SAFE_SHARE = 0.7;
 export function contextBudget({
   model,
   maxTokens,
+  defaults,
+  bedrock,
   system = [],
   tools = [],
   question,
 }: Company): number | undefined {
   const info = findModel(model);
   if (info?.contextWindowTokens === undefined) return undefined;
-  const answer = maxTokensOf({ ...(maxTokens && { maxTokens }) }, info);
+  const answer = maxTokensOf(
+    {
+      ...(maxTokens && { maxTokens }),
+      ...(defaults && { defaults }),
+      ...(bedrock && { bedrock }),
+    },
+    info,
+  );
   const messages = question === undefined ? [] : [question];
   const others = estimateRequestTokens({ messages, system, tools });
   return Math.floor((info.contextWindowTokens - answer) * SAFE_SHARE) - others;

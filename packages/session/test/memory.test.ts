@@ -265,6 +265,33 @@ describe("tokenBudget()", () => {
     expect(await sent({ system: "Be kind. ".repeat(200) })).toBeLessThan(all);
   });
 
+  test("without a number leaves room for a default answer, and beside it for a budget of thinking", async () => {
+    registerModel("thoughtful", {
+      contextWindowTokens: 8_000,
+      maxOutputTokens: 7_000,
+    });
+    const sent = async (options: object) => {
+      const model = new MockProvider();
+      await run(
+        ({ session }) =>
+          session.converse("Now", { model: "thoughtful", ...options }),
+        {
+          store: await filled(400, 20),
+          model,
+          session: { memory: tokenBudget() },
+        },
+      );
+      return model.calls[0]?.request.messages.length ?? 0;
+    };
+    const thinking = { type: "enabled", budget_tokens: 2_000 };
+    const bedrock = { additionalModelRequestFields: { thinking } };
+    const all = await sent({});
+    expect(await sent({ maxTokens: 4_096 })).toBe(all);
+    expect(await sent({ bedrock })).toBe(await sent({ maxTokens: 6_096 }));
+    expect(await sent({ bedrock })).toBeLessThan(all);
+    expect(await sent({ bedrock, maxTokens: 4_096 })).toBe(all);
+  });
+
   test("without a number fails for a model whose context nobody knows", async () => {
     registerModel("unsized", { tools: true });
     const error = await rejection(

@@ -6,7 +6,7 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import bedrock from "@lambdallm/bedrock";
+import bedrock, { type BedrockOptions } from "@lambdallm/bedrock";
 import {
   InvocationTimeoutError,
   invocationOf,
@@ -70,9 +70,10 @@ beforeAll(async () => {
 beforeEach(() => local.reset());
 afterAll(() => Promise.all([local.close(), table.stop()]));
 
-const provider = () =>
+const provider = (options: BedrockOptions = {}) =>
   bedrock({
     region: "us-east-1",
+    ...options,
     clientConfig: {
       endpoint: local.url,
       credentials: { accessKeyId: "local", secretAccessKey: "local" },
@@ -101,14 +102,16 @@ async function run<Result>(
     middy = middy7,
     store = storeOf(),
     context = minutes(),
+    model = provider(),
     ...options
   }: Partial<SessionMiddlewareOptions> & {
     readonly middy?: (typeof middyMajors)[number][1];
     readonly context?: LambdaContext;
+    readonly model?: ReturnType<typeof provider>;
   } = {},
 ): Promise<Result> {
   const chain = middy<unknown, Result, Error, HandlerContext>();
-  chain.use({ ...provider() });
+  chain.use({ ...model });
   chain.use(session({ store, id: () => id, ...options }));
   chain.handler(async (_event, given) => handler(given));
   // The middlewares add what is missing to this very context.
@@ -437,4 +440,22 @@ test("a session of one store can be copied to another one", async () => {
   expect(short(to.messages)).toEqual(await messagesOf(id));
   await from.clear();
   expect(await messagesOf(id)).toEqual([]);
+});
+
+test("a summary has its room beside the budget for thinking that every call has", async () => {
+  const id = newId();
+  const memory = summary({ trigger: 4, keep: 2 });
+  const thinking = { type: "enabled", budget_tokens: 2_000 };
+  const model = provider({
+    bedrock: { additionalModelRequestFields: { thinking } },
+  });
+  for (let turn = 1; turn <= 3; turn++)
+    await run(id, ({ chat }) => chat("Question"), { memory, model });
+  const rooms = local.requests.map(
+    // Requests that the SDK has written.
+    ({ body }) =>
+      (body as { inferenceConfig: { maxTokens: number } }).inferenceConfig
+        .maxTokens,
+  );
+  expect(rooms).toEqual([6_096, 6_096, 6_096, 3_500]);
 });
