@@ -9,6 +9,7 @@ export {
   registerModel,
   type TokenPrices,
 } from "./catalog.ts";
+export { wrongInBlock } from "./check-block.ts";
 export { checkMessages } from "./check-messages.ts";
 export {
   type AudioBlock,
@@ -184,5 +185,6 @@ export {
   type ResponseBodyOptions,
   toResponseBody,
 } from "./to-response-body.ts";
+export { isTooDeep } from "./too-deep.ts";
 export type { InvocationMetrics } from "./totals.ts";
 export { withModel } from "./with-model.ts";

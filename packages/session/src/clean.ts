@@ -1,6 +1,6 @@
-import type { ContentBlock } from "@lambdallm/core";
+import { type ContentBlock, isTooDeep, wrongInBlock } from "@lambdallm/core";
 import type { Report } from "./repair.ts";
-import { isTooDeep } from "./snapshot.ts";
+import { MAX_DEPTH } from "./snapshot.ts";
 
 /** A content block, and the position of the message that it comes from. */
 export interface Part {
@@ -52,27 +52,20 @@ function isText(block: unknown): boolean {
 
 /** An object with one key. Kinds that are not known here are the service's business. */
 function isBlock(block: unknown): block is ContentBlock {
-  if (typeof block !== "object" || block === null || Array.isArray(block))
-    return false;
+  if (!isObject(block) || Array.isArray(block)) return false;
   const [entry, ...others] = Object.entries(block);
   if (entry === undefined || others.length > 0) return false;
   const [kind, value] = entry;
   // Other names are none of a service's, and are not always escaped on the way to it.
-  if (!/^[a-z]\w*$/i.test(kind) || isTooDeep(value)) return false;
-  if (kind === "text") return typeof value === "string";
-  if (typeof value !== "object" || value === null) return false;
-  const { toolUseId, name, input, content }: Record<string, unknown> = value;
-  if (kind === "toolUse")
-    return (
-      typeof toolUseId === "string" &&
-      typeof name === "string" &&
-      // A string is JSON that broke off.
-      typeof input === "object" &&
-      input !== null
-    );
-  if (kind === "toolResult")
-    return typeof toolUseId === "string" && Array.isArray(content);
-  return true;
+  if (!/^[a-z]\w*$/i.test(kind) || isTooDeep(value, MAX_DEPTH)) return false;
+  // One block that no model takes would refuse the whole conversation, for ever.
+  if (wrongInBlock(block, true) !== undefined) return false;
+  // A string is JSON that broke off.
+  return kind !== "toolUse" || isObject(Reflect.get(Object(value), "input"));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function canBeIn(block: ContentBlock, role: Draft["role"]): boolean {

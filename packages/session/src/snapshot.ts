@@ -1,16 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { isUint8Array } from "node:util/types";
-import { ConfigurationError } from "@lambdallm/core";
+import { ConfigurationError, isTooDeep } from "@lambdallm/core";
 
 /** Far more than tools need, and far less than would overflow the stack of whoever walks through a message. */
-const MAX_DEPTH = 200;
-
-export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value))
-    return false;
-  if (levels === 0) return true;
-  return Object.values(value).some((part) => isTooDeep(part, levels - 1));
-}
+export const MAX_DEPTH = 200;
 
 /**
  * A copy that later changes do not reach: without undefined fields, with bytes as plain Uint8Array.
@@ -18,7 +11,7 @@ export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
  * @throws {ConfigurationError} It is nested too deeply to be stored.
  */
 export function snapshot<T>(value: T): T {
-  if (isTooDeep(value))
+  if (isTooDeep(value, MAX_DEPTH))
     throw new ConfigurationError(
       `A message of a session can be nested ${MAX_DEPTH} levels deep at most.`,
     );

@@ -17,6 +17,9 @@ const call = (toolUseId: string, more: object = {}) => ({
 const result = (toolUseId: string, more: object = {}) => ({
   toolResult: { toolUseId, content: [{ text: "seen" }], ...more },
 });
+const file = {
+  document: { name: "a", format: "txt", source: { text: "A" } },
+};
 const reasoning = {
   reasoningContent: { reasoningText: { text: "Hm", signature: "s" } },
 };
@@ -199,15 +202,29 @@ describe("a stored history that no model takes", () => {
     ],
     [
       "a document without a text",
-      [user({ document: { name: "a" } }), assistant(text("Yes."))],
+      [user(file), assistant(text("Yes."))],
       ["user: Now"],
       ["0 document-without-text", "1 answer-without-question"],
     ],
     [
       "a document with a text, and an image without one",
-      [user({ document: { name: "a" } }, text("Hi")), user({ image: {} })],
+      [
+        user(file, text("Hi")),
+        user({
+          image: { format: "png", source: { bytes: new Uint8Array(1) } },
+        }),
+      ],
       ["user: [document]|Hi|[image]|Now"],
       [],
+    ],
+    [
+      "blocks that no model takes",
+      [
+        user(text("Hi"), { document: { name: "a" } }, { image: {} }),
+        assistant(text("Yes.")),
+      ],
+      ["user: Hi", "assistant: Yes.", "user: Now"],
+      ["0 broken-block", "0 broken-block"],
     ],
     [
       "roles that do not alternate",
@@ -378,8 +395,11 @@ test("of the message itself nothing is left out", async () => {
   const content = [
     { text: "Now" },
     { cachePoint: { type: "default" } },
-    result("unknown"),
+    result("known"),
   ];
-  const { request } = await sent([user(text("Hi"))], content);
-  expect(request?.messages[0]?.content).toEqual([text("Hi"), ...content]);
+  const { request } = await sent(
+    [user(text("Hi")), assistant(call("known"))],
+    content,
+  );
+  expect(request?.messages[2]?.content).toEqual(content);
 });
