@@ -50,7 +50,7 @@ export const handler = async ({ rawPath }: { rawPath: string }): Promise<unknown
     const { BedrockRuntimeClient, ConverseCommand } = await import(${JSON.stringify(SDK)});
     const { output } = await new BedrockRuntimeClient({}).send(
       new ConverseCommand({
-        modelId: "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        modelId: "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
         messages: [{ role: "user", content: [{ text: "Hello" }] }],
       }),
     );
@@ -377,7 +377,7 @@ describe("the running command", () => {
       },
     });
     expect(command?.output.text).toMatch(
-      /^ {2}Converse us\.anthropic\.claude-haiku\S+ \d+ ms$/m,
+      /^ {2}Converse eu\.anthropic\.claude-haiku\S+ \d+ ms$/m,
     );
     const env = JSON.parse(await textOf(`${url}env`));
     expect(env).toMatchObject({
