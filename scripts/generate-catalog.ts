@@ -1,5 +1,5 @@
 /**
- * Writes packages/core/src/catalog-data.ts and packages/core/src/model.ts from the files in packages/core/data.
+ * Writes packages/core/src/models/catalog-data.ts and packages/core/src/models/model.ts from the files in packages/core/data.
  * With `--check` it writes nothing and exits with 1 when they are stale.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -314,8 +314,8 @@ export function generateCatalog(
 ): Readonly<Record<string, string>> {
   check(source, names);
   return {
-    "src/catalog-data.ts": catalogData(source, names),
-    "src/model.ts": modelConstants(source, names),
+    "src/models/catalog-data.ts": catalogData(source, names),
+    "src/models/model.ts": modelConstants(source, names),
   };
 }
 

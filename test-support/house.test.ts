@@ -1,4 +1,5 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
@@ -69,5 +70,136 @@ describe.each(names)("The package %s", (name) => {
         !["@types/aws-lambda", "@middy/core"].includes(dependency),
     );
     expect([...imported].sort()).toEqual(expected.sort());
+  });
+});
+
+/** The files that a file imports, also for their types only; paths from the root. */
+function filesImportedBy(path: string): string[] {
+  const source = readFileSync(`${root}${path}`, "utf8");
+  return [...source.matchAll(/(?:\bfrom|\bimport\(?)\s*"(\.[^"]+\.ts)"/g)].map(
+    ([, name = ""]) => posix.join(posix.dirname(path), name),
+  );
+}
+
+const sources = globSync("packages/*/src/**/*.ts", { cwd: root }).sort();
+
+describe("Imports go down, and nowhere else", () => {
+  /** A package, and the packages of the suite that it may import. */
+  const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+    core: [],
+    bedrock: ["core"],
+    "cost-tracking": ["core"],
+    dynamodb: ["core"],
+    local: ["core"],
+    "retry-fallback": ["core"],
+    router: ["core"],
+    session: ["core"],
+    testing: ["core"],
+    "timeout-guard": ["core"],
+  };
+  /** One door for each of them: its package. */
+  const DOORS: Readonly<Record<string, string>> = {
+    "@aws-sdk/client-bedrock-runtime": "bedrock",
+    "@aws-sdk/client-dynamodb": "dynamodb",
+    "@aws-sdk/lib-dynamodb": "dynamodb",
+  };
+
+  test("every package has its row", () => {
+    expect(Object.keys(PACKAGES).sort()).toEqual(names);
+  });
+
+  test.each(names)("%s imports what its row says", (name) => {
+    const imported = globSync(`packages/${name}/src/**/*.ts`, {
+      cwd: root,
+    }).flatMap((file) => importsOf(`${root}${file}`));
+    const allowed = PACKAGES[name]?.map((one) => `@lambdallm/${one}`);
+    for (const one of imported) {
+      if (one.startsWith("@lambdallm/")) expect(allowed).toContain(one);
+      expect(DOORS[one] ?? name).toBe(name);
+    }
+  });
+
+  /** The folders of core in layers: each imports those that stand in its row, and itself. */
+  const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+    contract: [],
+    time: ["contract"],
+    checks: ["contract"],
+    models: ["contract", "checks"],
+    stores: ["contract", "checks"],
+    schema: ["contract", "checks"],
+    call: ["contract", "time", "checks", "models"],
+    stream: ["contract", "time", "checks", "call"],
+    context: [
+      "contract",
+      "time",
+      "checks",
+      "models",
+      "stores",
+      "schema",
+      "call",
+      "stream",
+    ],
+    prompt: ["contract", "checks", "schema", "context"],
+    middy: [
+      "contract",
+      "time",
+      "checks",
+      "models",
+      "stores",
+      "schema",
+      "call",
+      "stream",
+      "context",
+      "prompt",
+    ],
+  };
+  const core = sources.filter((path) => path.startsWith("packages/core/src/"));
+  const folderOf = (path: string) => path.split("/").at(3) ?? "";
+
+  test.each(Object.keys(FOLDERS))(
+    "core's folder %s imports what stands below it",
+    (folder) => {
+      const files = core.filter((path) => folderOf(path) === folder);
+      expect(files).not.toEqual([]);
+      const allowed = [folder, ...(FOLDERS[folder] ?? [])];
+      for (const file of files)
+        for (const imported of filesImportedBy(file))
+          expect([file, allowed]).toEqual([
+            file,
+            expect.arrayContaining([folderOf(imported)]),
+          ]);
+    },
+  );
+
+  test("core has no other folders, and no files beside them but its entry points", () => {
+    const beside = core.filter((path) => path.split("/").length === 4);
+    expect(beside).toEqual(["packages/core/src/index.ts"]);
+    expect(
+      new Set(core.filter((path) => !beside.includes(path)).map(folderOf)),
+    ).toEqual(new Set(Object.keys(FOLDERS)));
+  });
+
+  test("no file but an entry point only hands on what others export", () => {
+    const barrels = sources.filter((path) => {
+      const code = readFileSync(`${root}${path}`, "utf8");
+      return (
+        path.endsWith("/index.ts") &&
+        path.split("/").length > 4 &&
+        code.includes("export {")
+      );
+    });
+    expect(barrels).toEqual([]);
+  });
+
+  test("no two files import each other", () => {
+    const imports = new Map(
+      sources.map((path) => [path, new Set(filesImportedBy(path))]),
+    );
+    const circles = sources.flatMap((path) =>
+      [...(imports.get(path) ?? [])]
+        .filter((other) => path < other && imports.get(other)?.has(path))
+        .map((other) => `${path} and ${other}`),
+    );
+    expect(circles).toEqual([]);
   });
 });

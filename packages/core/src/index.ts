@@ -1,16 +1,30 @@
-export type { BodyFormat } from "./body-format.ts";
+export { type InvocationEvents, warn } from "./call/events.ts";
+export type { Invocation, RequestDefaults } from "./call/invocation.ts";
+export { textAnswer } from "./call/text-answer.ts";
+export type { InvocationMetrics } from "./call/totals.ts";
+export { wrongInBlock } from "./checks/check-block.ts";
+export { checkMessages } from "./checks/check-messages.ts";
+export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { isTooDeep } from "./checks/too-deep.ts";
 export {
-  baseModelId,
-  findModel,
-  listModels,
-  type ModelInfo,
-  type ModelPrices,
-  type ModelRegistration,
-  registerModel,
-  type TokenPrices,
-} from "./catalog.ts";
-export { wrongInBlock } from "./check-block.ts";
-export { checkMessages } from "./check-messages.ts";
+  callOptionChecks,
+  invokeOptionChecks,
+  systemBlocks,
+} from "./context/context.ts";
+export type {
+  CallOptions,
+  ConverseRequest,
+  LLMContext,
+  PromptArguments,
+  PromptSource,
+  StructuredOptions,
+} from "./context/llm-context.ts";
+export {
+  formatTemplate,
+  type PromptValue,
+  type VariableNames,
+  type Variables,
+} from "./context/template.ts";
 export {
   type AudioBlock,
   type CachePoint,
@@ -35,44 +49,15 @@ export {
   textOf,
   type UnknownBlock,
   type VideoBlock,
-} from "./content.ts";
-export {
-  callOptionChecks,
-  invokeOptionChecks,
-  systemBlocks,
-} from "./context.ts";
-export { type BillableCall, costOf } from "./cost.ts";
+} from "./contract/content.ts";
 export {
   ConfigurationError,
   GuardrailError,
   InvocationTimeoutError,
   LambdaLLMError,
   StructuredOutputError,
-} from "./errors.ts";
-export {
-  estimateRequestTokens,
-  estimateTextTokens,
-  estimateTokens,
-} from "./estimate-tokens.ts";
-export { type InvocationEvents, warn } from "./events.ts";
-export { isClaude, isNova } from "./family.ts";
-export type { Invocation, RequestDefaults } from "./invocation.ts";
-export type {
-  CallOptions,
-  ConverseRequest,
-  LLMContext,
-  PromptArguments,
-  PromptSource,
-  StructuredOptions,
-} from "./llm-context.ts";
-export { isManagedPrompt } from "./managed-prompt.ts";
-export {
-  DEFAULT_MAX_TOKENS,
-  largestMaxTokens,
-  maxTokensOf,
-} from "./max-tokens.ts";
-export { Middleware } from "./middleware.ts";
-export { Model, type ModelConstants, type ModelId } from "./model.ts";
+} from "./contract/errors.ts";
+export { isManagedPrompt } from "./contract/managed-prompt.ts";
 export type {
   Adaptation,
   BedrockSettings,
@@ -92,49 +77,69 @@ export type {
   Stage,
   StopReason,
   Usage,
-} from "./model-call.ts";
+} from "./contract/model-call.ts";
 export {
   type FailedAttempt,
   type FailureReason,
   type ModelFailure,
   ModelInvocationError,
-} from "./model-error.ts";
-export { modelName } from "./model-name.ts";
-export { needsOf, type RequestNeeds, unmetNeeds } from "./needs.ts";
-export type { Growing, ObjectStream } from "./object-stream.ts";
-export { check, type OptionCheck, validateOptions } from "./options.ts";
-export {
-  type InputSchema,
-  Prompt,
-  type PromptConstructor,
-  type PromptContext,
-  type PromptJSON,
-  type PromptOptions,
-} from "./prompt/index.ts";
+} from "./contract/model-error.ts";
+export { Middleware } from "./middy/middleware.ts";
 export {
   type MiddyMiddleware,
   type MiddyRequest,
   providerMiddleware,
-} from "./provider-middleware.ts";
-export { invocationOf, type WithLLM, withProvider } from "./registry.ts";
+} from "./middy/provider-middleware.ts";
 export {
-  extractJson,
-  type InferOutput,
-  type JsonSchema,
-  type OutputSchema,
-  type SchemaPair,
-  type Shorthand,
-  type StandardSchemaWithJson,
-  withoutProto,
-} from "./schema/index.ts";
+  invocationOf,
+  llmOf,
+  type WithLLM,
+  withProvider,
+} from "./middy/registry.ts";
 export {
-  BudgetExceededError,
-  type BudgetFailure,
-  SessionConflictError,
-  StepInProgressError,
-  StoreError,
-  type StoreFailureReason,
-} from "./state-errors.ts";
+  baseModelId,
+  findModel,
+  listModels,
+  type ModelInfo,
+  type ModelPrices,
+  type ModelRegistration,
+  registerModel,
+  type TokenPrices,
+} from "./models/catalog.ts";
+export { type BillableCall, costOf } from "./models/cost.ts";
+export {
+  estimateRequestTokens,
+  estimateTextTokens,
+  estimateTokens,
+} from "./models/estimate-tokens.ts";
+export { isClaude, isNova } from "./models/family.ts";
+export {
+  DEFAULT_MAX_TOKENS,
+  largestMaxTokens,
+  maxTokensOf,
+} from "./models/max-tokens.ts";
+export { Model, type ModelConstants, type ModelId } from "./models/model.ts";
+export { modelName } from "./models/model-name.ts";
+export { needsOf, type RequestNeeds, unmetNeeds } from "./models/needs.ts";
+export { type Thinking, thinkingOf } from "./models/thinking.ts";
+export { withModel } from "./models/with-model.ts";
+export { Prompt, type PromptConstructor } from "./prompt/prompt.ts";
+export type {
+  InputSchema,
+  PromptContext,
+  PromptJSON,
+  PromptOptions,
+} from "./prompt/types.ts";
+export { extractJson } from "./schema/extract-json.ts";
+export type {
+  InferOutput,
+  JsonSchema,
+  OutputSchema,
+  SchemaPair,
+  Shorthand,
+  StandardSchemaWithJson,
+} from "./schema/types.ts";
+export { withoutProto } from "./schema/without-proto.ts";
 export type {
   BudgetLimits,
   BudgetReservation,
@@ -148,7 +153,6 @@ export type {
 export { checkAmount } from "./stores/check-amount.ts";
 export { checkId } from "./stores/check-id.ts";
 export { checkLease } from "./stores/check-lease.ts";
-export type { Stores } from "./stores/index.ts";
 export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";
 export type { MemoryStoreOptions } from "./stores/memory-options.ts";
 export { MemorySessionStore } from "./stores/memory-session-store.ts";
@@ -164,27 +168,27 @@ export type {
   StoredSession,
   Turn,
 } from "./stores/session-store.ts";
+export {
+  BudgetExceededError,
+  type BudgetFailure,
+  SessionConflictError,
+  StepInProgressError,
+  StoreError,
+  type StoreFailureReason,
+} from "./stores/state-errors.ts";
 export type {
   ClaimOutcome,
   StepKey,
   StepRecord,
   StepStore,
 } from "./stores/step-store.ts";
+export type { Stores } from "./stores/stores.ts";
 export { checkDay, utcDayOf } from "./stores/utc-day.ts";
-export {
-  formatTemplate,
-  type PromptValue,
-  type VariableNames,
-  type Variables,
-} from "./template.ts";
-export { textAnswer } from "./text-answer.ts";
-export { streamText, TextStream } from "./text-stream.ts";
-export { type Thinking, thinkingOf } from "./thinking.ts";
-export { MAX_TIMER_MS } from "./timer.ts";
+export type { BodyFormat } from "./stream/body-format.ts";
+export type { Growing, ObjectStream } from "./stream/object-stream.ts";
+export { streamText, TextStream } from "./stream/text-stream.ts";
 export {
   type ResponseBodyOptions,
   toResponseBody,
-} from "./to-response-body.ts";
-export { isTooDeep } from "./too-deep.ts";
-export type { InvocationMetrics } from "./totals.ts";
-export { withModel } from "./with-model.ts";
+} from "./stream/to-response-body.ts";
+export { MAX_TIMER_MS } from "./time/timer.ts";

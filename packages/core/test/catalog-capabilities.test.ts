@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { listModels, type ModelInfo } from "../src/catalog.ts";
+import { listModels, type ModelInfo } from "../src/models/catalog.ts";
 
 type Capability = {
   [K in keyof ModelInfo]-?: ModelInfo[K] extends boolean | undefined

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { baseModelId, findModel, listModels } from "../src/catalog.ts";
-import { costInPicoUsd } from "../src/cost.ts";
-import type { Usage } from "../src/model-call.ts";
+import type { Usage } from "../src/contract/model-call.ts";
+import { baseModelId, findModel, listModels } from "../src/models/catalog.ts";
+import { costInPicoUsd } from "../src/models/cost.ts";
 
 const ids = fc.constantFrom(...listModels().map(({ id }) => id));
 /** Any id a caller may have: bare or in each of the profiles of its model. */

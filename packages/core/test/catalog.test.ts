@@ -6,6 +6,7 @@ import {
   type Source,
   type SourceModel,
 } from "../../../scripts/generate-catalog.ts";
+import { ConfigurationError } from "../src/contract/errors.ts";
 import {
   baseModelId,
   findModel,
@@ -13,9 +14,8 @@ import {
   type ModelInfo,
   type ModelPrices,
   registerModel,
-} from "../src/catalog.ts";
-import { ConfigurationError } from "../src/errors.ts";
-import { Model, type ModelId } from "../src/model.ts";
+} from "../src/models/catalog.ts";
+import { Model, type ModelId } from "../src/models/model.ts";
 
 const read = (path: string) =>
   readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
@@ -239,7 +239,7 @@ describe("Model", () => {
   });
 
   test("deprecates retired models and names their successors", () => {
-    expect(read("src/model.ts")).toContain(
+    expect(read("src/models/model.ts")).toContain(
       "/** @deprecated Retired on 2026-09-10; use {@link CLAUDE_HAIKU_4_5}. */\n  readonly CLAUDE_3_HAIKU:",
     );
   });

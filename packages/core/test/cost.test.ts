@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { registerModel } from "../src/catalog.ts";
-import { costInPicoUsd, costOf } from "../src/cost.ts";
-import { Model } from "../src/model.ts";
-import { type Usage, ZERO_USAGE } from "../src/model-call.ts";
+import { type Usage, ZERO_USAGE } from "../src/contract/model-call.ts";
+import { registerModel } from "../src/models/catalog.ts";
+import { costInPicoUsd, costOf } from "../src/models/cost.ts";
+import { Model } from "../src/models/model.ts";
 
 const HAIKU = Model.CLAUDE_HAIKU_4_5;
 const SONNET = Model.CLAUDE_SONNET_4_5;

@@ -287,8 +287,8 @@ describe("isInstance", () => {
   });
 
   test("is true across two copies of the package", async () => {
-    const path = "../src/errors.ts";
-    const copy: typeof import("../src/errors.ts") = await import(
+    const path = "../src/contract/errors.ts";
+    const copy: typeof import("../src/contract/errors.ts") = await import(
       `${path}?copy`
     );
     const foreign = new copy.ConfigurationError("Wrong.");

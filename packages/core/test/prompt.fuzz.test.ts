@@ -5,7 +5,7 @@ import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError, formatTemplate } from "@lambdallm/core";
 import fc from "fast-check";
 import { stringify } from "yaml";
-import { Prompt } from "../src/prompt/index.ts";
+import { Prompt } from "../src/prompt/prompt.ts";
 import { variablesOf } from "../src/prompt/variables-of.ts";
 
 const name = fc.oneof(

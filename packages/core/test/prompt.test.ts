@@ -11,7 +11,8 @@ import {
 } from "@jest/globals";
 import { ConfigurationError } from "@lambdallm/core";
 import { z } from "zod";
-import { Prompt, type PromptContext } from "../src/prompt/index.ts";
+import { Prompt } from "../src/prompt/prompt.ts";
+import type { PromptContext } from "../src/prompt/types.ts";
 
 /** A context that fills the prompt as the real one does. */
 function contextOf(answer: unknown = "text") {

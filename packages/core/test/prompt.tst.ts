@@ -6,7 +6,8 @@ import type {
 } from "@lambdallm/core";
 import { describe, expect, test } from "tstyche";
 import { z } from "zod";
-import { Prompt, type PromptContext } from "../src/prompt/index.ts";
+import { Prompt } from "../src/prompt/prompt.ts";
+import type { PromptContext } from "../src/prompt/types.ts";
 
 declare const context: PromptContext;
 

@@ -10,8 +10,8 @@ import { PRICED, run, settled } from "./support.ts";
 
 describe.each(middyMajors)("the registry on %s", (_name, middy) => {
   test("is shared by two copies of the package in one process", async () => {
-    const path = "../src/registry.ts";
-    const copy: typeof import("../src/registry.ts") = await import(
+    const path = "../src/middy/registry.ts";
+    const copy: typeof import("../src/middy/registry.ts") = await import(
       `${path}?copy`
     );
     expect(copy.invocationOf).not.toBe(invocationOf);

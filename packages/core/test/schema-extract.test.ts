@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { extractJson } from "../src/schema/index.ts";
+import { extractJson } from "../src/schema/extract-json.ts";
 
 const MEGABYTE = 1_000_000;
 

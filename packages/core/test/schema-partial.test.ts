@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { PartialJson } from "../src/schema/index.ts";
+import { PartialJson } from "../src/schema/partial-json.ts";
 
 function read(...pieces: string[]): unknown {
   const partial = new PartialJson();

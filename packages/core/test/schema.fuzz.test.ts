@@ -1,10 +1,8 @@
 import * as fc from "fast-check";
-import {
-  compileValidator,
-  extractJson,
-  type OutputSchema,
-  toJsonSchema,
-} from "../src/schema/index.ts";
+import { extractJson } from "../src/schema/extract-json.ts";
+import { toJsonSchema } from "../src/schema/to-json-schema.ts";
+import type { OutputSchema } from "../src/schema/types.ts";
+import { compileValidator } from "../src/schema/validate.ts";
 
 interface Sample {
   readonly schema: object;

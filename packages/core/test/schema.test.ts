@@ -3,13 +3,14 @@ import { toStandardJsonSchema } from "@valibot/to-json-schema";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
-import { ConfigurationError, StructuredOutputError } from "../src/errors.ts";
-import { ZERO_USAGE } from "../src/model-call.ts";
 import {
-  compileValidator,
-  type OutputSchema,
-  toJsonSchema,
-} from "../src/schema/index.ts";
+  ConfigurationError,
+  StructuredOutputError,
+} from "../src/contract/errors.ts";
+import { ZERO_USAGE } from "../src/contract/model-call.ts";
+import { toJsonSchema } from "../src/schema/to-json-schema.ts";
+import type { OutputSchema } from "../src/schema/types.ts";
+import { compileValidator } from "../src/schema/validate.ts";
 
 const book = { title: "Emma", pages: 474 };
 

@@ -8,7 +8,7 @@ import type {
   JsonSchema,
   OutputSchema,
   Shorthand,
-} from "../src/schema/index.ts";
+} from "../src/schema/types.ts";
 
 declare function ask<const S extends OutputSchema>(schema: S): InferOutput<S>;
 

@@ -128,7 +128,7 @@ describe.each(errors)("%s", (name, errorClass, error, facts) => {
   });
 
   test("is known across two copies of the package", async () => {
-    const path = "../src/state-errors.ts";
+    const path = "../src/stores/state-errors.ts";
     const copy = await import(`${path}?copy`);
     expect(Reflect.get(copy, name)).not.toBe(errorClass);
     expect(Reflect.get(copy, name).isInstance(error)).toBe(true);

@@ -3,6 +3,7 @@ import {
   type ConverseRequest,
   type Invocation,
   InvocationTimeoutError,
+  llmOf,
   type Message,
   ModelInvocationError,
   type ModelResponse,
@@ -76,8 +77,7 @@ export class ChatTurn {
       return replayed;
     }
     const messages = await this.#messages();
-    // Set by createContext before anything else can have the invocation.
-    const llm = invocation.llm as NonNullable<typeof invocation.llm>;
+    const llm = llmOf(invocation);
     let response: ModelResponse;
     try {
       response = await llm.converse({

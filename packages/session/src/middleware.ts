@@ -3,6 +3,7 @@ import {
   check,
   type Invocation,
   invocationOf,
+  llmOf,
   type MiddyMiddleware,
   type MiddyRequest,
   validateOptions,
@@ -125,7 +126,7 @@ function install(
   };
   members.set(invocation, added);
   for (const [name, value] of Object.entries(added)) {
-    Object.defineProperty(invocation.llm, name, {
+    Object.defineProperty(llmOf(invocation), name, {
       value,
       configurable: true,
       writable: true,

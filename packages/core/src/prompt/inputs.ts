@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { ConfigurationError } from "../errors.ts";
-import { compileValidator, type NormalizedSchema } from "../schema/index.ts";
+import { ConfigurationError } from "../contract/errors.ts";
+import type { NormalizedSchema } from "../schema/to-json-schema.ts";
+import { compileValidator } from "../schema/validate.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,13 +1,14 @@
-import { callOptionChecks } from "../context.ts";
-import { ConfigurationError } from "../errors.ts";
+import { check, validateOptions } from "../checks/options.ts";
+import { callOptionChecks } from "../context/context.ts";
 import type {
   CallOptions,
   PromptSource,
   StructuredOptions,
-} from "../llm-context.ts";
-import { check, validateOptions } from "../options.ts";
-import { type OutputSchema, toJsonSchema } from "../schema/index.ts";
-import { formatTemplate, type Variables } from "../template.ts";
+} from "../context/llm-context.ts";
+import { formatTemplate, type Variables } from "../context/template.ts";
+import { ConfigurationError } from "../contract/errors.ts";
+import { toJsonSchema } from "../schema/to-json-schema.ts";
+import type { OutputSchema } from "../schema/types.ts";
 import { Inputs } from "./inputs.ts";
 import { readYAML } from "./read-yaml.ts";
 import { reasonOf } from "./reason-of.ts";

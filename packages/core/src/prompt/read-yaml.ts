@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { Document, Scalar, visit } from "yaml";
-import { ConfigurationError } from "../errors.ts";
-import { missingPackage, namesOf } from "../optional-package.ts";
+import { missingPackage, namesOf } from "../checks/optional-package.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 import { reasonOf } from "./reason-of.ts";
 
 const MAX_BYTES = 1 << 20;

@@ -2,14 +2,14 @@ import type {
   CallOptions,
   PromptSource,
   StructuredOptions,
-} from "../llm-context.ts";
+} from "../context/llm-context.ts";
+import type { VariableNames, Variables } from "../context/template.ts";
 import type {
   InferOutput,
   JsonSchema,
   OutputSchema,
   Shorthand,
-} from "../schema/index.ts";
-import type { VariableNames, Variables } from "../template.ts";
+} from "../schema/types.ts";
 
 /** What the variables of a prompt can be declared with. */
 export type InputSchema = JsonSchema | Shorthand;

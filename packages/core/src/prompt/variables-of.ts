@@ -1,4 +1,4 @@
-import { formatTemplate } from "../template.ts";
+import { formatTemplate } from "../context/template.ts";
 
 /** Has every name, and itself behind each: a path of any length ends in an object, which is written as JSON. */
 const anything: object = new Proxy(

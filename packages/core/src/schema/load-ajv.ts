@@ -1,5 +1,5 @@
 import type { Ajv2020 } from "ajv/dist/2020.js";
-import { missingPackage, namesOf } from "../optional-package.ts";
+import { missingPackage, namesOf } from "../checks/optional-package.ts";
 
 /** Ajv as an instance of its own, loaded when it is first asked for. */
 export async function loadAjv(): Promise<Ajv2020> {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 import type { OutputSchema, StandardSchema } from "./types.ts";
 
 /** A schema in the form the rest works with. */

@@ -1,5 +1,5 @@
 import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 import { loadAjv } from "./load-ajv.ts";
 import type { NormalizedSchema } from "./to-json-schema.ts";
 import type { StandardIssue, StandardSchema } from "./types.ts";

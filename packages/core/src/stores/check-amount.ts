@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 
 /**
  * Amounts of money are whole nano-USD: sums of them are exact up to nine million USD.

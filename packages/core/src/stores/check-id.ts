@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 
 const MAX_ID_BYTES = 512;
 

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 
 /** @throws {ConfigurationError} for a time that is no lease. */
 export function checkLease(leaseMs: unknown): asserts leaseMs is number {

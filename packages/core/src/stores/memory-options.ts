@@ -1,4 +1,4 @@
-import { check, validateOptions } from "../options.ts";
+import { check, validateOptions } from "../checks/options.ts";
 
 export interface MemoryStoreOptions {
   /** The clock for expiry and leases, in epoch milliseconds. @default Date.now */

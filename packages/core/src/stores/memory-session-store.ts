@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 import { checkId } from "./check-id.ts";
 import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";

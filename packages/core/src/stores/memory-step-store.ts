@@ -1,5 +1,5 @@
-import type { JsonValue } from "../content.ts";
-import { ConfigurationError } from "../errors.ts";
+import type { JsonValue } from "../contract/content.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 import { checkId } from "./check-id.ts";
 import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";

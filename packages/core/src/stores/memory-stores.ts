@@ -1,8 +1,8 @@
-import type { Stores } from "./index.ts";
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import type { MemoryStoreOptions } from "./memory-options.ts";
 import { MemorySessionStore } from "./memory-session-store.ts";
 import { MemoryStepStore } from "./memory-step-store.ts";
+import type { Stores } from "./stores.ts";
 
 /**
  * All stores in the memory of this process, for tests and development: what they keep lives as long as the process does.

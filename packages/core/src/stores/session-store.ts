@@ -1,4 +1,4 @@
-import type { JsonValue, Message } from "../content.ts";
+import type { JsonValue, Message } from "../contract/content.ts";
 
 /** Which session. The tenant comes from the authenticated caller, never from a request's body. */
 export interface SessionKey {

@@ -1,4 +1,4 @@
-import type { JsonValue } from "../content.ts";
+import type { JsonValue } from "../contract/content.ts";
 
 /** Which step of which run. */
 export interface StepKey {

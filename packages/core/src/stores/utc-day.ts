@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../contract/errors.ts";
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
 

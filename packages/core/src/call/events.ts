@@ -1,0 +1,115 @@
+import type {
+  Adaptation,
+  ModelRequest,
+  ModelResponse,
+} from "../contract/model-call.ts";
+
+interface CallEvent {
+  /** Counts the calls of the invocation from 1, those of nested providers included. */
+  readonly callId: number;
+  readonly request: ModelRequest;
+}
+
+interface AttemptEvent extends CallEvent {
+  /** Counts the attempts of the call from 1. */
+  readonly attempt: number;
+}
+
+/**
+ * What observers can listen to. Features add events of their own by declaration merging:
+ *
+ * @example
+ * declare module "@lambdallm/core" {
+ *   interface InvocationEvents { "budget-alert": { usedUsd: number } }
+ * }
+ */
+export interface InvocationEvents {
+  "call-start": CallEvent;
+  "call-end": CallEvent & {
+    readonly response: ModelResponse;
+    readonly durationMs: number;
+  };
+  "call-error": CallEvent & {
+    readonly error: unknown;
+    readonly durationMs: number;
+  };
+  "attempt-start": AttemptEvent;
+  "attempt-end": AttemptEvent & { readonly response: ModelResponse };
+  "attempt-error": AttemptEvent & { readonly error: unknown };
+  /** The model does not take something that the request asks for: it was left out, or said in another way. */
+  "request-adapted": AttemptEvent & {
+    readonly adaptations: readonly Adaptation[];
+  };
+  /** An answer was cut at the default of `maxTokens`: neither the call nor the options of the provider had chosen one. */
+  "answer-cut": AttemptEvent & {
+    readonly response: ModelResponse;
+    readonly maxTokens: number;
+  };
+  /** A streamed response body failed after its first byte; the client saw an error record. */
+  "body-error": { readonly error: unknown };
+}
+
+type EventName = keyof InvocationEvents;
+type Listener = (event: never) => void;
+
+/** Tells observers what happens. What a listener throws becomes a process warning: it cannot change or break a call. */
+export class Events {
+  readonly #listeners = new Map<EventName, Set<Listener>>();
+  readonly #parent: Events | undefined;
+
+  constructor(parent?: Events) {
+    this.#parent = parent;
+  }
+
+  /** Returns a function that ends the subscription. */
+  on<Name extends EventName>(
+    name: Name,
+    listener: (event: InvocationEvents[Name]) => void,
+  ): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+
+  /** Returns whether anybody listened. */
+  emit<Name extends EventName>(
+    name: Name,
+    event: InvocationEvents[Name],
+  ): boolean {
+    const listeners = this.#listeners.get(name) ?? [];
+    let heard = false;
+    const failed = (error: unknown) =>
+      warn(`A listener of "${name}" failed`, error);
+    for (const listener of listeners) {
+      heard = true;
+      try {
+        // The map holds listeners of this name only; `on` is the one way in.
+        const returned: unknown = (
+          listener as (event: InvocationEvents[Name]) => unknown
+        )(event);
+        if (returned instanceof Object && "then" in returned)
+          Promise.resolve(returned).catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    // Observers of an outer provider see the calls of a nested one too.
+    return this.#parent?.emit(name, event) || heard;
+  }
+}
+
+/** For failures that must not change what the handler answers. */
+export function warn(what: string, error: unknown): void {
+  process.emitWarning(`${what}: ${wordsOf(error)}`, "LambdaLLMWarning");
+}
+
+function wordsOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    // An object without a prototype has no text, and a proxy may throw whatever is asked of it.
+    return "something that has no text";
+  }
+}

@@ -1,0 +1,375 @@
+import { ConfigurationError } from "../contract/errors.ts";
+import { isManagedPrompt } from "../contract/managed-prompt.ts";
+import {
+  type Given,
+  type Interceptor,
+  type ModelRequest,
+  type ModelResponse,
+  type Provider,
+  type ProviderResponse,
+  type Stage,
+  ZERO_USAGE,
+} from "../contract/model-call.ts";
+import { ModelInvocationError } from "../contract/model-error.ts";
+import { findModel } from "../models/catalog.ts";
+import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
+import { maxTokensOf } from "../models/max-tokens.ts";
+import { MAX_TIMER_MS } from "../time/timer.ts";
+import { Events, warn } from "./events.ts";
+import { asFailure, Observer } from "./observer.ts";
+import { RunningCalls } from "./running-calls.ts";
+import { Stages } from "./stages.ts";
+import { Totals } from "./totals.ts";
+
+/** What requests inherit from the provider middleware's options. */
+export type RequestDefaults = Pick<ModelRequest, "model"> &
+  Given<
+    Omit<
+      ModelRequest,
+      | "model"
+      | "messages"
+      | "signal"
+      | "onDelta"
+      | "onActivity"
+      | "onResponse"
+      | "deadline"
+    >
+  >;
+
+export interface InvocationOptions {
+  readonly provider: Provider;
+  readonly defaults: RequestDefaults;
+  /** Milliseconds left, as Lambda tells it; left out where nothing limits the time. */
+  readonly remainingTimeMs?: () => number;
+  /** The invocation of an outer provider middleware in the same Lambda invocation. */
+  readonly parent?: Invocation | undefined;
+  /** Runs at once when the invocation ends, before anything is awaited: the outer chain goes on meanwhile. */
+  readonly onClose?: () => void;
+}
+
+/** What the invocation keeps to itself before Lambda's kill, so that an error can still be answered. */
+const ANSWER_RESERVE_MS = 500;
+
+/** How long after the deadline a call may still hang at most. */
+const LONGEST_GRACE_MS = 2_500;
+
+/** From here on `shouldCheckpoint` says yes, unless a timeout guard sets its own buffer. */
+const DEFAULT_BUFFER_MS = 5_000;
+
+/**
+ * One run of the Lambda handler: the interceptors in their stages, the deadline, the totals, the events and the
+ * finalizers. Features meet here and nowhere else.
+ */
+export class Invocation {
+  readonly provider: Provider;
+  readonly defaults: RequestDefaults;
+  readonly events: Events;
+  readonly totals: Totals;
+  readonly parent: Invocation | undefined;
+  /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
+  bufferMs: number;
+  /** What the caller of `invoke` and `stream` gets of an answer that the deadline cut off: an error, or its text so far. */
+  timeoutStrategy: "fail-fast" | "truncate";
+  /** The share of the budget that is left, from 0 to 1; undefined where nothing keeps a budget. */
+  budgetShareLeft: () => number | undefined;
+
+  readonly #remainingTimeMs: () => number;
+  readonly #onClose: (() => void) | undefined;
+  readonly #timeoutAt: number;
+  #deadline: number;
+  readonly #stages: Stages;
+  readonly #running = new RunningCalls();
+  readonly #given = new Set<Promise<unknown>>();
+  readonly #finalizers: (() => unknown)[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: InvocationOptions) {
+    const { provider, defaults, parent } = options;
+    this.provider = provider;
+    this.defaults = defaults;
+    this.parent = parent;
+    this.#onClose = options.onClose;
+    this.#stages = new Stages(
+      parent === undefined ? undefined : parent.#stages,
+    );
+    this.events = new Events(parent?.events);
+    this.totals = new Totals(parent?.totals);
+    this.#remainingTimeMs =
+      options.remainingTimeMs ?? (() => Number.POSITIVE_INFINITY);
+    this.#timeoutAt = Date.now() + this.#remainingTimeMs();
+    this.#deadline = Math.min(
+      this.#timeoutAt - ANSWER_RESERVE_MS,
+      parent?.deadline ?? Number.POSITIVE_INFINITY,
+    );
+    this.bufferMs = parent?.bufferMs ?? DEFAULT_BUFFER_MS;
+    this.timeoutStrategy = parent?.timeoutStrategy ?? "fail-fast";
+    this.budgetShareLeft = () => parent?.budgetShareLeft();
+  }
+
+  /** When model calls stop, in epoch milliseconds; `Infinity` without a Lambda deadline. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** Moves the deadline forward; a later one than the present is ignored. */
+  tightenDeadline(deadline: number): void {
+    if (deadline < this.#deadline) this.#deadline = deadline;
+  }
+
+  /**
+   * When what still hangs is given up, in epoch milliseconds: after the deadline, so that a model that stops there can be
+   * answered for, and early enough before Lambda's timeout.
+   */
+  get backstop(): number {
+    return this.#backstop(this.#deadline);
+  }
+
+  #backstop(deadline: number): number {
+    if (deadline === Number.POSITIVE_INFINITY) return deadline;
+    const graceMs = Math.max(0, (this.#timeoutAt - deadline) / 2);
+    return deadline + Math.min(graceMs, LONGEST_GRACE_MS);
+  }
+
+  /** Milliseconds until Lambda's timeout. Can be negative. */
+  get remainingTimeMs(): number {
+    return this.#remainingTimeMs();
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Adds an interceptor to its stage, for the rest of the invocation.
+   *
+   * @throws {ConfigurationError} for a second one in the stage `retry`: two retry layers multiply their attempts.
+   */
+  intercept(stage: Stage, name: string, intercept: Interceptor): void {
+    this.#stages.add(stage, name, intercept);
+  }
+
+  /**
+   * Adds a flush that is awaited after the response, or after a streamed body's last byte; the last added runs first.
+   *
+   * @throws {ConfigurationError} after the end of the invocation.
+   */
+  addFinalizer(finalizer: () => unknown): void {
+    if (this.closed) throw ended("add finalizers");
+    this.#finalizers.push(finalizer);
+  }
+
+  /** Sends a request through all stages. Every way to reach a model ends here. */
+  async callModel(request: ModelRequest): Promise<ModelResponse> {
+    if (this.closed) throw ended("await every model call");
+    const response = await this.#abortable(request, (abortable) =>
+      this.#run(abortable),
+    );
+    request.onResponse?.(response);
+    return response;
+  }
+
+  /** Asks the provider for the number of input tokens; no interceptor sees it, because nothing is generated. */
+  countTokens(request: ModelRequest): Promise<number> {
+    if (this.closed) return Promise.reject(ended("await every model call"));
+    const { provider } = this;
+    return this.#abortable(request, async (abortable) => {
+      if (provider.countTokens === undefined)
+        throw new ConfigurationError(
+          `The provider "${provider.name}" cannot count tokens.`,
+        );
+      abortable.signal?.throwIfAborted();
+      return provider.countTokens(tightened(abortable, this.#deadline));
+    });
+  }
+
+  #abortable<T>(
+    request: ModelRequest,
+    call: (request: ModelRequest) => Promise<T>,
+  ): Promise<T> {
+    const deadline = Math.min(request.deadline ?? Infinity, this.#deadline);
+    return this.#running.run(request, this.#backstop(deadline), call);
+  }
+
+  /**
+   * Runs what the handler's code is given a promise of. When the invocation ends before it settles, nobody may be
+   * waiting for it any more, and its rejection must not end the process.
+   */
+  track<T>(run: () => Promise<T>): Promise<T> {
+    const promise = run().finally(() => {
+      this.#given.delete(promise);
+    });
+    this.#given.add(promise);
+    return promise;
+  }
+
+  async #run(given: ModelRequest): Promise<ModelResponse> {
+    const callId = this.totals.countCall();
+    const deadline = Math.min(
+      given.deadline ?? Number.POSITIVE_INFINITY,
+      this.#deadline,
+    );
+    const request = tightened(given, deadline);
+    const start = performance.now();
+    const attempts = { count: 0 };
+    this.events.emit("call-start", { callId, request });
+    try {
+      const call = this.#stages.around(
+        (asked) => this.#attempt(tightened(asked, deadline), callId, attempts),
+        { callId },
+      );
+      const answered = await call(request);
+      const response = { ...answered, attempts: attempts.count };
+      const durationMs = performance.now() - start;
+      this.events.emit("call-end", { callId, request, response, durationMs });
+      return response;
+    } catch (error) {
+      const durationMs = performance.now() - start;
+      this.events.emit("call-error", { callId, request, error, durationMs });
+      throw error;
+    }
+  }
+
+  async #attempt(
+    request: ModelRequest,
+    callId: number,
+    attempts: { count: number },
+  ): Promise<ModelResponse> {
+    attempts.count += 1;
+    const attempt = attempts.count;
+    this.totals.countAttempt();
+    this.events.emit("attempt-start", { callId, attempt, request });
+    const observer = new Observer(request);
+    let answered: ProviderResponse | undefined;
+    let sent = false;
+    let isFitted = false;
+    try {
+      request.signal?.throwIfAborted();
+      sent = true;
+      answered = await this.provider.call(observer.request, {
+        onAdapted: (adaptations) => {
+          isFitted ||= adaptations.some(
+            ({ setting }) => setting === "maxTokens",
+          );
+          this.events.emit("request-adapted", {
+            callId,
+            attempt,
+            request,
+            adaptations,
+          });
+        },
+      });
+      const costUsd = this.#count(answered);
+      observer.end();
+      // One that had to fit beside the prompt is no default: a larger one would be refused.
+      const maxTokens = isFitted ? undefined : cutByDefault(request, answered);
+      const response: ModelResponse = {
+        ...answered,
+        costUsd,
+        attempts: attempt,
+        ...(maxTokens !== undefined && { hint: cutHint(maxTokens) }),
+      };
+      this.events.emit("attempt-end", { callId, attempt, request, response });
+      if (maxTokens !== undefined)
+        this.events.emit("answer-cut", {
+          callId,
+          attempt,
+          request,
+          response,
+          maxTokens,
+        });
+      return response;
+    } catch (failure) {
+      const { thrown } = observer;
+      const error = thrown ? thrown.error : asFailure(failure, request, sent);
+      this.totals.countFailure();
+      // What an observer has thrown says nothing of the attempt, whatever it is; what the provider says counts.
+      if (answered === undefined)
+        this.#countFailure(failure, thrown !== undefined);
+      this.events.emit("attempt-error", { callId, attempt, request, error });
+      throw error;
+    }
+  }
+
+  #countFailure(failure: unknown, begun: boolean): void {
+    const known = ModelInvocationError.isInstance(failure);
+    if (known && failure.partial !== undefined) this.#count(failure.partial);
+    else if (begun || (known && failure.billed !== "none"))
+      // Something may have been billed, and nobody knows what: the totals are estimates from here on.
+      this.totals.countUsage({ ...ZERO_USAGE, estimated: true }, 0, 0);
+  }
+
+  #count(answered: ProviderResponse): number | undefined {
+    const picoUsd = costInPicoUsd(answered);
+    this.totals.countUsage(answered.usage, answered.latencyMs, picoUsd);
+    return picoUsd === undefined ? undefined : picoUsd / PICO_USD_PER_USD;
+  }
+
+  /**
+   * Aborts what is in flight, waits for it, and runs the finalizers, last added first. Runs once; what a finalizer
+   * throws becomes a process warning.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#onClose?.();
+    for (const promise of this.#given) promise.catch(() => {});
+    if (this.#running.size === 0 && this.#finalizers.length === 0) return;
+    // A store that never answers must not keep the response from being sent.
+    const leftMs = this.#remainingTimeMs();
+    const patienceMs = leftMs - Math.min(ANSWER_RESERVE_MS, leftMs) / 2;
+    let timer: NodeJS.Timeout | undefined;
+    const impatient = new Promise<void>((resolve) => {
+      const giveUp = () => {
+        warn("The end of the invocation took too long", "not waited for");
+        resolve();
+      };
+      if (patienceMs <= MAX_TIMER_MS)
+        timer = setTimeout(giveUp, Math.max(0, patienceMs));
+    });
+    await Promise.race([this.#finish(), impatient]);
+    clearTimeout(timer);
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#running.size > 0) await this.#running.abort();
+    for (const finalizer of this.#finalizers.reverse())
+      try {
+        await finalizer();
+      } catch (error) {
+        warn("A finalizer failed", error);
+      }
+  }
+}
+
+/** The default of `maxTokens`, when an answer was cut by it. A managed prompt has its own, and is sent none. */
+function cutByDefault(
+  request: ModelRequest,
+  { stopReason, model, region }: ProviderResponse,
+): number | undefined {
+  if (
+    stopReason !== "max_tokens" ||
+    request.maxTokens !== undefined ||
+    isManagedPrompt(request.model)
+  )
+    return undefined;
+  return maxTokensOf(request, findModel(model, { region }));
+}
+
+function cutHint(maxTokens: number): string {
+  return `The answer was cut after ${maxTokens} tokens, the default of maxTokens: give the call or the provider's middleware a maxTokens of its own.`;
+}
+
+/** Interceptors may only tighten the deadline; a looser one counts as this one. */
+function tightened(request: ModelRequest, deadline: number): ModelRequest {
+  const { deadline: own = Number.POSITIVE_INFINITY } = request;
+  return own <= deadline ? request : { ...request, deadline };
+}
+
+function ended(what: string): ConfigurationError {
+  return new ConfigurationError(
+    `The invocation has ended: ${what} before the handler returns.`,
+  );
+}
