@@ -9,7 +9,8 @@ import type { Reading } from "./classify.ts";
 import { note } from "./error-facts.ts";
 import { roomIn } from "./fit-max-tokens.ts";
 import { networkCode } from "./network-failure.ts";
-import { readError, type ServiceError } from "./read-error.ts";
+import { readError } from "./read-error.ts";
+import type { ServiceError } from "./service-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   throttled: "was throttled: too many requests or tokens for the quota",

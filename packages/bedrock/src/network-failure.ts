@@ -1,5 +1,5 @@
 import type { Verdict } from "./classify.ts";
-import type { ServiceError } from "./read-error.ts";
+import type { ServiceError } from "./service-error.ts";
 
 /** By the code of a network error. */
 const NETWORK: ReadonlySet<string> = new Set([

@@ -1,4 +1,8 @@
 export type { Fault, Faults } from "./bedrock/fault.ts";
+export type {
+  LocalBedrock,
+  StartBedrockOptions,
+} from "./bedrock/local-bedrock.ts";
 export type { Quota } from "./bedrock/quota.ts";
 export {
   SERVICE_ERRORS,
@@ -11,7 +15,6 @@ export { startBedrock } from "./bedrock/start-bedrock.ts";
 export type {
   BedrockRequest,
   InferenceConfig,
-  LocalBedrock,
   Operation,
   OutputConfig,
   RecordedRequest,
@@ -20,7 +23,6 @@ export type {
   ReplyUsage,
   RequestEnd,
   Responder,
-  StartBedrockOptions,
   StreamEvent,
   ToolConfig,
 } from "./bedrock/types.ts";

@@ -1,5 +1,5 @@
 import { type ContentBlock, isTooDeep, wrongInBlock } from "@lambdallm/core";
-import type { Report } from "./repair.ts";
+import type { Report } from "./repair-problem.ts";
 import { MAX_DEPTH } from "./snapshot.ts";
 
 /** A content block, and the position of the message that it comes from. */

@@ -31,7 +31,7 @@ export {
   type SessionSettings,
   type SessionStores,
 } from "./options.ts";
-export type { Repair, RepairProblem } from "./repair.ts";
+export type { Repair, RepairProblem } from "./repair-problem.ts";
 export {
   type MessageContent,
   Session,

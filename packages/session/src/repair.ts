@@ -1,25 +1,6 @@
 import type { ContentBlock, Message, ToolUseBlock } from "@lambdallm/core";
 import { cleanMessage, type Draft, hasSubstance, type Part } from "./clean.ts";
-
-/** What was wrong with a stored message. */
-export type RepairProblem =
-  /** Not a message of a user or an assistant, or its content is no list. */
-  | "broken-message"
-  /** No content block, or one at a place where it cannot be. */
-  | "broken-block"
-  | "tool-use-without-result"
-  | "tool-result-without-use"
-  | "document-without-text"
-  /** The history begins with an answer. */
-  | "answer-without-question";
-
-export interface Repair {
-  /** The position of the message. */
-  readonly index: number;
-  readonly problem: RepairProblem;
-}
-
-export type Report = (index: number, problem: RepairProblem) => void;
+import type { Repair, RepairProblem, Report } from "./repair-problem.ts";
 
 export interface RepairOptions {
   /** There are older messages, so that the first ones may belong to an exchange that is cut. */

@@ -1,5 +1,5 @@
 import { ConfigurationError, checkId, type SessionKey } from "@lambdallm/core";
-import type { TableSettings } from "../table/table.ts";
+import type { TableSettings } from "../table/table-settings.ts";
 
 /** Sort keys, in this order: chunks, the lock, turns, the summary, the header. One query from `M#` on reads the last three. */
 export const TURN = "M#";

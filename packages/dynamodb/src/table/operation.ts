@@ -12,7 +12,7 @@ import {
 import { type Attributes, type Item, toAttributes } from "./attributes.ts";
 import { type Expressions, expressionInput } from "./expressions.ts";
 import { failureOf } from "./failure.ts";
-import type { TableSettings } from "./table.ts";
+import type { TableSettings } from "./table-settings.ts";
 
 export interface Key {
   readonly PK: string;

@@ -1,16 +1,5 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { Operation } from "./operation.ts";
-
-export interface TableSettings {
-  readonly tableName: string;
-  readonly client: () => DynamoDBClient;
-  /** For one operation, its retries included. */
-  readonly timeoutMs: number;
-  readonly now: () => number;
-  readonly random: () => number;
-  /** All keys carry it when there is one. */
-  readonly tenantId: string | undefined;
-}
+import type { TableSettings } from "./table-settings.ts";
 
 /** The one table, and what all stores on it share. */
 export class Table {

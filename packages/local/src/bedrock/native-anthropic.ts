@@ -9,7 +9,7 @@ import {
   objectAt,
   stringAt,
 } from "../json.ts";
-import type { NativeFormat } from "./native.ts";
+import type { NativeFormat } from "./native-format.ts";
 import { toWire } from "./wire-json.ts";
 
 /** Anthropic's messages API, as InvokeModel takes it. */

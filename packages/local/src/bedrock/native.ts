@@ -7,16 +7,11 @@ import {
   objectAt,
   stringAt,
 } from "../json.ts";
-import { type Answer, allText } from "./answer.ts";
+import { allText } from "./answer.ts";
 import { anthropicFormat } from "./native-anthropic.ts";
+import type { NativeFormat } from "./native-format.ts";
 import { refuse } from "./service-error.ts";
 import { toWire } from "./wire-json.ts";
-
-/** How a model family's own body maps to Converse, and an answer back to its own form. */
-export interface NativeFormat {
-  toConverse(body: JsonObject): JsonObject;
-  fromAnswer(answer: Answer, modelId: string): unknown;
-}
 
 /** The format of a model's own bodies: by the model id, or by the body when the id does not tell. */
 export function nativeFormat(modelId: string, body: JsonObject): NativeFormat {

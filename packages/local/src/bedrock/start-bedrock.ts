@@ -9,15 +9,12 @@ import { responderBackend } from "./backend.ts";
 import { Exchange } from "./exchange.ts";
 import { type Fault, FaultScript, type Faults, faultsCheck } from "./fault.ts";
 import { Listener } from "./listener.ts";
+import type { LocalBedrock, StartBedrockOptions } from "./local-bedrock.ts";
 import { Meter } from "./meter.ts";
 import { checkQuota } from "./quota.ts";
 import { routeOf } from "./route.ts";
 import { serve } from "./serve.ts";
-import type {
-  LocalBedrock,
-  RecordedRequest,
-  StartBedrockOptions,
-} from "./types.ts";
+import type { RecordedRequest } from "./types.ts";
 
 const checks: Readonly<Record<keyof StartBedrockOptions, OptionCheck>> = {
   port: wholeNumberFrom(0, 65_535),

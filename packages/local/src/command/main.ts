@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
+import type { LocalBedrock } from "../bedrock/local-bedrock.ts";
 import { startBedrock } from "../bedrock/start-bedrock.ts";
-import type { LocalBedrock, RecordedRequest } from "../bedrock/types.ts";
+import type { RecordedRequest } from "../bedrock/types.ts";
 import { defined, parseJson, stringAt } from "../json.ts";
 import {
   type CommandOptions,
