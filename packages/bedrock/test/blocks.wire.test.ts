@@ -294,6 +294,13 @@ describe("Messages", () => {
   });
 });
 
+test("Fields that are undefined are none", async () => {
+  const { messages } = await sent([
+    user({ text: "One", image: undefined } as ContentBlock, text("Two")),
+  ]);
+  expect(messages).toEqual([user(text("One"), text("Two"))]);
+});
+
 describe("Names of documents", () => {
   const documents = (...names: string[]) =>
     user(

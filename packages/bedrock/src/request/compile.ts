@@ -4,6 +4,7 @@ import type {
 } from "@aws-sdk/client-bedrock-runtime";
 import {
   type Adaptation,
+  type ContentBlock,
   isManagedPrompt,
   type ModelInfo,
   type ModelRequest,
@@ -34,10 +35,11 @@ export interface Compiled {
  * @throws {ModelInvocationError} with the reason `capability` for what this model cannot do, naming the place.
  */
 export function compile(
-  request: ModelRequest,
+  given: ModelRequest,
   modelId: string,
   info: ModelInfo | undefined,
 ): Compiled {
+  const request = withoutUndefined(given);
   const { bedrock = {}, tags } = request;
   refuseUnknownSettings(bedrock);
   const changes = new Changes();
@@ -75,6 +77,25 @@ export function compile(
     adaptations: changes.list,
     tools,
   };
+}
+
+/** A field that is undefined is none: the SDK leaves it out. */
+function withoutUndefined(request: ModelRequest): ModelRequest {
+  const isWhole = (block: object) => !Object.values(block).includes(undefined);
+  if (request.messages.every(({ content }) => content.every(isWhole)))
+    return request;
+  const messages = request.messages.map((message) => ({
+    ...message,
+    content: message.content.map((block) =>
+      isWhole(block)
+        ? block
+        : // The same block, without what is none.
+          (Object.fromEntries(
+            Object.entries(block).filter(([, value]) => value !== undefined),
+          ) as unknown as ContentBlock),
+    ),
+  }));
+  return { ...request, messages };
 }
 
 const BROUGHT = [
