@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   ConfigurationError,
   checkAmount,
@@ -9,6 +9,7 @@ import {
   memoryStores,
 } from "@lambdallm/core";
 import fc from "fast-check";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 
 // What the contracts promise is tested by the conformance suites, in packages/testing/test/conformance-memory.test.ts.
 
@@ -24,6 +25,36 @@ const messageOf = (run: () => void): string => {
 
 const key = { tenantId: "acme", sessionId: "s" };
 const message = { role: "user", content: [{ text: "Hello" }] } as const;
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe("Memory stores that were made before a test set the date", () => {
+  const { sessions, steps } = memoryStores();
+
+  test("let sessions expire by that date", async () => {
+    fakeDate("2001-01-01");
+    const expiresAt = Date.now() + 1_000;
+    const turn = { first: 0, messages: [message], writeId: "w", expiresAt };
+    await sessions.append(key, turn);
+    const [written] = (await sessions.load(key)).turns;
+    expect(written?.writtenAt).toBe(Date.parse("2001-01-01"));
+    jest.setSystemTime(expiresAt);
+    expect((await sessions.load(key)).turns).toEqual([]);
+  });
+
+  test("let leases end by that date", async () => {
+    fakeDate("2001-01-01");
+    const step = { runId: "r", step: "1" };
+    const claim = { owner: "a", leaseMs: 1_000 };
+    await steps.claim(step, claim);
+    const other = { ...claim, owner: "b" };
+    expect((await steps.claim(step, other)).status).toBe("running");
+    jest.setSystemTime(Date.now() + 1_000);
+    expect((await steps.claim(step, other)).status).toBe("claimed");
+  });
+});
 
 describe("checkId", () => {
   test.each([

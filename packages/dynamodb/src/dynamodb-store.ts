@@ -75,7 +75,8 @@ export function dynamoDBStore(options: DynamoDBStoreOptions): Stores {
     timeoutMs = DEFAULT_TIMEOUT_MS,
     skewMarginMs = DEFAULT_SKEW_MARGIN_MS,
     budgetRetentionDays = DEFAULT_RETENTION_DAYS,
-    now = Date.now,
+    // Read at each use: tests set the date after their stores are made.
+    now = () => Date.now(),
     random = Math.random,
   } = options;
   const table = new Table({

@@ -2,7 +2,15 @@ import {
   DynamoDBClient,
   type DynamoDBClientConfig,
 } from "@aws-sdk/client-dynamodb";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
 import { ConfigurationError } from "@lambdallm/core";
 import {
   type DynamoDBStoreOptions,
@@ -11,7 +19,8 @@ import {
 } from "@lambdallm/dynamodb";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient } from "../../../test-support/dynamodb-client.ts";
-import { newSession } from "./support.ts";
+import { fakeDate } from "../../../test-support/fake-date.ts";
+import { newSession, say, storeOf } from "./support.ts";
 
 let table: TestTable;
 
@@ -19,6 +28,28 @@ beforeAll(async () => {
   table = await startTable();
 });
 afterAll(() => table.stop());
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+test("A store that was made before a test set the date lets sessions expire by that date", async () => {
+  const client = plainClient(table.clientConfig);
+  const { sessions } = storeOf(table, client);
+  const key = newSession();
+  fakeDate("2001-01-01");
+  const expiresAt = Date.now() + 1_000;
+  await sessions.append(key, {
+    first: 0,
+    messages: [say("a")],
+    writeId: "w",
+    expiresAt,
+  });
+  const [written] = (await sessions.load(key)).turns;
+  expect(written?.writtenAt).toBe(Date.parse("2001-01-01"));
+  jest.setSystemTime(expiresAt);
+  expect((await sessions.load(key)).turns).toEqual([]);
+  client.destroy();
+});
 
 describe("dynamoDBStore refuses, when it is made,", () => {
   // The types forbid most of it.

@@ -5,7 +5,15 @@ import {
   InvokeModelCommand,
   type Tool,
 } from "@aws-sdk/client-bedrock-runtime";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import {
   type LocalBedrock,
   type Reply,
@@ -35,7 +43,10 @@ beforeEach(() => {
   now = Date.parse("2026-10-01");
 });
 
-afterEach(() => bedrock.close());
+afterEach(() => {
+  jest.useRealTimers();
+  return bedrock.close();
+});
 
 async function start(
   respond: Responder = () => "Done.",
@@ -372,6 +383,16 @@ describe("What is cached stays", () => {
     now += 5 * MINUTE_MS - 1;
     expect(await counts(input())).toEqual([10, 1_100, 0]);
     now += 5 * MINUTE_MS;
+    expect(await counts(input())).toEqual([10, 0, 1_100]);
+  });
+
+  test("by the date that a test sets after the start, without a clock of its own", async () => {
+    bedrock = await startBedrock();
+    client = clientOf(bedrock);
+    await counts(input());
+    fakeDate(Date.now() + 4 * MINUTE_MS);
+    expect(await counts(input())).toEqual([10, 1_100, 0]);
+    jest.setSystemTime(Date.now() + 5 * MINUTE_MS);
     expect(await counts(input())).toEqual([10, 0, 1_100]);
   });
 

@@ -47,7 +47,8 @@ class RunningContext implements Context {
 
   constructor(options: MockLambdaContextOptions = {}) {
     validateOptions("MockLambdaContext", checks, options);
-    const { timeoutMs = 30_000, now = Date.now } = options;
+    // Read at each use: tests set the date after their contexts are made.
+    const { timeoutMs = 30_000, now = () => Date.now() } = options;
     this.functionName = options.functionName ?? "test-function";
     this.functionVersion = options.functionVersion ?? "$LATEST";
     this.memoryLimitInMB = options.memoryLimitInMB ?? "256";

@@ -74,6 +74,12 @@ describe("MockLambdaContext", () => {
     expect(getRemainingTimeInMillis()).toBe(-1_000);
   });
 
+  test("runs on the date that is set while it is there", () => {
+    const { getRemainingTimeInMillis } = new MockLambdaContext();
+    jest.useFakeTimers({ now: Date.now() + 3_600_000 });
+    expect(getRemainingTimeInMillis()).toBeLessThanOrEqual(-3_570_000);
+  });
+
   test("runs on the clock that it is given", () => {
     let now = 100;
     const context = new MockLambdaContext({ timeoutMs: 3_000, now: () => now });

@@ -10,5 +10,6 @@ export function clockOf(
   options: MemoryStoreOptions,
 ): () => number {
   validateOptions(owner, { now: check.function }, options);
-  return options.now ?? Date.now;
+  // Read at each use: tests set the date after their stores are made.
+  return options.now ?? (() => Date.now());
 }

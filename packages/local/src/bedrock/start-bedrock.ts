@@ -80,7 +80,8 @@ class BedrockServer implements LocalBedrock {
   constructor(options: StartBedrockOptions) {
     this.#options = options;
     this.#faults = new FaultScript(options.faults);
-    this.#now = options.now ?? Date.now;
+    // Read at each use: tests set the date after the server is started.
+    this.#now = options.now ?? (() => Date.now());
     const backend =
       options.upstream === undefined
         ? responderBackend(options.respond ?? defaultResponder)
