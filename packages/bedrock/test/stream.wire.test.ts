@@ -310,6 +310,7 @@ describe("The message of a stream is what Converse would have answered", () => {
         ["messageStart", {}],
         ["contentBlockDelta", {}],
         ["contentBlockStart", {}],
+        ["contentBlockStop", {}],
         ["contentBlockStart", { start: { toolUse: {} } }],
         ["contentBlockDelta", { delta: { toolUse: {} } }],
         ["contentBlockDelta", { delta: { image: {} } }],

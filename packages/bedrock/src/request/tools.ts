@@ -94,7 +94,7 @@ export class Tools {
       throw incapable(modelId, place, "has no tools in streams");
     // The service wants the tools of a history declared, even when the model is not to use any.
     if (tools.length === 0) return { tools: used.map(placeholderTool) };
-    const choice = toolChoice && this.#choice(toolChoice);
+    const choice = toolChoice && this.#choice(toolChoice, tools);
     return {
       tools: tools.map((tool) => this.#tool(tool)),
       ...(choice && { toolChoice: choice }),
@@ -142,9 +142,8 @@ export class Tools {
     });
   }
 
-  #choice(choice: ToolChoice): ToolChoice {
+  #choice(choice: ToolChoice, tools: readonly Tool[]): ToolChoice {
     const { info, modelId, changes } = this.#circumstances;
-    const { tools = [] } = this.#request;
     if ("auto" in choice) return choice;
     if (
       "tool" in choice &&
