@@ -45,6 +45,20 @@ const partition = (key: { tenantId: string; sessionId: string }) =>
 const itemsIn = (key: { tenantId: string; sessionId: string }) =>
   itemsOf(table, partition(key));
 
+const deleteTurn = (
+  key: { tenantId: string; sessionId: string },
+  first: number,
+) =>
+  client().send(
+    new DeleteItemCommand({
+      TableName: table.tableName,
+      Key: {
+        PK: { S: partition(key) },
+        SK: { S: `M#${String(first).padStart(12, "0")}` },
+      },
+    }),
+  );
+
 /** Fills a session with copies of its first turn, which is quicker than the front door. */
 async function copyTurns(
   key: { tenantId: string; sessionId: string },
@@ -100,10 +114,10 @@ describe("What a turn costs", () => {
     return takeUnits();
   }
 
-  test("two messages of 500 B on a session of 10, 100 and 10,000: 2 write units, at most 3 read units, 2 requests", async () => {
-    expect(await costAt(10)).toEqual({ reads: 2, writes: 2, requests: 2 });
-    expect(await costAt(100)).toEqual({ reads: 3, writes: 2, requests: 2 });
-    expect(await costAt(10_000)).toEqual({ reads: 3, writes: 2, requests: 2 });
+  test("two messages of 500 B on a session of 10, 100 and 10,000: 2 write units, at most 4 read units, 3 requests", async () => {
+    expect(await costAt(10)).toEqual({ reads: 3, writes: 2, requests: 3 });
+    expect(await costAt(100)).toEqual({ reads: 4, writes: 2, requests: 3 });
+    expect(await costAt(10_000)).toEqual({ reads: 4, writes: 2, requests: 3 });
   });
 
   test("what is new since a number is read without the old", async () => {
@@ -257,13 +271,15 @@ describe("A session", () => {
     let time = Date.now();
     const { sessions } = storeOf(table, client(), { now: () => time });
     const key = newSession();
-    for (const first of [0, 2, 4, 10])
+    for (const first of [0, 2, 4, 6, 8, 10])
       await sessions.append(key, {
         first,
         messages: [say("a"), say("b")],
         writeId: `w${first}`,
         expiresAt: time + 1_500,
       });
+    // As DynamoDB deletes what has expired: in any order.
+    for (const first of [6, 8]) await deleteTurn(key, first);
     time += 1_499;
     expect((await sessions.load(key)).turns).toHaveLength(4);
     time += 1;
@@ -279,6 +295,10 @@ describe("A session", () => {
     const key = newSession();
     await sessions.saveSummary(key, { text: "s", upTo: 40 });
     expect((await sessions.load(key)).next).toBe(40);
+    const turn = { messages: [say("a")], writeId: "w" };
+    expect(await sessions.append(key, { ...turn, first: 41 })).toBe(false);
+    expect(await sessions.append(key, { ...turn, first: 40 })).toBe(true);
+    expect((await sessions.load(key)).next).toBe(41);
   });
 
   test("is deleted whole, though batches stay unprocessed and turns come in between", async () => {

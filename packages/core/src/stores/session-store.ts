@@ -81,7 +81,7 @@ export interface SessionStore {
    * Writes a turn at the number that it names, which must be the session's next.
    *
    * @returns Whether the turn is stored there, now or by an earlier attempt of the same `writeId`. False: another turn took
-   * the number; load again.
+   * the number, or it is beyond the next, as after a `delete`; load again.
    */
   append(key: SessionKey, turn: NewTurn): Promise<boolean>;
 

@@ -20,6 +20,10 @@ export function turnKey(first: number): string {
   return TURN + String(first).padStart(NUMBER_DIGITS, "0");
 }
 
+/** Between them stand all turns of a session. */
+export const FIRST_TURN = turnKey(0);
+export const LAST_TURN = turnKey(MAX_NUMBER);
+
 /** @throws {ConfigurationError} The ids cannot be used, or the store is for another tenant. */
 export function sessionPartition(
   { tenantId, sessionId }: SessionKey,

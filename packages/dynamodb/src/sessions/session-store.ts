@@ -19,6 +19,7 @@ import { corrupt } from "../table/failure.ts";
 import { BATCH_SIZE } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
 import { type FoundTurn, FoundTurns } from "./found-turns.ts";
+import { isNextNumber } from "./next-number.ts";
 import { headerOf, saveHeader } from "./session-header.ts";
 import { CHUNK, sessionPartition, TURN, turnKey } from "./session-items.ts";
 import { lockSession, unlockSession } from "./session-lock.ts";
@@ -77,12 +78,11 @@ export class DynamoDBSessionStore implements SessionStore {
       chunkPrefix: CHUNK + writeId,
     });
     const itemKey = { PK, SK };
-    if (payload.chunks.length > 0) {
-      // Chunks are dear: none are written for a number that is taken.
+    if (!(await isNextNumber(this.#table, PK, first))) {
       const existing = await this.#table.start("append").get(itemKey);
-      if (existing) return existing["w"]?.S === writeId;
-      await writeChunks(this.#table, "append", PK, payload, expiresAt);
+      return existing?.["w"]?.S === writeId;
     }
+    await writeChunks(this.#table, "append", PK, payload, expiresAt);
     const outcome = await this.#table.start("append").put(
       itemKey,
       {

@@ -182,4 +182,23 @@ export const sessionTurnCases: Cases<Tools<SessionStore>> = {
       same(withoutTimes(read.turns), turns);
       assert.equal(read.next, 2);
     },
+
+  "a number beyond the next is refused with false, and nothing is stored there, also when a delete came between":
+    async ({ store, connect }) => {
+      const key = newSession();
+      const other = await connect();
+      assert.equal(await store.append(key, turnOf(1, "x")), false);
+      const turns = await fill(store, key, [["a", "b"], ["c"]]);
+      for (const first of [4, 5, 1_000])
+        assert.equal(await other.append(key, turnOf(first, "x")), false);
+      const read = await store.load(key);
+      same(withoutTimes(read.turns), turns);
+      assert.equal(read.next, 3);
+      const { next } = await store.load(key);
+      await other.delete(key);
+      assert.equal(await store.append(key, turnOf(next, "x")), false);
+      same(await store.load(key), { turns: [], next: 0, hasOlder: false });
+      const again = await fill(other, key, [["a"], ["b"], ["c"], ["d"]]);
+      same(withoutTimes((await store.load(key)).turns), again);
+    },
 };

@@ -114,6 +114,11 @@ const numbers: Readonly<Record<string, Broken>> = {
       return good.append(key, { ...turn, first: next });
     },
   }),
+  "takes numbers beyond the next": (good) => ({
+    append: async (key, turn) =>
+      (await good.append(key, turn)) ||
+      turn.first > (await good.load(key)).next,
+  }),
   "uses numbers again": reading(({ turns }) => ({ next: endOf(turns) })),
   "counts a header as a message": reading(({ next, header }) => ({
     next: next + (header ? 1 : 0),
