@@ -151,6 +151,7 @@ export type {
   SpendingRow,
 } from "./stores/budget-store.ts";
 export { checkAmount } from "./stores/check-amount.ts";
+export { checkExpiry } from "./stores/check-expiry.ts";
 export { checkId } from "./stores/check-id.ts";
 export { checkLease } from "./stores/check-lease.ts";
 export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";

@@ -20,7 +20,7 @@ import {
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient } from "../../../test-support/dynamodb-client.ts";
 import { fakeDate } from "../../../test-support/fake-date.ts";
-import { newSession, say, storeOf } from "./support.ts";
+import { newSession, newStep, say, storeOf } from "./support.ts";
 
 let table: TestTable;
 
@@ -48,6 +48,23 @@ test("A store that was made before a test set the date lets sessions expire by t
   expect(written?.writtenAt).toBe(Date.parse("2001-01-01"));
   jest.setSystemTime(expiresAt);
   expect((await sessions.load(key)).turns).toEqual([]);
+  client.destroy();
+});
+
+test("What a clock with fractions of milliseconds has written can be read", async () => {
+  const client = plainClient(table.clientConfig);
+  const now = () => Date.now() + 0.25;
+  const { sessions, steps } = storeOf(table, client, { now });
+  const key = newSession();
+  const messages = [say("a")];
+  await sessions.append(key, { first: 0, messages, writeId: "w" });
+  expect((await sessions.load(key)).turns).toHaveLength(1);
+  const lock = { owner: "a", leaseMs: 60_000 };
+  const fence = await sessions.lock(key, lock);
+  expect(await sessions.lock(key, lock)).toBe(fence);
+  const step = newStep();
+  await steps.claim(step, lock);
+  expect((await steps.list(step.runId))[0]?.status).toBe("running");
   client.destroy();
 });
 

@@ -50,6 +50,7 @@ export class MemoryBudgetStore implements BudgetStore {
     const data = this.#scope(scope);
     checkId("reservation id", id);
     checkAmount("amount in nano-USD", amountNanoUsd);
+    checkAmount("end of the reservation", expiresAt);
     if (dailyNanoUsd !== undefined)
       checkAmount("daily limit in nano-USD", dailyNanoUsd);
     if (monthlyNanoUsd !== undefined)

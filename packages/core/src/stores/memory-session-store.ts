@@ -1,4 +1,6 @@
 import { ConfigurationError } from "../contract/errors.ts";
+import { checkAmount } from "./check-amount.ts";
+import { checkExpiry } from "./check-expiry.ts";
 import { checkId } from "./check-id.ts";
 import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
@@ -78,6 +80,7 @@ export class MemorySessionStore implements SessionStore {
     const data = this.#write(key);
     const { first, messages, writeId, expiresAt } = turn;
     checkId("write id", writeId);
+    checkExpiry(expiresAt);
     if (messages.length === 0)
       throw new ConfigurationError("A turn must have at least one message.");
     if (first !== data.next)
@@ -99,6 +102,8 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<boolean> {
     const data = this.#write(key);
     const { text, upTo, expiresAt } = summary;
+    checkAmount("upTo", upTo);
+    checkExpiry(expiresAt);
     const current = this.#live(data.summary);
     if (current && current.upTo >= upTo) return false;
     data.summary = this.#expiring({ text, upTo }, expiresAt);
@@ -116,7 +121,9 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<SessionHeader | undefined> {
     const data = this.#write(key);
     const { expectedVersion, metadata, expiresAt, writeId } = header;
+    checkAmount("expectedVersion", expectedVersion);
     checkId("write id", writeId);
+    checkExpiry(expiresAt);
     const current = this.#live(data.header);
     const version = current?.version ?? 0;
     if (version === expectedVersion) {

@@ -1,5 +1,6 @@
 import type { JsonValue } from "../contract/content.ts";
 import { ConfigurationError } from "../contract/errors.ts";
+import { checkExpiry } from "./check-expiry.ts";
 import { checkId } from "./check-id.ts";
 import { checkLease } from "./check-lease.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
@@ -44,10 +45,11 @@ export class MemoryStepStore implements StepStore {
       readonly expiresAt?: number | undefined;
     },
   ): Promise<ClaimOutcome> {
-    const { owner, leaseMs, inputHash, expiresAt = Infinity } = options;
+    const { owner, leaseMs, inputHash, expiresAt } = options;
     const steps = this.#steps(key);
     checkId("owner", owner);
     checkLease(leaseMs);
+    checkExpiry(expiresAt);
     const record = this.#find(key);
     if (differ(record?.inputHash, inputHash))
       throw new ConfigurationError(
@@ -72,7 +74,7 @@ export class MemoryStepStore implements StepStore {
       fence,
       owner,
       inputHash,
-      expiresAt,
+      expiresAt: expiresAt ?? Infinity,
       state,
     });
     return { status: "claimed", fence };

@@ -63,7 +63,8 @@ export interface StoredSession {
  * overwritten or reordered, whatever the number of writers. Every write can be repeated.
  *
  * All methods throw a ConfigurationError for ids, write ids and owners that are empty, longer than 512 bytes, or contain `#`,
- * for turns without a message, and for leases that are no positive integers; and a StoreError when the store fails.
+ * for turns without a message, for leases that are no positive integers or longer than a hundred years, and for times of expiry that a
+ * Date cannot hold; and a StoreError when the store fails.
  * `sessionStoreConformance` of `@lambdallm/testing` is the test of an implementation.
  */
 export interface SessionStore {

@@ -1,5 +1,5 @@
 import type { Item, StoredItem } from "../table/attributes.ts";
-import { expiry } from "../table/expiry.ts";
+import { ttlOf } from "../table/expiry.ts";
 import type { Table } from "../table/table.ts";
 import { type Payload, unpack } from "./payload.ts";
 
@@ -14,7 +14,8 @@ export async function writeChunks(
   { chunks }: Payload,
   expiresAt: number | undefined,
 ): Promise<void> {
-  const { ttl } = expiry(expiresAt && expiresAt + CHUNKS_OUTLIVE_MS);
+  const ttl =
+    expiresAt === undefined ? undefined : ttlOf(expiresAt + CHUNKS_OUTLIVE_MS);
   for (const { SK, bytes } of chunks)
     await table.start(operation).put({ PK, SK }, { b: bytes, ttl });
 }

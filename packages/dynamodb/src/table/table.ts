@@ -9,8 +9,9 @@ export class Table {
     this.settings = settings;
   }
 
+  /** Whole: the numbers that are read again are. */
   now(): number {
-    return this.settings.now();
+    return Math.floor(this.settings.now());
   }
 
   /** Begins an operation: its deadline counts from here. */

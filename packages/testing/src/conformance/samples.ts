@@ -49,7 +49,27 @@ export const BAD_IDS: readonly (readonly [why: string, id: unknown])[] = [
 const nested = (depth: number): JsonValue =>
   depth === 0 ? "core" : { in: [nested(depth - 1)] };
 
-export const BAD_LEASES: readonly number[] = [0, -1, 0.5, NaN, Infinity];
+export const BAD_LEASES: readonly number[] = [
+  0,
+  -1,
+  0.5,
+  NaN,
+  Infinity,
+  Number.MAX_SAFE_INTEGER,
+];
+
+/** What is no end of anything, or one that could not be read again. */
+export const BAD_EXPIRIES: readonly number[] = [
+  -1,
+  NaN,
+  Infinity,
+  8.64e15 + 1,
+  Number.MAX_SAFE_INTEGER,
+  Number.MAX_VALUE,
+];
+
+/** The last moment that a Date can hold. */
+export const LAST_EXPIRY = 8.64e15;
 
 /** JSON that a store may get wrong. */
 export const JSON_SAMPLES: Readonly<Record<string, JsonValue>> = {

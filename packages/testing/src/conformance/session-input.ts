@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import type { SessionStore } from "@lambdallm/core";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
-import { BAD_IDS, BAD_LEASES, GOOD_IDS } from "./samples.ts";
+import {
+  BAD_EXPIRIES,
+  BAD_IDS,
+  BAD_LEASES,
+  GOOD_IDS,
+  LAST_EXPIRY,
+} from "./samples.ts";
 import { newSession, say, turnOf } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";
 
@@ -85,4 +91,39 @@ export const sessionInputCases: Cases<Tools<SessionStore>> = {
     assert.equal((await store.load(key)).next, 0);
     assert.ok(await store.lock(key, { owner: "p", leaseMs: 1_000 }));
   },
+
+  "an end that could not be read again is refused, and every one that is taken is read":
+    async ({ store, connect }) => {
+      const key = newSession();
+      const turn = turnOf(0, "a");
+      const summary = { text: "s", upTo: 1 };
+      const header = { expectedVersion: 0, metadata: {}, writeId: "w" };
+      for (const expiresAt of BAD_EXPIRIES) {
+        const what = `that ends at ${expiresAt}`;
+        await refuses(
+          async () => store.append(key, { ...turn, expiresAt }),
+          `a turn ${what}`,
+        );
+        await refuses(
+          async () => store.saveSummary(key, { ...summary, expiresAt }),
+          `a summary ${what}`,
+        );
+        await refuses(
+          async () => store.saveHeader(key, { ...header, expiresAt }),
+          `a header ${what}`,
+        );
+      }
+      same(await store.load(key), { turns: [], next: 0, hasOlder: false });
+      const expiresAt = LAST_EXPIRY;
+      assert.equal(await store.append(key, { ...turn, expiresAt }), true);
+      await store.saveHeader(key, { ...header, expiresAt });
+      const read = await (await connect()).load(key);
+      assert.equal(read.turns.length, 1);
+      assert.equal(read.header?.expiresAt, expiresAt);
+      assert.equal(
+        await store.saveSummary(key, { ...summary, expiresAt }),
+        true,
+      );
+      same((await store.load(key)).summary, summary);
+    },
 };

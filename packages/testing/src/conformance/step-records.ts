@@ -3,10 +3,12 @@ import type { JsonValue, StepStore } from "@lambdallm/core";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import {
+  BAD_EXPIRIES,
   BAD_IDS,
   BAD_LEASES,
   GOOD_IDS,
   JSON_SAMPLES,
+  LAST_EXPIRY,
   prefixed,
 } from "./samples.ts";
 import { claim, claimOf, newRun, newStep } from "./step-support.ts";
@@ -146,4 +148,16 @@ export const stepRecordCases: Cases<Tools<StepStore>> = {
         `a renewal for ${leaseMs}`,
       );
   },
+
+  "an end that could not be read again is refused, and every one that is taken is read":
+    async ({ store, connect }) => {
+      const key = newStep();
+      for (const expiresAt of BAD_EXPIRIES)
+        await refuses(
+          async () => store.claim(key, claimOf({ expiresAt })),
+          `a claim that ends at ${expiresAt}`,
+        );
+      assert.equal(await claim(store, key, { expiresAt: LAST_EXPIRY }), 1);
+      assert.equal((await (await connect()).list(key.runId)).length, 1);
+    },
 };

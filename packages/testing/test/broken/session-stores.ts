@@ -7,6 +7,7 @@ import {
 } from "@lambdallm/core";
 import { endOf, NaiveSessionStore } from "./naive-session-store.ts";
 import {
+  anyEnd,
   anyId,
   brokenStores,
   type Changes,
@@ -162,6 +163,10 @@ const state: Readonly<Record<string, Broken>> = {
       const metadata = Object(merged(header.metadata));
       return good.saveHeader(key, { ...header, metadata });
     },
+  }),
+  "takes any end": (good) => ({
+    append: async (key, turn) =>
+      good.append(key, { ...turn, expiresAt: anyEnd(turn.expiresAt) }),
   }),
   "takes empty turns": (good) => ({
     append: async (key, turn) =>

@@ -6,6 +6,7 @@ import {
   type StepStore,
 } from "@lambdallm/core";
 import {
+  anyEnd,
   anyId,
   brokenStores,
   type Changes,
@@ -64,6 +65,9 @@ const claims: Readonly<Record<string, Broken>> = {
   "keeps leases for ever": claiming(() => ({ leaseMs: 1e12 })),
   "takes any lease": claiming(({ leaseMs }) => ({
     leaseMs: Math.max(1, Math.round(leaseMs) || 1),
+  })),
+  "takes any end": claiming(({ expiresAt }) => ({
+    expiresAt: anyEnd(expiresAt),
   })),
   "does not extend a lease that its owner asks for": (good) => {
     const owners = new Set<string>();

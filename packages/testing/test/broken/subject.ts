@@ -88,6 +88,10 @@ export function merged(value: unknown): unknown {
   return copy;
 }
 
+/** An allowed end for any number. */
+export const anyEnd = (end: number | undefined) =>
+  end !== undefined && end >= 0 && end <= 8.64e15 ? end : undefined;
+
 /** An allowed id for anything. */
 export const anyId = (id: unknown) =>
   Buffer.from(`id ${String(id)}`)
