@@ -630,6 +630,20 @@ describe("What a model cannot do and no words can say is an error that names the
       },
       "takes no changes of its tools: messages[1].content[0]",
     ],
+    [
+      "changes of tools in front of a conversation",
+      {
+        model: Model.CLAUDE_OPUS_5,
+        messages: [
+          {
+            role: "system",
+            content: [{ toolRemoval: { tool: { name: "look" } } }],
+          },
+          { role: "user", content: [{ text: "Well?" }] },
+        ],
+      },
+      "takes no changes of its tools: messages[0].content[0]",
+    ],
   ])("%s", async (_what, request, message) => {
     const failed = sent(request);
     await expect(failed).rejects.toThrow(message);

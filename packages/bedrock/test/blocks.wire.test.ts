@@ -282,6 +282,41 @@ describe("Messages", () => {
     expect(taken.messages).toEqual(spoken);
   });
 
+  test.each([Model.CLAUDE_OPUS_5, Model.CLAUDE_HAIKU_4_5, "my.model"])(
+    "of the system in front of a conversation are the user's: %s",
+    async (model) => {
+      const { messages, adaptations } = await sent(
+        [
+          { role: "system", content: [text("Be brief")] },
+          { role: "system", content: [text("Be kind")] },
+          user(text("One")),
+        ],
+        { model },
+      );
+      expect(messages).toEqual([
+        user(text("Be brief"), text("Be kind"), text("One")),
+      ]);
+      expect(adaptations).toMatchObject([
+        { setting: "messages[0].role", change: "changed" },
+        { setting: "messages[1].role", change: "changed" },
+      ]);
+    },
+  );
+
+  test("of the assistant in front of a conversation are left out: they hold no more than thoughts", async () => {
+    const thought: ContentBlock = {
+      reasoningContent: { reasoningText: { text: "Hm" } },
+    };
+    const { messages, adaptations } = await sent([
+      assistant(thought),
+      user(text("One")),
+    ]);
+    expect(messages).toEqual([user(text("One"))]);
+    expect(adaptations).toMatchObject([
+      { setting: "messages[0]", change: "left-out" },
+    ]);
+  });
+
   test("with a document and no text are an error, after they have been joined", async () => {
     const document: ContentBlock = {
       document: { name: "a", format: "txt", source: { text: "A" } },

@@ -149,11 +149,15 @@ const spoken: fc.Arbitrary<readonly Message[]> = fc.oneof(
 );
 
 const messages: fc.Arbitrary<readonly Message[]> = fc
-  .array(fc.oneof(exchange, spoken), { maxLength: 4 })
-  .map((parts): Message[] => [
-    { role: "user", content: [{ text: "Hello" }] },
-    ...parts.flat(),
-  ]);
+  .tuple(
+    fc.constantFrom<readonly Message[][]>(
+      [{ role: "user", content: [{ text: "Hello" }] }],
+      [{ role: "system", content: [{ text: "Be brief" }] }],
+      [],
+    ),
+    fc.array(fc.oneof(exchange, spoken), { maxLength: 4 }),
+  )
+  .map(([opening, parts]) => [...opening, ...parts.flat()]);
 
 const property = fc.constantFrom<object>(
   { type: "string" },

@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   type ContentBlock,
+  isManagedPrompt,
   type Message,
   type ModelInfo,
   type ModelRequest,
@@ -32,10 +33,23 @@ export function conversationOf(
 ): Conversation {
   const { info, modelId, changes, blocks } = circumstances;
   for (const { content } of messages) blocks.reserve(content);
+  // The messages of a managed prompt come before those of the request.
+  let hasBegun = isManagedPrompt(modelId);
+  let hasSpoken = hasBegun;
   const compiled = joined(
-    messages.map((message, index) =>
-      compileMessage(message, `messages[${index}]`, circumstances),
-    ),
+    messages.map((message, index) => {
+      const place = `messages[${index}]`;
+      if (message.role === "assistant" && !hasBegun) {
+        // Of thoughts and cache points alone: anything else has been refused before.
+        changes.leftOut(place, "a conversation begins with the user");
+        return { ...message, content: [] };
+      }
+      const role = roleOf(message, place, hasSpoken, circumstances);
+      const content = contentOf(message, role, place, circumstances);
+      hasBegun ||= content.length > 0;
+      hasSpoken ||= hasBegun && message.role !== "system";
+      return { role, content };
+    }),
   );
   if (info?.prefill === false && compiled.at(-1)?.role === "assistant")
     throw incapable(
@@ -83,32 +97,42 @@ function isCacheable(
   return false;
 }
 
-function compileMessage(
-  { role, content }: Message,
+/** Messages of the system stand inside of a conversation, and only some models take them there. */
+function roleOf(
+  { role }: Message,
+  place: string,
+  hasSpoken: boolean,
+  { info, changes }: Circumstances,
+): Message["role"] {
+  if (role !== "system" || (hasSpoken && info?.systemMessages !== false))
+    return role;
+  changes.changed(
+    `${place}.role`,
+    info?.systemMessages === false
+      ? "the model takes no system messages inside of a conversation: it is the user's"
+      : "a conversation begins with the user: it is the user's",
+  );
+  return "user";
+}
+
+function contentOf(
+  { role: given, content }: Message,
+  role: Message["role"],
   place: string,
   circumstances: Circumstances,
-): Message {
-  const { info, changes, blocks } = circumstances;
-  const asUser = role === "system" && info?.systemMessages === false;
-  if (asUser)
-    changes.changed(
-      `${place}.role`,
-      "the model takes no system messages inside of a conversation: it is the user's",
-    );
+): readonly ContentBlock[] {
+  const { changes, blocks } = circumstances;
   const signed = content.some(isSigned);
   const usable = content.filter((block, index) =>
     isTaken(block, `${place}.content[${index}]`, {
       ...circumstances,
+      ofUser: role !== given,
       signed,
     }),
   );
-  return {
-    role: asUser ? "user" : role,
-    content: withUsefulPoints(usable, `${place}.content`, changes).map(
-      (block) =>
-        blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
-    ),
-  };
+  return withUsefulPoints(usable, `${place}.content`, changes).map((block) =>
+    blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
+  );
 }
 
 /** The service has signed the message as it is: nothing of it may be missing when it comes back. */
@@ -123,6 +147,8 @@ function isSigned(block: ContentBlock): boolean {
 }
 
 interface Surroundings extends Circumstances {
+  /** Of a message of the system that is sent as the user's. */
+  readonly ofUser: boolean;
   readonly signed: boolean;
 }
 
@@ -130,7 +156,7 @@ interface Surroundings extends Circumstances {
 function isTaken(
   block: ContentBlock,
   place: string,
-  { info, modelId, changes, signed }: Surroundings,
+  { info, modelId, changes, ofUser, signed }: Surroundings,
 ): boolean {
   if ("reasoningContent" in block && info?.reasoningReplay === false) {
     changes.leftOut(place, "the model does not take its reasoning back");
@@ -144,7 +170,7 @@ function isTaken(
   if (info?.vision === false && hasImage(block))
     throw incapable(modelId, place, "reads no images");
   if (
-    info?.systemMessages === false &&
+    (info?.systemMessages === false || ofUser) &&
     ("toolAddition" in block || "toolRemoval" in block)
   )
     throw incapable(modelId, place, "takes no changes of its tools");
