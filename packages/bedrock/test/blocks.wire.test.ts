@@ -394,6 +394,54 @@ describe("Names of documents", () => {
   });
 });
 
+describe("Images", () => {
+  const images = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      image: {
+        format: "png" as const,
+        source: { bytes: new Uint8Array([index]) },
+      },
+    }));
+
+  test("are twenty at most in a message, and any number in a conversation", async () => {
+    const { messages } = await sent([
+      user(...images(20)),
+      assistant(text("Seen")),
+      user(...images(20)),
+    ]);
+    expect(messages.map(({ content }) => content.length)).toEqual([20, 1, 20]);
+  });
+
+  test.each<[string, readonly Message[], string]>([
+    ["one more", [user(...images(21))], "messages[0].content[20]"],
+    [
+      "messages that are sent as one",
+      [
+        user(...images(20)),
+        assistant(text(" ")),
+        user(text("And?"), ...images(1)),
+      ],
+      "messages[2].content[1]",
+    ],
+    [
+      "those in the result of a tool",
+      [
+        user(text("Look")),
+        assistant(call("t")),
+        user(result("t", ...images(15)), ...images(6)),
+      ],
+      "messages[2].content[6]",
+    ],
+  ])("%s: an error names the place", async (_what, messages, place) => {
+    const error = await sent(messages).catch((refused: unknown) => refused);
+    expect(error).toMatchObject({
+      name: "ConfigurationError",
+      message: expect.stringContaining(`${place} is one image too many`),
+    });
+    expect(local.requests).toHaveLength(0);
+  });
+});
+
 describe("Thoughts go back as they came", () => {
   const thought = (words: string | undefined, signature?: string) =>
     ({

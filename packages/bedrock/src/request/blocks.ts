@@ -4,6 +4,7 @@ import {
   type DocumentBlock,
   type ImageBlock,
   type JsonValue,
+  type Message,
   type ToolResultBlock,
   type ToolResultContent,
   type ToolUseBlock,
@@ -34,6 +35,9 @@ const BLOCK_NAME = /^\w{1,64}$/;
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html */
 const MOST_DOCUMENTS = 5;
 
+/** The same page; in one message, those in the results of its tools included. */
+const MOST_IMAGES = 20;
+
 /** Stands for the result of a tool that has nothing to say: the service takes no empty one. */
 const NO_OUTPUT = "(no output)";
 
@@ -44,6 +48,8 @@ export class Blocks {
   readonly #ids = toolUseIds();
   readonly #documents = documentNames();
   #documentCount = 0;
+  #imageCount = 0;
+  #role: Message["role"] | undefined;
 
   constructor(
     changes: Changes,
@@ -59,6 +65,12 @@ export class Blocks {
       if ("toolUse" in block) this.#ids.reserve(block.toolUse.toolUseId);
   }
 
+  /** The blocks that follow are those of a message of this role; messages of one side in a row are one. */
+  enter(role: Message["role"]): void {
+    if (role !== this.#role) this.#imageCount = 0;
+    this.#role = role;
+  }
+
   /** The block as the service takes it. */
   compile(block: ContentBlock, place: string): ContentBlock {
     if ("toolUse" in block)
@@ -67,7 +79,7 @@ export class Blocks {
       return { toolResult: this.#toolResult(block.toolResult, place) };
     if ("document" in block)
       return { document: this.#document(block.document, place) };
-    if ("image" in block) return { image: imageOf(block.image) };
+    if ("image" in block) return { image: this.#image(block.image, place) };
     if ("reasoningContent" in block) return withText(block);
     return wellFormed(block);
   }
@@ -123,6 +135,15 @@ export class Blocks {
     }
     // Of the kinds that a result can hold, these are content blocks as well.
     return [this.compile(part, place) as ToolResultContent];
+  }
+
+  #image(image: ImageBlock, place: string): ImageBlock {
+    this.#imageCount += 1;
+    if (this.#imageCount > MOST_IMAGES)
+      throw new ConfigurationError(
+        `${place} is one image too many: a message takes ${MOST_IMAGES} at most, and messages of one side in a row are sent as one.`,
+      );
+    return imageOf(image);
   }
 
   #document(document: DocumentBlock, place: string): DocumentBlock {

@@ -130,7 +130,9 @@ function contentOf(
       signed,
     }),
   );
-  return withUsefulPoints(usable, `${place}.content`, changes).map((block) =>
+  const useful = withUsefulPoints(usable, `${place}.content`, changes);
+  if (useful.length > 0) blocks.enter(role);
+  return useful.map((block) =>
     blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
   );
 }
