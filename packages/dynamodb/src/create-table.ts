@@ -18,6 +18,7 @@ import {
   clientSource,
 } from "./table/client.ts";
 import { givenTableName, tableNameCheck } from "./table/table-name.ts";
+import { within } from "./table/time-limit.ts";
 import { tableDefinition } from "./table-definition.ts";
 
 export interface CreateTableOptions extends ClientOptions {
@@ -49,6 +50,22 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
   const tableName = givenTableName("createTable", given.tableName);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = given;
   const client = clientSource("createTable", given)();
+  await within(
+    timeoutMs,
+    async (abortSignal) => create(client, tableName, abortSignal),
+    () =>
+      new StoreError(
+        `createTable: the table was not ready in ${timeoutMs} ms.`,
+        { reason: "timeout", operation: "createTable", retryable: true },
+      ),
+  );
+}
+
+async function create(
+  client: DynamoDBClient,
+  tableName: string,
+  abortSignal: AbortSignal,
+): Promise<void> {
   const { TimeToLiveSpecification, ...definition } = tableDefinition;
   await client
     .send(
@@ -58,11 +75,13 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
         AttributeDefinitions: [...definition.AttributeDefinitions],
         KeySchema: [...definition.KeySchema],
       }),
+      { abortSignal },
     )
     .catch(unless("ResourceInUseException"));
-  await waitUntilActive(client, tableName, timeoutMs);
+  await waitUntilActive(client, tableName, abortSignal);
   const { TimeToLiveDescription: current } = await client.send(
     new DescribeTimeToLiveCommand({ TableName: tableName }),
+    { abortSignal },
   );
   if (current?.TimeToLiveStatus?.startsWith("ENABL")) return;
   await client
@@ -71,6 +90,7 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
         TableName: tableName,
         TimeToLiveSpecification,
       }),
+      { abortSignal },
     )
     // Local engines have no time to live: nothing is deleted there, and nothing expired is read.
     .catch(unless("UnknownOperationException"));
@@ -79,12 +99,12 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
 async function waitUntilActive(
   client: DynamoDBClient,
   tableName: string,
-  timeoutMs: number,
+  abortSignal: AbortSignal,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
   for (let waitMs = FIRST_POLL_MS; ; waitMs = POLL_MS) {
     const { Table: table } = await client.send(
       new DescribeTableCommand({ TableName: tableName }),
+      { abortSignal },
     );
     const keys = table?.KeySchema?.map((key) => key.AttributeName).join(", ");
     if (keys !== "PK, SK")
@@ -92,12 +112,7 @@ async function waitUntilActive(
         `createTable: the table "${tableName}" exists with other keys (${keys}) than PK, SK.`,
       );
     if (table?.TableStatus === "ACTIVE") return;
-    if (performance.now() + waitMs > deadline)
-      throw new StoreError(
-        `createTable: the table was not ready in ${timeoutMs} ms.`,
-        { reason: "timeout", operation: "createTable", retryable: true },
-      );
-    await sleep(waitMs);
+    await sleep(waitMs, undefined, { signal: abortSignal });
   }
 }
 

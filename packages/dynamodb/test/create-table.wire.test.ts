@@ -124,6 +124,28 @@ describe("createTable", () => {
     expect(failure.message).not.toContain(table.tableName);
   });
 
+  test("gives up when there are no credentials in time", async () => {
+    const stuck = plainClient({
+      ...table.clientConfig,
+      credentials: () => new Promise(() => {}),
+    });
+    const call = createTable({
+      tableName: table.tableName,
+      client: stuck,
+      timeoutMs: 50,
+    });
+    expect(await failureOf(call)).toMatchObject({ reason: "timeout" });
+  });
+
+  test("takes limits that are longer than timers can be", async () => {
+    for (const timeoutMs of [2 ** 31, Number.MAX_SAFE_INTEGER])
+      await createTable({
+        tableName: table.tableName,
+        client: client(),
+        timeoutMs,
+      });
+  });
+
   test("hands on what the service refuses", async () => {
     for (const action of ["CreateTable", "UpdateTimeToLive"]) {
       const error = errorOf("AccessDeniedException");

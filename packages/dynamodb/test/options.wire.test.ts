@@ -68,6 +68,30 @@ test("What a clock with fractions of milliseconds has written can be read", asyn
   client.destroy();
 });
 
+describe("timeoutMs", () => {
+  test("holds while credentials are fetched", async () => {
+    const stuck = plainClient({
+      ...table.clientConfig,
+      credentials: () => new Promise(() => {}),
+    });
+    const { sessions } = storeOf(table, stuck, { timeoutMs: 50 });
+    await expect(sessions.load(newSession())).rejects.toMatchObject({
+      reason: "timeout",
+      operation: "load",
+      retryable: true,
+    });
+  });
+
+  test("can be longer than timers can be", async () => {
+    const client = plainClient(table.clientConfig);
+    for (const timeoutMs of [2 ** 31, Number.MAX_SAFE_INTEGER]) {
+      const { sessions } = storeOf(table, client, { timeoutMs });
+      expect((await sessions.load(newSession())).next).toBe(0);
+    }
+    client.destroy();
+  });
+});
+
 describe("dynamoDBStore refuses, when it is made,", () => {
   // The types forbid most of it.
   const make = (options: object) => () =>

@@ -13,6 +13,7 @@ import { type Attributes, type Item, toAttributes } from "./attributes.ts";
 import { type Expressions, expressionInput } from "./expressions.ts";
 import { failureOf } from "./failure.ts";
 import type { TableSettings } from "./table-settings.ts";
+import { within } from "./time-limit.ts";
 
 export interface Key {
   readonly PK: string;
@@ -202,21 +203,16 @@ export class Operation {
     ) => Promise<Output>,
   ): Promise<Output> {
     for (let attempt = 1; ; attempt += 1) {
-      const controller = new AbortController();
-      const timer = setTimeout(
-        () => controller.abort(),
-        Math.max(0, this.#deadline - performance.now()),
-      );
       try {
-        return await send(this.#settings.client(), {
-          abortSignal: controller.signal,
-        });
+        return await within(
+          this.#deadline - performance.now(),
+          async (abortSignal) => send(this.#settings.client(), { abortSignal }),
+          timeUp,
+        );
       } catch (error) {
         if (isRefusal(error)) throw error;
         const failure = this.#failure(action, error);
         if (!failure.retry || !(await this.#wait(attempt))) throw failure.error;
-      } finally {
-        clearTimeout(timer);
       }
     }
   }
@@ -235,6 +231,9 @@ export class Operation {
     return true;
   }
 }
+
+const timeUp = () =>
+  Object.assign(new Error("The time was over."), { name: "AbortError" });
 
 /** By its name: the client may come from another copy of the SDK. */
 function isRefusal(error: unknown): error is { readonly Item?: Item } {
