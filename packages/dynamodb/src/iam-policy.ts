@@ -8,7 +8,7 @@ export interface IamPolicyOptions {
   readonly tableArn: string;
   readonly features: readonly IamFeature[];
   /**
-   * Confines the role to a tenant: an id, or a variable such as `${aws:PrincipalTag/tenant}`. Needs the option `tenantId` of the store for budgets and steps.
+   * Confines the role to a tenant: an id, or a variable such as `${aws:PrincipalTag/tenant}`, without `*`, `?` and `#`. Needs the option `tenantId` of the store for budgets and steps.
    * @default every tenant
    */
   readonly tenantId?: string | undefined;
@@ -64,7 +64,11 @@ const NEEDS: Readonly<Record<IamFeature, Need>> = {
 const checks = {
   tableArn: check.text,
   features: check.listOf(...Object.keys(NEEDS)),
-  tenantId: check.text,
+  // In a condition of IAM, wildcards are other tenants, and what follows a # is a session's id.
+  tenantId: check.matching(
+    /^[^*?#]+$/,
+    'an id, or a variable of IAM, without "*", "?" and "#"',
+  ),
 };
 
 /**

@@ -84,6 +84,13 @@ describe("iamPolicy", () => {
       { tableArn, features: ["sessions"], tenant: "acme" },
       'there is no option "tenant"',
     ],
+    ...["*", "acme*", "a?me", "acme#b", ""].map(
+      (tenantId) =>
+        [
+          { tableArn, features: ["sessions"], tenantId },
+          'the option "tenantId" must be',
+        ] as const,
+    ),
   ])("refuses %j", (options, problem) => {
     // The types forbid most of it.
     const make = () => iamPolicy(options as IamPolicyOptions);
