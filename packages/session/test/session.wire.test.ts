@@ -194,12 +194,16 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
   });
 });
 
-test("a turn is one read and one write", async () => {
+test("a turn is one read, one look at the session's end and one write", async () => {
   const id = newId();
   const client = plainClient(table.clientConfig);
   const requests = recordRequests(client);
   await run(id, ({ chat }) => chat("One"), { store: storeOf(client) });
-  expect(requests.map(({ action }) => action)).toEqual(["Query", "PutItem"]);
+  expect(requests.map(({ action }) => action)).toEqual([
+    "Query",
+    "Query",
+    "PutItem",
+  ]);
 });
 
 test("tools, images and metadata come back as they were", async () => {
