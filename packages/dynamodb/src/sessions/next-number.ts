@@ -5,6 +5,8 @@ import { FIRST_TURN, LAST_TURN, SUMMARY, TURN } from "./session-items.ts";
 /**
  * Whether a turn can be written at this number: it is where the newest turn ends. The session may have been deleted since its
  * writer has read it; the condition of the write knows only whether the number is taken.
+ * A transaction would also see a deletion in the milliseconds between this look and the write, for twice the write units and those of the
+ * turn before.
  */
 export async function isNextNumber(
   table: Table,
