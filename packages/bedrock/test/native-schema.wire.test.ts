@@ -702,11 +702,71 @@ describe("A union beside the type of an object, or a reference, is a field of on
   });
 });
 
+describe("All of one reference is that reference", () => {
+  const definitions = { $defs: { n: { type: "integer" } } };
+
+  test.each<[string, object, object | undefined]>([
+    [
+      "with what is said around it",
+      { allOf: [{ $ref: "#/$defs/n", title: "N" }], description: "d" },
+      { $ref: "#/$defs/n", title: "N", description: "d" },
+    ],
+    [
+      "also one inside of the other",
+      { allOf: [{ allOf: [{ $ref: "#/$defs/n" }] }] },
+      { $ref: "#/$defs/n" },
+    ],
+    [
+      "beside another type",
+      { allOf: [{ $ref: "#/$defs/n", const: 1 }] },
+      undefined,
+    ],
+    [
+      "while the others stay",
+      { allOf: [{ type: "string" }] },
+      { allOf: [{ type: "string" }] },
+    ],
+  ])("%s", async (_, property, expected) => {
+    expect(await nativeOf(property, definitions)).toEqual(expected);
+    expect(local.requests).toHaveLength(1);
+  });
+});
+
+describe("What Claude is known to count is not asked for natively beyond its bounds", () => {
+  const OTHER = Model.MINIMAX_M2;
+  const named = (count: number, property: object) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`p${index}`, property]),
+    );
+  const optional = (count: number) =>
+    closed({
+      list: {
+        type: "array",
+        items: closed(named(count - 1, { type: "string" })),
+      },
+    });
+  const unions = (count: number) => {
+    const properties = named(count, { type: ["string", "null"] });
+    return closed(properties, { required: Object.keys(properties) });
+  };
+
+  test.each([
+    ["optional properties", optional, 24],
+    ["properties of several types", unions, 16],
+  ])("%s", async (_, schemaOf, most) => {
+    expect(await ask(schemaOf(most))).toHaveProperty("native");
+    const schema = schemaOf(most + 1);
+    expect(await ask(schema)).toMatchObject({ tool: schema });
+    expect(await ask(schema, OTHER)).toHaveProperty("native");
+    expect(local.requests).toHaveLength(3);
+  });
+});
+
 describe("A schema of many levels", () => {
   const deep = (levels: number, inner: object, top = inner) => {
     let schema = inner;
     for (let level = 1; level < levels; level += 1)
-      schema = closed({ a: schema });
+      schema = closed({ a: schema }, { required: ["a"] });
     return { ...top, ...schema };
   };
 
@@ -735,7 +795,7 @@ describe("A schema of many levels", () => {
   test("of which some are the same object is read in no time", async () => {
     let schema: object = { type: "string" };
     for (let level = 0; level < 8; level += 1)
-      schema = closed({ a: schema, b: schema });
+      schema = closed({ a: schema, b: schema }, { required: ["a", "b"] });
     await ask(schema);
     expect(local.requests[0]?.body).toHaveProperty("outputConfig");
   });

@@ -1,5 +1,6 @@
 import { type ModelInfo, type OutputMode, thinkingOf } from "@lambdallm/core";
 import type { Refusal } from "../classify.ts";
+import { isTooLarge } from "./grammar-bounds.ts";
 import { nativeSchema } from "./native-schema.ts";
 import { forcedChoice, type OutputRequest } from "./request-output.ts";
 
@@ -100,10 +101,7 @@ function can(
   const tools = (streaming ? info?.streamingTools : info?.tools) !== false;
   switch (mode) {
     case "native":
-      return (
-        info?.nativeStructuredOutput === true &&
-        nativeSchema(request.output.schema) !== undefined
-      );
+      return info?.nativeStructuredOutput === true && isSaid(request, info);
     case "tool":
       return tools && canBeForced(request, info);
     case "auto-tool":
@@ -111,6 +109,11 @@ function can(
     case "prompt":
       return true;
   }
+}
+
+function isSaid({ output }: OutputRequest, info: ModelInfo): boolean {
+  const native = nativeSchema(output.schema);
+  return native !== undefined && !isTooLarge(native.size, info);
 }
 
 function canBeForced(

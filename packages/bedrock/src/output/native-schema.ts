@@ -1,3 +1,4 @@
+import { type GrammarSize, sizeOf } from "./grammar-bounds.ts";
 import { isSchema, mapSubschemas, type Schema } from "./subschemas.ts";
 import { typesOf, withType } from "./typed-branch.ts";
 import { wrap } from "./wrapping.ts";
@@ -27,6 +28,9 @@ const NESTED = new Set([
 
 /** Said once, around the branches of several types. */
 const AROUND = new Set(["$defs", "definitions", "description", "title"]);
+
+/** They say nothing of which values are taken. */
+const SPOKEN = new Set(["default", "description", "title"]);
 
 const FORMATS = new Set([
   "date",
@@ -72,27 +76,35 @@ class BeyondSubset extends Error {}
  *
  * @see https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
  */
-export function nativeSchema(schema: object): string | undefined {
-  const known = texts.get(schema);
-  if (known !== undefined) return known.text;
-  let text: string | undefined;
+export function nativeSchema(schema: object): NativeSchema | undefined {
+  const known = forms.get(schema);
+  if (known !== undefined) return known.native;
+  let native: NativeSchema | undefined;
   try {
-    text = nativeText({ ...wrap(schema) });
+    native = nativeForm({ ...wrap(schema) });
   } catch {
     // It cannot be said, and the next mode takes any schema.
   }
-  texts.set(schema, { text });
-  return text;
+  forms.set(schema, { native });
+  return native;
 }
 
-const texts = new WeakMap<object, { readonly text: string | undefined }>();
+interface NativeSchema {
+  readonly text: string;
+  readonly size: GrammarSize;
+}
 
-function nativeText(schema: Schema): string {
+const forms = new WeakMap<
+  object,
+  { readonly native: NativeSchema | undefined }
+>();
+
+function nativeForm(schema: Schema): NativeSchema {
   followReferences(schema);
   const result = subset(schema);
   // What a reference points to may have moved into a branch.
   followReferences(result);
-  return JSON.stringify(result);
+  return { text: JSON.stringify(result), size: sizeOf(result) };
 }
 
 function subset(schema: unknown): Schema {
@@ -167,9 +179,9 @@ function said(schema: Schema): Schema {
   }
   refuseIntersections(schema);
   refuseStructuredValues(schema);
-  const { oneOf, ...result } = {
-    ...mapSubschemas(Object.fromEntries(kept), subset),
-  };
+  const { oneOf, ...result } = withoutReferenceInAllOf(
+    mapSubschemas(Object.fromEntries(kept), subset),
+  );
   const description =
     dropped.length === 0
       ? undefined
@@ -181,6 +193,18 @@ function said(schema: Schema): Schema {
     ...(oneOf !== undefined && { anyOf: oneOf }),
     ...(description !== undefined && { description }),
   };
+}
+
+/** The service takes no `allOf` with a reference in it; all of one reference is that reference. */
+function withoutReferenceInAllOf(schema: Schema): Schema {
+  const { allOf, ...rest } = schema;
+  const [only] = Array.isArray(allOf) ? allOf : [];
+  if (!isSchema(only) || only["$ref"] === undefined) return schema;
+  const hasOwnWords = Object.keys(only).some(
+    (keyword) => keyword !== "$ref" && !SPOKEN.has(keyword),
+  );
+  if (hasOwnWords) throw new BeyondSubset();
+  return { ...only, ...rest };
 }
 
 function refuseIntersections(schema: Schema): void {

@@ -83,7 +83,7 @@ function nativeConfig(request: OutputRequest) {
       structure: {
         jsonSchema: {
           // This mode is on the ladder only for a schema that has one.
-          schema: nativeSchema(output.schema) as string,
+          schema: nativeSchema(output.schema)?.text as string,
           name: outputName(request),
         },
       },
