@@ -240,7 +240,7 @@ export const WORDINGS: readonly Wording[] = [
     refuses: nativeOfSchema,
   },
   {
-    text: /for '\w+' type, (?:property '[^']*' is|properties [^.]* are|'[^']*' values? [^.]* are) not supported|for '\w+' type, 'additionalProperties' must be|\benum value .* does not match declared type/i,
+    text: /\bschema type '\w+' is not supported|for '\w+' type, (?:property '[^']*' is|properties [^.]* are|'[^']*' values? [^.]* are) not supported|for '\w+' type, 'additionalProperties' must be|\benum value .* does not match declared type/i,
     verdict: capability,
     refuses: nativeOfSchema,
   },

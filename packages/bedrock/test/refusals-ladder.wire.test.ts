@@ -104,6 +104,23 @@ describe("What is refused for one schema", () => {
     expect(modesAsked()).toEqual(["native", "tool", "tool"]);
   });
 
+  test.each([
+    "Schemas contains too many optional parameters (25), which would make grammar compilation inefficient. Reduce the number of optional parameters in your tool schemas (limit: 24).",
+    "Schemas contains too many parameters with union types (19 parameters with type arrays or anyOf). This causes exponential compilation cost.",
+    "For 'object' type, properties 'a', 'b' are not supported",
+    "Schema type 'oneOf' is not supported",
+  ])("is one schema's matter: %s", async (text) => {
+    local.setFaults([says(text)]);
+    const { key, result } = inRegion(async (context) => {
+      await context.invokeStructured("One", level);
+      await context.invokeStructured("Two", level);
+      await context.invokeStructured("Three", title);
+    }, NATIVE);
+    await result;
+    expect(modesAsked()).toEqual(["native", "tool", "tool", "native"]);
+    expect(refusedOutputModes()).not.toHaveProperty([key]);
+  });
+
   test("is asked again for another model, and in a stream", async () => {
     local.setFaults([says(REFUSED)]);
     await inRegion(async (context) => {
