@@ -212,6 +212,10 @@ describe("the options", () => {
     [{ store, id, idempotencyKey: "k" }, /"idempotencyKey" must be a function/],
     [{ store, id, ttlHours: 0 }, /"ttlHours" must be a number above 0/],
     [{ store, id, ttlHours: Number.NaN }, /"ttlHours" must be/],
+    [
+      { store, id, ttlHours: Number.MAX_SAFE_INTEGER },
+      /"ttlHours" must be .* at most 876000/,
+    ],
     [{ store, id, ttlHours: "24" }, /"ttlHours" must be/],
     [{ store, id, memory: "full" }, /"memory" must be full\(\)/],
     [{ store, id, memory: { kind: "all" } }, /"memory" must be full\(\)/],
