@@ -169,8 +169,12 @@ export class Attempt {
   }
 
   #estimate(text: string): Usage {
-    // What was never sent has used nothing.
-    const inputTokens = this.#sent ? estimateRequestTokens(this.#request) : 0;
+    const { modelId, region } = this.#target;
+    const most = findModel(modelId, { region })?.contextWindowTokens;
+    // What was never sent has used nothing, and no model reads more than it has room for.
+    const inputTokens = this.#sent
+      ? Math.min(estimateRequestTokens(this.#request), most ?? Infinity)
+      : 0;
     const outputTokens = estimateTokens(text);
     return {
       inputTokens,

@@ -484,6 +484,21 @@ describe("Answers that are not as the documentation says", () => {
     const { usage: estimated, costUsd } = await send({ onDelta: () => {} });
     expect(estimated).toMatchObject({ estimated: true, outputTokens: 3 });
     expect(costUsd).toBeLessThan(0.001);
+
+    const source = { bytes: new Uint8Array([1]) };
+    const images = Array<ContentBlock>(20).fill({
+      image: { format: "png", source },
+    });
+    const shown = Array.from({ length: 40 }, () => [
+      { role: "user" as const, content: images },
+      { role: "assistant" as const, content: [{ text: "Seen" }] },
+    ]).flat();
+    const { usage } = await send({
+      messages: [...shown, question],
+      onDelta: () => {},
+    });
+    // The model's context window: no model reads more.
+    expect(usage).toMatchObject({ estimated: true, inputTokens: 200_000 });
   });
 
   test("half an emoji at the end of a piece [elizaOS 30904]", async () => {
