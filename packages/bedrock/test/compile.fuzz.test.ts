@@ -150,7 +150,7 @@ const spoken: fc.Arbitrary<readonly Message[]> = fc.oneof(
 
 const messages: fc.Arbitrary<readonly Message[]> = fc
   .tuple(
-    fc.constantFrom<readonly Message[][]>(
+    fc.constantFrom<Message[]>(
       [{ role: "user", content: [{ text: "Hello" }] }],
       [{ role: "system", content: [{ text: "Be brief" }] }],
       [],
