@@ -6,12 +6,9 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import { type ConverseRequest, invocationOf, Model } from "@lambdallm/core";
+import { type ConverseRequest, Model } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
-import { MockLambdaContext } from "@lambdallm/testing";
-import middy from "@middy/core";
-import { bedrock } from "../src/index.ts";
-import { bodyOf, clientConfig, invocation, REGION, start } from "./support.ts";
+import { bodyOf, invocation, start } from "./support.ts";
 
 let local: LocalBedrock;
 beforeAll(async () => {
@@ -56,7 +53,7 @@ describe("A request is compiled for the model at hand", () => {
     ]);
   });
 
-  test("also when the first message begins with something else, or is not the user's", async () => {
+  test("also when the first message begins with something else", async () => {
     const document = {
       document: { name: "notes", format: "txt", source: { text: "Note" } },
     };
@@ -72,23 +69,6 @@ describe("A request is compiled for the model at hand", () => {
         },
       ],
     });
-    // No handler is let do this, but a feature can ask for what it likes.
-    const handler = middy()
-      .use(bedrock({ region: REGION, clientConfig: clientConfig(local) }))
-      .handler(async (_event, context) => {
-        await invocationOf(context)
-          .callModel({
-            model: Model.TITAN_TEXT_LITE,
-            system: [{ text: "Be brief." }],
-            messages: [{ role: "assistant", content: [{ text: "Hello" }] }],
-          })
-          .catch(() => undefined);
-      });
-    await handler({}, new MockLambdaContext());
-    expect(bodyOf(local)["messages"]).toEqual([
-      { role: "user", content: [{ text: "Be brief." }] },
-      { role: "assistant", content: [{ text: "Hello" }] },
-    ]);
   });
 
   test("sampling fields are left out for models that refuse them", async () => {

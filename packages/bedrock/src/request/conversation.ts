@@ -218,21 +218,19 @@ function joined(messages: readonly Message[]): Message[] {
   return list;
 }
 
-/** For models without a system prompt: its text comes before the first message. */
+/** For models without a system prompt: its text comes before the first message, which is the user's. */
 function prependSystem(
   system: readonly SystemBlock[],
   messages: readonly Message[],
 ): Message[] {
-  const [first, ...rest] = messages;
   const text = system.map(systemText).filter(Boolean).join("\n\n");
-  if (first?.role !== "user")
-    return [{ role: "user", content: [{ text }] }, ...messages];
-  const [opening, ...others] = first.content;
+  const given = messages.slice(0, 1).flatMap(({ content }) => content);
+  const [opening, ...others] = given;
   const content: ContentBlock[] =
     opening !== undefined && "text" in opening
       ? [{ text: `${text}\n\n${opening.text}` }, ...others]
-      : [{ text }, ...first.content];
-  return [{ role: "user", content }, ...rest];
+      : [{ text }, ...given];
+  return [{ role: "user", content }, ...messages.slice(1)];
 }
 
 function systemText(block: SystemBlock): string {
