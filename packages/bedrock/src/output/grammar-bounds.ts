@@ -1,5 +1,5 @@
 import { isClaude, type ModelInfo } from "@lambdallm/core";
-import { isSchema, mapSubschemas, type Schema } from "./subschemas.ts";
+import { mapSubschemas, type Schema } from "./subschemas.ts";
 
 /** https://platform.claude.com/docs/en/build-with-claude/structured-outputs#schema-complexity-limits */
 const MOST_OPTIONAL = 24;
@@ -24,7 +24,8 @@ export function sizeOf(native: Schema): GrammarSize {
       if (Object.hasOwn(Object(property), "anyOf")) unions += 1;
     }
     mapSubschemas(schema, (part) => {
-      if (isSchema(part)) visit(part);
+      // In the native form every part is a schema: `true` and `false` have none.
+      visit(part as Schema);
       return part;
     });
   };
