@@ -4,6 +4,10 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import {
+  CAPABILITIES,
+  PRICE_KINDS,
+} from "../packages/core/src/models/model-info.ts";
 
 const CORE = new URL("../packages/core/", import.meta.url);
 
@@ -66,43 +70,13 @@ export type Names = Readonly<
   >
 >;
 
-/** The order is the one of `CAPABILITIES` in catalog.ts. */
-const CAPABILITIES = [
-  "tools",
-  "streamingTools",
-  "systemPrompt",
-  "nativeStructuredOutput",
-  "vision",
-  "pdf",
-  "promptCaching",
-  "reasoning",
-  "samplingParams",
-  "stopSequences",
-  "toolChoiceAny",
-  "toolChoiceTool",
-  "prefill",
-  "systemMessages",
-  "reasoningReplay",
-  "maxOutputExclusive",
-  "onDemand",
-] as const;
-
-/** The order is the one of `KINDS` in catalog.ts. */
-const KINDS = [
-  "input",
-  "output",
-  "cacheRead",
-  "cacheWrite",
-  "cacheWrite1h",
-] as const;
-
 /** Five prices, the five prices of long contexts, the number of tokens above which those apply. */
 type Tuple = readonly (number | undefined)[];
 
 function tupleOf(prices: SourceTieredPrices): Tuple {
   return [
-    ...KINDS.map((kind) => prices[kind]),
-    ...KINDS.map((kind) => prices.longContext?.[kind]),
+    ...PRICE_KINDS.map((kind) => prices[kind]),
+    ...PRICE_KINDS.map((kind) => prices.longContext?.[kind]),
     prices.longContext?.aboveInputTokens,
   ];
 }
@@ -219,7 +193,8 @@ function catalogData(source: Source, names: Names): string {
   const folded = fold(ids);
   const rows = Object.entries(source.models).map(([id, model], index) => {
     const flags = CAPABILITIES.map((name) => {
-      const value = model[name];
+      const value =
+        model[name === "samplingParameters" ? "samplingParams" : name];
       return typeof value === "boolean" ? (value ? 2 : 1) : 0;
     });
     const extended = model.extendedAccess;
@@ -278,7 +253,7 @@ function modelConstants(source: Source, names: Names): string {
   });
   const folded = fold(Object.keys(source.models).map(constantOf));
   return `${header(source)}
-import { catalogIds, unfold } from "./catalog.ts";
+import { catalogIds, unfold } from "./catalog-rows.ts";
 
 /** Ids of the models that this version knows. A string does just as well: see \`ModelId\`. */
 export interface ModelConstants {

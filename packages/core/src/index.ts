@@ -100,11 +100,7 @@ export {
   baseModelId,
   findModel,
   listModels,
-  type ModelInfo,
-  type ModelPrices,
-  type ModelRegistration,
   registerModel,
-  type TokenPrices,
 } from "./models/catalog.ts";
 export { type BillableCall, costOf } from "./models/cost.ts";
 export {
@@ -119,6 +115,12 @@ export {
   maxTokensOf,
 } from "./models/max-tokens.ts";
 export { Model, type ModelConstants, type ModelId } from "./models/model.ts";
+export type {
+  ModelInfo,
+  ModelPrices,
+  ModelRegistration,
+  TokenPrices,
+} from "./models/model-info.ts";
 export { modelName } from "./models/model-name.ts";
 export { needsOf, type RequestNeeds, unmetNeeds } from "./models/needs.ts";
 export { type Thinking, thinkingOf } from "./models/thinking.ts";

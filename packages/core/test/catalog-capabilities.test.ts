@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { listModels, type ModelInfo } from "../src/models/catalog.ts";
+import { listModels } from "../src/models/catalog.ts";
+import type { ModelInfo } from "../src/models/model-info.ts";
 
 type Capability = {
   [K in keyof ModelInfo]-?: ModelInfo[K] extends boolean | undefined

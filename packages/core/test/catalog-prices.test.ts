@@ -1,10 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { calcPrice } from "@pydantic/genai-prices";
-import {
-  findModel,
-  listModels,
-  type ModelPrices,
-} from "../src/models/catalog.ts";
+import { findModel, listModels } from "../src/models/catalog.ts";
+import type { ModelPrices } from "../src/models/model-info.ts";
 
 /** In the month of the data, whatever today is: both lists have prices that begin on a date. */
 const NOW = Date.parse("2026-11-15");

@@ -11,11 +11,10 @@ import {
   baseModelId,
   findModel,
   listModels,
-  type ModelInfo,
-  type ModelPrices,
   registerModel,
 } from "../src/models/catalog.ts";
 import { Model, type ModelId } from "../src/models/model.ts";
+import type { ModelInfo, ModelPrices } from "../src/models/model-info.ts";
 
 const read = (path: string) =>
   readFileSync(new URL(`../${path}`, import.meta.url), "utf8");

@@ -1,5 +1,6 @@
 import type { Usage } from "../contract/model-call.ts";
-import { findModel, type ModelPrices, type TokenPrices } from "./catalog.ts";
+import { findModel } from "./catalog.ts";
+import type { ModelPrices, TokenPrices } from "./model-info.ts";
 
 /** A model call as far as its bill goes; a `ProviderResponse` is one. */
 export interface BillableCall {

@@ -1,5 +1,5 @@
 import type { ModelRequest } from "../contract/model-call.ts";
-import type { ModelInfo } from "./catalog.ts";
+import type { ModelInfo } from "./model-info.ts";
 import { thinkingOf } from "./thinking.ts";
 
 /**

@@ -1,7 +1,7 @@
 // Generated from packages/core/data (retrieved 2026-11) by scripts/generate-catalog.ts.
 // Do not edit; change the data and run `npm run generate`.
 
-import { catalogIds, unfold } from "./catalog.ts";
+import { catalogIds, unfold } from "./catalog-rows.ts";
 
 /** Ids of the models that this version knows. A string does just as well: see `ModelId`. */
 export interface ModelConstants {

@@ -1,5 +1,5 @@
 import type { ModelRequest } from "../contract/model-call.ts";
-import type { ModelInfo } from "./catalog.ts";
+import type { ModelInfo } from "./model-info.ts";
 
 /** What a request asks of its model. */
 export interface RequestNeeds {
