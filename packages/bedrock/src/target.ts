@@ -1,6 +1,8 @@
 import {
   ConfigurationError,
   findModel,
+  geographiesOf,
+  hasGlobalProfiles,
   type ModelInfo,
   modelName,
 } from "@lambdallm/core";
@@ -72,7 +74,7 @@ function profilePrefix(
   region: string,
   wanted: InferenceProfile,
 ): string | undefined {
-  const geographic = geographyPrefixes(region);
+  const geographic = geographiesOf(region);
   const global = hasGlobalProfiles(region) ? ["global"] : [];
   const prefixes =
     wanted === "global"
@@ -84,29 +86,4 @@ function profilePrefix(
       `The model ${modelName(id)} cannot be called from ${region}: it needs an inference profile, and has them for ${profiles.join(", ")} only. Choose a Region of one of these geographies with bedrock({ region }), or another model.`,
     );
   return prefix;
-}
-
-/** https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html: commercial Regions. */
-function hasGlobalProfiles(region: string): boolean {
-  return !/^(us-gov|us-iso|us-isob|cn)-/.test(region);
-}
-
-/** The prefixes of the profiles that keep a request of this Region in its geography, the narrower first. */
-function geographyPrefixes(region: string): string[] {
-  if (region.startsWith("us-gov-")) return ["us-gov"];
-  switch (region) {
-    case "ap-northeast-1":
-    case "ap-northeast-3":
-      return ["jp", "apac"];
-    case "ap-southeast-2":
-    case "ap-southeast-4":
-      return ["au", "apac"];
-    case "ap-south-1":
-    case "ap-south-2":
-      return ["in", "apac"];
-    default: {
-      const continent = region.slice(0, region.indexOf("-"));
-      return [continent === "ap" ? "apac" : continent];
-    }
-  }
 }

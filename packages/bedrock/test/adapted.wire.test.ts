@@ -7,10 +7,8 @@ import {
   test,
 } from "@jest/globals";
 import {
-  type Adaptation,
   type BedrockSettings,
   type ConverseRequest,
-  invocationOf,
   Model,
   type Tool,
 } from "@lambdallm/core";
@@ -18,7 +16,7 @@ import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import middy from "@middy/core";
 import { bedrock } from "../src/index.ts";
-import { bodyOf, clientConfig, REGION, start } from "./support.ts";
+import { bodyOf, clientConfig, REGION, sentTo, start } from "./support.ts";
 
 let local: LocalBedrock;
 beforeAll(async () => {
@@ -27,28 +25,11 @@ beforeAll(async () => {
 beforeEach(() => local.reset());
 afterAll(() => local.close());
 
-/** Sends a request, and gives what went over the wire and what the event said. */
-async function sent(request: Partial<ConverseRequest>) {
-  const adaptations: Adaptation[] = [];
-  const handler = middy()
-    .use(bedrock({ region: REGION, clientConfig: clientConfig(local) }))
-    .use({
-      before: async ({ context }) => {
-        invocationOf(context).events.on("request-adapted", (event) => {
-          expect(event).toMatchObject({ callId: 1, attempt: 1 });
-          adaptations.push(...event.adaptations);
-        });
-      },
-    })
-    .handler(async (_event, context) => {
-      await context.converse({
-        messages: [{ role: "user", content: [{ text: "Well?" }] }],
-        ...request,
-      });
-    });
-  await handler({}, new MockLambdaContext());
-  return { body: bodyOf(local), adaptations };
-}
+const sent = (request: Partial<ConverseRequest>) =>
+  sentTo(local, {
+    messages: [{ role: "user", content: [{ text: "Well?" }] }],
+    ...request,
+  });
 
 const thinking = (fields: object = {}): BedrockSettings => ({
   additionalModelRequestFields: {
@@ -387,7 +368,7 @@ describe("Tools are put as the model takes them", () => {
     });
     expect(adaptations).toEqual([
       {
-        setting: "tools.look.strict",
+        setting: "tools[0].toolSpec.strict",
         change: "left-out",
         reason: "the model has no strict tools",
       },
@@ -447,8 +428,70 @@ describe("Tools are put as the model takes them", () => {
       },
     });
     expect(adaptations).toMatchObject([
-      { setting: "tools.look.inputSchema", change: "changed" },
+      { setting: "tools[0].toolSpec.inputSchema", change: "changed" },
     ]);
+  });
+});
+
+describe("A tool's schema", () => {
+  const schemaFor = async (json: object, model: string = Model.NOVA_LITE) => {
+    const { body } = await sent({
+      model,
+      tools: [{ toolSpec: { name: "look", inputSchema: { json } } }],
+    });
+    const [{ toolSpec }] = Reflect.get(Object(body["toolConfig"]), "tools");
+    return toolSpec.inputSchema.json;
+  };
+
+  test.each([Model.NOVA_LITE, Model.CLAUDE_HAIKU_4_5])(
+    "that contains itself is refused with its place, for %s",
+    async (model) => {
+      const json: Record<string, unknown> = { type: "object" };
+      json["properties"] = { in: json };
+      await expect(schemaFor(json, model)).rejects.toThrow(
+        "tools[0].toolSpec.inputSchema.json is nested too deeply, or contains itself",
+      );
+      expect(local.requests).toHaveLength(0);
+    },
+  );
+
+  test("is written out where it refers to what it defines, and nowhere else", async () => {
+    const data = { $ref: "#/$defs/name" };
+    expect(
+      await schemaFor({
+        properties: {
+          a: { type: "object", default: data, enum: [data] },
+          $ref: { $ref: "#/$defs/100%" },
+        },
+        $defs: { name: { type: "string" }, "100%": { type: "integer" } },
+      }),
+    ).toEqual({
+      type: "object",
+      properties: {
+        a: { type: "object", default: data, enum: [data] },
+        $ref: { type: "integer" },
+      },
+    });
+  });
+
+  test("whose definitions refer to each other without end has one", async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `d${index}`);
+    const reference = (name: string) => ({ $ref: `#/$defs/${name}` });
+    const all = {
+      type: "object",
+      properties: Object.fromEntries(
+        names.map((name) => [name, reference(name)]),
+      ),
+    };
+    const schema = await schemaFor({
+      ...all,
+      $defs: Object.fromEntries(names.map((name) => [name, all])),
+    });
+    // Written out, it would have twelve to the power of twelve parts.
+    expect(JSON.stringify(schema).length).toBeLessThan(500_000);
+    expect(schema).toMatchObject({
+      properties: { d0: { properties: { d1: { type: "object" } } } },
+    });
   });
 });
 

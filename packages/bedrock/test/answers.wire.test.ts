@@ -10,14 +10,10 @@ import {
   type ConverseRequest,
   type Delta,
   GuardrailError,
-  invocationOf,
   type ModelResponse,
 } from "@lambdallm/core";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
-import { MockLambdaContext } from "@lambdallm/testing";
-import middy from "@middy/core";
-import { bedrock } from "../src/index.ts";
-import { clientConfig, invocation, REGION, start } from "./support.ts";
+import { invocation, start } from "./support.ts";
 
 let local: LocalBedrock;
 let reply: Reply;
@@ -188,30 +184,25 @@ test("every event of a stream is a sign of life", async () => {
   };
   let signs = 0;
   const kinds: string[] = [];
-  const handler = middy()
-    .use(bedrock({ region: REGION, clientConfig: clientConfig(local) }))
-    .use({
-      before: async ({ context }) => {
-        invocationOf(context).intercept(
-          "attempt",
-          "listener",
-          (request, next) =>
-            next({
-              ...request,
-              onActivity: () => {
-                signs += 1;
-              },
-            }),
-        );
-      },
-    })
-    .handler(async (_event, context) => {
-      await context.converse({
+  await invocation(
+    local,
+    (context) =>
+      context.converse({
         ...question,
         onDelta: (delta: Delta) => kinds.push(delta.kind),
-      });
-    });
-  await handler({}, new MockLambdaContext());
+      }),
+    {},
+    undefined,
+    (prepared) =>
+      prepared.intercept("attempt", "listener", (request, next) =>
+        next({
+          ...request,
+          onActivity: () => {
+            signs += 1;
+          },
+        }),
+      ),
+  );
   expect(kinds).toEqual(["text"]);
   // messageStart, two deltas, two ends of blocks, messageStop, metadata
   expect(signs).toBe(7);

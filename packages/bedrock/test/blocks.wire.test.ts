@@ -7,11 +7,9 @@ import {
   test,
 } from "@jest/globals";
 import {
-  type Adaptation,
   type CachePoint,
   type ContentBlock,
   type ConverseRequest,
-  invocationOf,
   type JsonValue,
   type Message,
   Model,
@@ -20,10 +18,7 @@ import {
   type ToolResultContent,
 } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
-import { MockLambdaContext } from "@lambdallm/testing";
-import middy from "@middy/core";
-import { bedrock } from "../src/index.ts";
-import { bodyOf, clientConfig, REGION, start } from "./support.ts";
+import { sentTo, start } from "./support.ts";
 
 let local: LocalBedrock;
 beforeAll(async () => {
@@ -47,21 +42,11 @@ async function sent(
   messages: readonly Message[],
   request: Partial<ConverseRequest> = {},
 ) {
-  const adaptations: Adaptation[] = [];
-  const handler = middy()
-    .use(bedrock({ region: REGION, clientConfig: clientConfig(local) }))
-    .use({
-      before: async ({ context }) => {
-        invocationOf(context).events.on("request-adapted", (event) => {
-          adaptations.push(...event.adaptations);
-        });
-      },
-    })
-    .handler(async (_event, context) => {
-      await context.converse({ tools, ...request, messages });
-    });
-  await handler({}, new MockLambdaContext());
-  const body = bodyOf(local);
+  const { body, adaptations } = await sentTo(local, {
+    tools,
+    ...request,
+    messages,
+  });
   return {
     body,
     messages: body["messages"] as Message[],
@@ -261,7 +246,10 @@ describe("Messages", () => {
       user(point(), text("Two"), point()),
     ]);
     expect(messages).toEqual([user(text("One"), text("Two"), point())]);
-    expect(places).toEqual(["messages[1].content", "messages[2].content"]);
+    expect(places).toEqual([
+      "messages[1].content[0]",
+      "messages[2].content[0]",
+    ]);
   });
 
   test("of the system are the user's where a model takes none", async () => {
@@ -322,7 +310,7 @@ describe("Messages", () => {
       document: { name: "a", format: "txt", source: { text: "A" } },
     };
     await expect(sent([user(document)])).rejects.toThrow(
-      "A message with a document needs a text beside it",
+      "messages[0].content[0] is a document without a text beside it",
     );
     const { messages } = await sent([user(document), user(text("What?"))]);
     expect(messages).toEqual([user(document, text("What?"))]);
@@ -436,7 +424,7 @@ describe("Images", () => {
     const error = await sent(messages).catch((refused: unknown) => refused);
     expect(error).toMatchObject({
       name: "ConfigurationError",
-      message: expect.stringContaining(`${place} is one image too many`),
+      message: expect.stringContaining(`${place} brings an image too many`),
     });
     expect(local.requests).toHaveLength(0);
   });
@@ -511,7 +499,10 @@ describe("Cache points", () => {
       user(text("Well?")),
     ]);
     expect(JSON.stringify(messages)).not.toContain("cachePoint");
-    expect(places).toEqual(["messages[0].content", "messages[1].content"]);
+    expect(places).toEqual([
+      "messages[0].content[0]",
+      "messages[1].content[1]",
+    ]);
   });
 
   test("are four at most: the first three and the last", async () => {
@@ -558,7 +549,7 @@ describe("Cache points", () => {
       tools: [point(), ...tools],
     });
     expect(body["toolConfig"]).toEqual({ tools });
-    expect(places).toEqual(["tools"]);
+    expect(places).toEqual(["tools[0]"]);
   });
 
   test("and blank texts of a system prompt are left out where they cannot be", async () => {
@@ -566,6 +557,6 @@ describe("Cache points", () => {
       system: [text(" "), point()],
     });
     expect(body).not.toHaveProperty("system");
-    expect(places).toEqual(["system[0]", "system"]);
+    expect(places).toEqual(["system[0]", "system[1]"]);
   });
 });

@@ -274,7 +274,7 @@ const request: fc.Arbitrary<ConverseRequest> = fc
 
 /** An error of ours says where: a place in the request, or a setting by its name. */
 const PLACE =
-  /messages\[\d+\]|tools\[\d+\]|: tools|the tool calls in messages|toolChoice|temperature|topP|maxTokens|budget_tokens|with a document|bedrock\(\{ region \}\)|messages is empty/;
+  /messages\[\d+\]|tools\[\d+\]|: tools|the tool calls in messages|toolChoice|temperature|topP|maxTokens|budget_tokens|bedrock\(\{ region \}\)|messages is empty/;
 
 test("whatever our types allow, on any model: the service takes what is sent, or an error of ours names the place", async () => {
   let taken = 0;

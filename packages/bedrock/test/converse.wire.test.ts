@@ -309,7 +309,9 @@ describe("Content goes to the service without loss", () => {
         ),
       );
       expect(error).toBeInstanceOf(ConfigurationError);
-      expect(error.message).toMatch(/content block has a name that cannot be/);
+      expect(error.message).toMatch(
+        /^messages\[\d\]\.content\[\d\] has a name that no block can have/,
+      );
       expect(local.requests).toHaveLength(0);
     },
   );

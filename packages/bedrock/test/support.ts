@@ -1,5 +1,13 @@
+import { expect } from "@jest/globals";
 import { type BedrockOptions, bedrock } from "@lambdallm/bedrock";
-import type { LLMContext, ModelInvocationError } from "@lambdallm/core";
+import {
+  type Adaptation,
+  type ConverseRequest,
+  type Invocation,
+  invocationOf,
+  type LLMContext,
+  type ModelInvocationError,
+} from "@lambdallm/core";
 import {
   type Fault,
   type LocalBedrock,
@@ -30,6 +38,7 @@ export async function invocation<Result>(
   run: (context: LLMContext) => Promise<Result>,
   options: BedrockOptions<false> = {},
   timeoutMs = 60_000,
+  prepare: (invocation: Invocation) => void = () => {},
 ): Promise<Result> {
   const handler = middy()
     .use(
@@ -39,9 +48,38 @@ export async function invocation<Result>(
         ...options,
       }),
     )
+    .use({
+      before: async ({ context }) => {
+        prepare(invocationOf(context));
+      },
+    })
     .handler(async (_event, context) => ({ result: await run(context) }));
   const { result } = await handler({}, new MockLambdaContext({ timeoutMs }));
   return result;
+}
+
+/** Sends a request, and gives what went over the wire and what the event said was changed of it. */
+export async function sentTo(
+  local: LocalBedrock,
+  request: ConverseRequest,
+): Promise<{
+  readonly body: Record<string, unknown>;
+  readonly adaptations: readonly Adaptation[];
+}> {
+  const adaptations: Adaptation[] = [];
+  await invocation(
+    local,
+    (context) => context.converse(request),
+    {},
+    undefined,
+    ({ events }) => {
+      events.on("request-adapted", (event) => {
+        expect(event).toMatchObject({ callId: 1, attempt: 1 });
+        adaptations.push(...event.adaptations);
+      });
+    },
+  );
+  return { body: bodyOf(local), adaptations };
 }
 
 /** The error of a call that has to fail. */

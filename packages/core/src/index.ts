@@ -109,6 +109,7 @@ export {
   estimateTokens,
 } from "./models/estimate-tokens.ts";
 export { isClaude, isNova } from "./models/family.ts";
+export { geographiesOf, hasGlobalProfiles } from "./models/geography.ts";
 export {
   DEFAULT_MAX_TOKENS,
   largestMaxTokens,

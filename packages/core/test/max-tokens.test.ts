@@ -203,11 +203,6 @@ describe.each(middyMajors)(
       expect(events[0]?.response.hint).toBe(response.hint);
     });
 
-    test("names the model's limit where that is smaller", async () => {
-      const { events } = await cut({ model: Model.LLAMA3_8B });
-      expect(events).toMatchObject([{ maxTokens: 2_048 }]);
-    });
-
     test("does not say so where the prompt left room for no more", async () => {
       const provider = providerMiddleware({
         provider: {
@@ -236,6 +231,7 @@ describe.each(middyMajors)(
     test.each([
       ["the caller's own maxTokens", { maxTokens: 10 }, "max_tokens"],
       ["the end of the answer", {}, "end_turn"],
+      ["the model's own limit", { model: Model.LLAMA3_8B }, "max_tokens"],
     ])("does not say so of %s", async (_what, options, stopReason) => {
       const { response, events } = await cut(options, stopReason);
       expect(response).not.toHaveProperty("hint");

@@ -1,4 +1,3 @@
-import { jest } from "@jest/globals";
 import {
   type BudgetStore,
   invocationOf,
@@ -16,6 +15,7 @@ import type { WithCostTracker } from "@lambdallm/cost-tracking";
 import { MockLambdaContext } from "@lambdallm/testing";
 import type { Context as LambdaContext } from "aws-lambda";
 import middy7 from "middy7";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import type { middyMajors } from "../../../test-support/middy.ts";
 
 export type Middy = (typeof middyMajors)[number][1];
@@ -37,23 +37,7 @@ export const NOON = Date.UTC(2026, 10, 22, 12);
 export const DAY = "2026-11-22";
 
 /** Stops the clock, and nothing else. */
-export function stopClock(now = NOON): void {
-  jest.useFakeTimers({
-    now,
-    doNotFake: [
-      "hrtime",
-      "nextTick",
-      "performance",
-      "queueMicrotask",
-      "setImmediate",
-      "clearImmediate",
-      "setInterval",
-      "clearInterval",
-      "setTimeout",
-      "clearTimeout",
-    ],
-  });
-}
+export const stopClock = (now = NOON) => fakeDate(now);
 
 export function answerOf(
   changes: Partial<ProviderResponse> = {},

@@ -2,6 +2,7 @@ import {
   ConfigurationError,
   type Delta,
   findModel,
+  isTooDeep,
   type ModelRequest,
   type OutputMode,
   type ProviderResponse,
@@ -15,7 +16,7 @@ import {
   withOutput,
 } from "./request-output.ts";
 import { outputOf } from "./response-output.ts";
-import { isTooDeep } from "./subschemas.ts";
+import { MOST_LEVELS } from "./subschemas.ts";
 import { UnwrappedPieces } from "./unwrapped-pieces.ts";
 import { isWrapped } from "./wrapping.ts";
 
@@ -32,7 +33,7 @@ export async function callWithOutput(
 ): Promise<ProviderResponse> {
   const { modelId, region } = target;
   const info = findModel(modelId, { region });
-  if (isTooDeep(request.output.schema))
+  if (isTooDeep(request.output.schema, MOST_LEVELS))
     throw new ConfigurationError(
       "The schema in output.schema is nested too deeply, or contains itself: write what repeats with $ref.",
     );

@@ -1,5 +1,10 @@
 import { type GrammarSize, sizeOf } from "./grammar-bounds.ts";
-import { isSchema, mapSubschemas, type Schema } from "./subschemas.ts";
+import {
+  isSchema,
+  mapSubschemas,
+  type Schema,
+  targetOf,
+} from "./subschemas.ts";
 import { typesOf, withType } from "./typed-branch.ts";
 import { wrap } from "./wrapping.ts";
 
@@ -233,9 +238,11 @@ function followReferences(root: Schema): void {
     // References inside of a part with an identifier start at its own top.
     if (id !== undefined && schema !== root) throw new BeyondSubset();
     if (typeof reference === "string" && !harmless.has(reference)) {
-      if (path.has(reference) || !reference.startsWith("#/"))
-        throw new BeyondSubset();
-      visit(at(root, reference), new Set([...path, reference]));
+      const target = path.has(reference)
+        ? undefined
+        : targetOf(root, reference);
+      if (target === undefined) throw new BeyondSubset();
+      visit(target, new Set([...path, reference]));
       harmless.add(reference);
     }
     mapSubschemas(schema, (part, keyword) => {
@@ -245,16 +252,4 @@ function followReferences(root: Schema): void {
     });
   };
   visit(root, new Set());
-}
-
-function at(root: Schema, pointer: string): unknown {
-  let value: unknown = root;
-  for (const part of pointer.slice(2).split("/")) {
-    const key = decodeURIComponent(part)
-      .replaceAll("~1", "/")
-      .replaceAll("~0", "~");
-    if (!Object.hasOwn(Object(value), key)) throw new BeyondSubset();
-    value = Reflect.get(Object(value), key);
-  }
-  return value;
 }

@@ -48,18 +48,25 @@ export function mapSubschemas(
 }
 
 /** Levels of JSON that can be read and written on any stack; no model takes a schema that is half as deep. */
-const MOST_LEVELS = 1_000;
+export const MOST_LEVELS = 1_000;
 
-export function isTooDeep(value: unknown): boolean {
-  const rest: (readonly [unknown, level: number])[] = [[value, 1]];
-  const seen = new Map<unknown, number>();
-  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    const [current, level] = next;
-    if (typeof current !== "object" || current === null) continue;
-    if (level > MOST_LEVELS) return true;
-    if ((seen.get(current) ?? 0) >= level) continue;
-    seen.set(current, level);
-    for (const part of Object.values(current)) rest.push([part, level + 1]);
+/** What a reference inside of a schema points to; undefined where it leads nowhere, or elsewhere. */
+export function targetOf(root: Schema, reference: string): unknown {
+  if (!reference.startsWith("#/")) return undefined;
+  let value: unknown = root;
+  for (const part of reference.slice(2).split("/")) {
+    const key = decoded(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    if (!Object.hasOwn(Object(value), key)) return undefined;
+    value = Reflect.get(Object(value), key);
   }
-  return false;
+  return value;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // A percent sign that encodes nothing is one.
+    return part;
+  }
 }

@@ -4,7 +4,6 @@ import {
   type DocumentBlock,
   type ImageBlock,
   type JsonValue,
-  type Message,
   type ToolResultBlock,
   type ToolResultContent,
   type ToolUseBlock,
@@ -35,9 +34,6 @@ const BLOCK_NAME = /^\w{1,64}$/;
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html */
 const MOST_DOCUMENTS = 5;
 
-/** The same page; in one message, those in the results of its tools included. */
-const MOST_IMAGES = 20;
-
 /** Stands for the result of a tool that has nothing to say: the service takes no empty one. */
 const NO_OUTPUT = "(no output)";
 
@@ -48,8 +44,6 @@ export class Blocks {
   readonly #ids = toolUseIds();
   readonly #documents = documentNames();
   #documentCount = 0;
-  #imageCount = 0;
-  #role: Message["role"] | undefined;
 
   constructor(
     changes: Changes,
@@ -65,12 +59,6 @@ export class Blocks {
       if ("toolUse" in block) this.#ids.reserve(block.toolUse.toolUseId);
   }
 
-  /** The blocks that follow are those of a message of this role; messages of one side in a row are one. */
-  enter(role: Message["role"]): void {
-    if (role !== this.#role) this.#imageCount = 0;
-    this.#role = role;
-  }
-
   /** The block as the service takes it. */
   compile(block: ContentBlock, place: string): ContentBlock {
     if ("toolUse" in block)
@@ -79,9 +67,9 @@ export class Blocks {
       return { toolResult: this.#toolResult(block.toolResult, place) };
     if ("document" in block)
       return { document: this.#document(block.document, place) };
-    if ("image" in block) return { image: this.#image(block.image, place) };
+    if ("image" in block) return { image: imageOf(block.image) };
     if ("reasoningContent" in block) return withText(block);
-    return wellFormed(block);
+    return wellFormed(block, place);
   }
 
   #toolUse(use: ToolUseBlock, place: string): ToolUseBlock {
@@ -102,7 +90,9 @@ export class Blocks {
       `${place}.toolUse.input`,
       "the service takes an object only",
     );
-    return { invalid: typeof input === "string" ? input : json(input) };
+    return {
+      invalid: typeof input === "string" ? input : JSON.stringify(input),
+    };
   }
 
   #toolResult(result: ToolResultBlock, place: string): ToolResultBlock {
@@ -127,7 +117,7 @@ export class Blocks {
         `${place}.json`,
         "the service takes an object only: it is sent as text",
       );
-      return [{ text: json(part.json) }];
+      return [{ text: JSON.stringify(part.json) }];
     }
     if ("text" in part && part.text.trim() === "") {
       this.#changes.leftOut(place, "the service takes no blank text");
@@ -135,15 +125,6 @@ export class Blocks {
     }
     // Of the kinds that a result can hold, these are content blocks as well.
     return [this.compile(part, place) as ToolResultContent];
-  }
-
-  #image(image: ImageBlock, place: string): ImageBlock {
-    this.#imageCount += 1;
-    if (this.#imageCount > MOST_IMAGES)
-      throw new ConfigurationError(
-        `${place} is one image too many: a message takes ${MOST_IMAGES} at most, and messages of one side in a row are sent as one.`,
-      );
-    return imageOf(image);
   }
 
   #document(document: DocumentBlock, place: string): DocumentBlock {
@@ -164,12 +145,8 @@ export class Blocks {
 
 const ID_RULE = "the service takes letters, digits, _ and - only";
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
+const isObject = (value: unknown): boolean =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-function json(value: JsonValue): string {
-  return JSON.stringify(value);
-}
 
 function imageOf(image: ImageBlock): ImageBlock {
   // Its everyday spelling; the service knows the other.
@@ -192,7 +169,7 @@ function withText(
 }
 
 /** A lone surrogate has no UTF-8 form, and the service refuses it; an unknown member has to be marked for the SDK. */
-export function wellFormed<T extends object>(block: T): T {
+export function wellFormed<T extends object>(block: T, place: string): T {
   if ("text" in block && typeof block.text === "string")
     return block.text.isWellFormed()
       ? block
@@ -204,7 +181,7 @@ export function wellFormed<T extends object>(block: T): T {
   // The SDK writes the name into the request's JSON as it is.
   if (!Array.isArray(marked) || !BLOCK_NAME.test(String(marked[0])))
     throw new ConfigurationError(
-      "A content block has a name that cannot be one: it must be made of letters and digits.",
+      `${place} has a name that no block can have: it must be made of letters and digits.`,
     );
   return { $unknown: marked } as unknown as T;
 }

@@ -1,4 +1,5 @@
 import type { Changes } from "./changes.ts";
+import type { Placed } from "./placed.ts";
 
 /** https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html */
 const MOST_POINTS = 4;
@@ -7,20 +8,18 @@ const isPoint = (block: object) => "cachePoint" in block;
 
 /** Without the cache points that have nothing in front of them that can be cached: a thought cannot. */
 export function withUsefulPoints<Block extends object>(
-  blocks: readonly Block[],
-  place: string,
+  blocks: readonly Placed<Block>[],
   changes: Changes,
-): readonly Block[] {
-  if (!blocks.some(isPoint)) return blocks;
-  const kept: Block[] = [];
-  for (const block of blocks) {
-    const before = kept.at(-1);
+): readonly Placed<Block>[] {
+  const kept: Placed<Block>[] = [];
+  for (const one of blocks) {
+    const before = kept.at(-1)?.block;
     const isThought = before !== undefined && "reasoningContent" in before;
-    if (!isPoint(block) || (before !== undefined && !isThought))
-      kept.push(block);
+    if (!isPoint(one.block) || (before !== undefined && !isThought))
+      kept.push(one);
     else
       changes.leftOut(
-        place,
+        one.place,
         isThought
           ? "no cache point can follow a thought"
           : "there is nothing to cache in front of the cache point",

@@ -10,6 +10,7 @@ import {
 import { type Blocks, wellFormed } from "./blocks.ts";
 import { withUsefulPoints } from "./cache-points.ts";
 import { type Changes, incapable } from "./changes.ts";
+import { blocksOf, type Placed, placed } from "./placed.ts";
 
 interface Circumstances {
   readonly modelId: string;
@@ -57,11 +58,11 @@ export function conversationOf(
       `messages[${messages.length - 1}]`,
       "takes no answer to continue, and the conversation ends with one of the assistant",
     );
-  const usable = system.filter((block, index) =>
-    isUsableInSystem(block, index, circumstances),
+  const usable = placed(system, "system").filter((one) =>
+    isUsableInSystem(one, circumstances),
   );
-  const systemBlocks = withUsefulPoints(usable, "system", changes).map(
-    wellFormed,
+  const systemBlocks = withUsefulPoints(usable, changes).map(
+    ({ block, place }) => wellFormed(block, place),
   );
   if (systemBlocks.length === 0) return { messages: compiled };
   if (info?.systemPrompt !== false)
@@ -74,15 +75,14 @@ export function conversationOf(
 }
 
 function isUsableInSystem(
-  block: SystemBlock,
-  index: number,
+  { block, place }: Placed<SystemBlock>,
   { info, changes }: Circumstances,
 ): boolean {
   if ("text" in block && block.text.trim() === "") {
-    changes.leftOut(`system[${index}]`, "the service takes no blank text");
+    changes.leftOut(place, "the service takes no blank text");
     return false;
   }
-  return isCacheable(block, `system[${index}]`, info, changes);
+  return isCacheable(block, place, info, changes);
 }
 
 /** Whether a block may stay, as far as caching goes. */
@@ -120,21 +120,20 @@ function contentOf(
   role: Message["role"],
   place: string,
   circumstances: Circumstances,
-): readonly ContentBlock[] {
+): readonly Placed<ContentBlock>[] {
   const { changes, blocks } = circumstances;
-  const signed = content.some(isSigned);
-  const usable = content.filter((block, index) =>
-    isTaken(block, `${place}.content[${index}]`, {
-      ...circumstances,
-      ofUser: role !== given,
-      signed,
-    }),
+  const surroundings = {
+    ...circumstances,
+    ofUser: role !== given,
+    signed: content.some(isSigned),
+  };
+  const usable = placed(content, `${place}.content`).filter((one) =>
+    isTaken(one, surroundings),
   );
-  const useful = withUsefulPoints(usable, `${place}.content`, changes);
-  if (useful.length > 0) blocks.enter(role);
-  return useful.map((block) =>
-    blocks.compile(block, `${place}.content[${content.indexOf(block)}]`),
-  );
+  return withUsefulPoints(usable, changes).map((one) => ({
+    ...one,
+    block: blocks.compile(one.block, one.place),
+  }));
 }
 
 /** The service has signed the message as it is: nothing of it may be missing when it comes back. */
@@ -156,8 +155,7 @@ interface Surroundings extends Circumstances {
 
 /** @throws {ModelInvocationError} for what cannot be left out. */
 function isTaken(
-  block: ContentBlock,
-  place: string,
+  { block, place }: Placed<ContentBlock>,
   { info, modelId, changes, ofUser, signed }: Surroundings,
 ): boolean {
   if ("reasoningContent" in block && info?.reasoningReplay === false) {
@@ -169,7 +167,7 @@ function isTaken(
     changes.leftOut(place, "the service takes no blank text");
     return false;
   }
-  if (info?.vision === false && hasImage(block))
+  if (info?.vision === false && imagesIn(block) > 0)
     throw incapable(modelId, place, "reads no images");
   if (
     (info?.systemMessages === false || ofUser) &&
@@ -179,17 +177,24 @@ function isTaken(
   return isCacheable(block, place, info, changes);
 }
 
-function hasImage(block: object): boolean {
-  if ("image" in block) return true;
-  if ("toolResult" in block)
-    return (block as { toolResult: { content: object[] } }).toolResult.content // A result of a tool holds blocks, too.
-      .some(hasImage);
-  return "guardContent" in block && hasImage(Object(block.guardContent));
+/** Those in the result of a tool, and those that a guardrail is to look at, included. */
+function imagesIn(block: object): number {
+  if ("image" in block) return 1;
+  if ("guardContent" in block) return imagesIn(Object(block.guardContent));
+  if (!("toolResult" in block)) return 0;
+  // Its content has been checked to be a list of blocks.
+  const { content } = block.toolResult as { readonly content: object[] };
+  return content.reduce((sum, part) => sum + imagesIn(part), 0);
+}
+
+interface PlacedMessage {
+  readonly role: Message["role"];
+  readonly content: readonly Placed<ContentBlock>[];
 }
 
 /** Roles have to alternate, and all results of one answer's calls belong into one message. */
-function joined(messages: readonly Message[]): Message[] {
-  const list: Message[] = [];
+function joined(messages: readonly PlacedMessage[]): Message[] {
+  const list: PlacedMessage[] = [];
   for (const { role, content } of messages) {
     if (content.length === 0) continue;
     const last = list.at(-1);
@@ -199,23 +204,39 @@ function joined(messages: readonly Message[]): Message[] {
     }
     const all = [...last.content, ...content];
     // Results come first: models want them right behind their calls.
-    const isResult = (block: ContentBlock) => "toolResult" in block;
+    const isResult = ({ block }: Placed<ContentBlock>) => "toolResult" in block;
     list[list.length - 1] = {
       role,
-      content: all.some(isResult)
-        ? [...all.filter(isResult), ...all.filter((block) => !isResult(block))]
-        : all,
+      content: [
+        ...all.filter(isResult),
+        ...all.filter((one) => !isResult(one)),
+      ],
     };
   }
-  for (const { content } of list)
-    if (
-      content.some((block) => "document" in block) &&
-      !content.some((block) => "text" in block)
-    )
+  return list.map(({ role, content }) => {
+    checkWhole(content);
+    return { role, content: blocksOf(content) };
+  });
+}
+
+/** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html */
+const MOST_IMAGES = 20;
+
+/** @throws {ConfigurationError} for what no message can be once all of it is there. */
+function checkWhole(content: readonly Placed<ContentBlock>[]): void {
+  const hasText = content.some(({ block }) => "text" in block);
+  let images = 0;
+  for (const { block, place } of content) {
+    images += imagesIn(block);
+    if (images > MOST_IMAGES)
       throw new ConfigurationError(
-        "A message with a document needs a text beside it, such as the question about it.",
+        `${place} brings an image too many: a message takes ${MOST_IMAGES} at most, and messages of one side in a row are sent as one.`,
       );
-  return list;
+    if ("document" in block && !hasText)
+      throw new ConfigurationError(
+        `${place} is a document without a text beside it: add one to the message, such as the question about it.`,
+      );
+  }
 }
 
 /** For models without a system prompt: its text comes before the first message, which is the user's. */

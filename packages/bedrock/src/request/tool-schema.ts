@@ -1,8 +1,12 @@
-import { isClaude, isNova } from "@lambdallm/core";
+import { ConfigurationError, isNova, isTooDeep } from "@lambdallm/core";
+import {
+  isSchema,
+  MOST_LEVELS,
+  mapSubschemas,
+  type Schema,
+  targetOf,
+} from "../output/subschemas.ts";
 import { isWrapped, wrap } from "../output/wrapping.ts";
-import { isObject } from "./blocks.ts";
-
-type Schema = Record<string, unknown>;
 
 /** All that Nova takes at the top of a tool's schema. */
 const NOVA_TOP: ReadonlySet<string> = new Set([
@@ -19,79 +23,74 @@ export interface ToolSchema {
   readonly changed: boolean;
 }
 
-/** Schemas are constants of a program: each is compiled once for each kind of model. */
-const compiled = new WeakMap<object, Map<string, ToolSchema>>();
+/** Schemas are constants of a program: each is compiled once for Nova and once for all others. */
+const forNova = new WeakMap<object, ToolSchema>();
+const forOthers = new WeakMap<object, ToolSchema>();
 
 /**
  * A tool's schema as the model at hand takes it: its top is an object without `$schema`; a union, or anything else that is no
  * object, becomes a field of one. Nova knows nothing else at the top than `type`, `properties` and `required`.
+ *
+ * @throws {ConfigurationError} for one that cannot be written down, naming the place of the tool.
  */
-export function toolSchema(given: object, id: string): ToolSchema {
-  const family = isNova(id) ? "nova" : isClaude(id) ? "claude" : "other";
-  const known = compiled.get(given) ?? new Map<string, ToolSchema>();
-  compiled.set(given, known);
-  const present = known.get(family);
+export function toolSchema(
+  given: object,
+  id: string,
+  place: string,
+): ToolSchema {
+  const known = isNova(id) ? forNova : forOthers;
+  const present = known.get(given);
   if (present !== undefined) return present;
-  const schema = compileSchema(given, family === "nova");
-  known.set(family, schema);
-  return schema;
+  if (isTooDeep(given, MOST_LEVELS))
+    throw new ConfigurationError(
+      `${place}.toolSpec.inputSchema.json is nested too deeply, or contains itself: write what repeats with $ref.`,
+    );
+  const plain = plainSchema(given);
+  const compiled = isNova(id) ? novaSchema(plain) : plain;
+  known.set(given, compiled);
+  return compiled;
 }
 
-function compileSchema(given: object, forNova: boolean): ToolSchema {
+function plainSchema(given: object): ToolSchema {
   const { $schema: _, ...plain }: Schema = { ...given };
   const typed = hasObjectForm(plain) ? { ...plain, type: "object" } : plain;
   const wrapped = isWrapped(typed);
-  const schema: Schema = { ...wrap(typed) };
-  if (!forNova) return { schema, wrapped, changed: wrapped };
-  const inlined = withoutReferences(schema);
-  const top = Object.entries(inlined).filter(([key]) => NOVA_TOP.has(key));
-  return {
-    schema: Object.fromEntries(top),
-    wrapped,
-    changed: wrapped || top.length < Object.keys(schema).length,
-  };
+  return { schema: wrap(typed), wrapped, changed: wrapped };
 }
 
 /** `{}` and `{ properties }` mean an object here, as arguments are one. */
 function hasObjectForm(schema: Schema): boolean {
-  if (schema["type"] !== undefined) return false;
-  return !["anyOf", "oneOf", "allOf", "$ref", "enum", "const", "not"].some(
-    (key) => key in schema,
+  return (
+    schema["type"] === undefined && !isWrapped({ ...schema, type: "object" })
   );
 }
 
-const DEFINITIONS = ["$defs", "definitions"];
-
-/** What the top defines is said where it is used; what refers to itself ends there as any value. */
-function withoutReferences(root: Schema): Schema {
-  if (!DEFINITIONS.some((key) => key in root)) return root;
-  const inline = (value: unknown, path: readonly string[]): unknown => {
-    if (Array.isArray(value)) return value.map((part) => inline(part, path));
-    if (!isObject(value)) return value;
-    const { $ref: reference, ...rest } = value;
-    if (typeof reference !== "string")
-      return Object.fromEntries(
-        Object.entries(value).map(([key, part]) => [key, inline(part, path)]),
-      );
-    const target = path.includes(reference) ? undefined : at(root, reference);
-    const meant = inline(target ?? {}, [...path, reference]);
-    return { ...Object(meant), ...rest };
+function novaSchema({ schema, ...plain }: ToolSchema): ToolSchema {
+  const whole = Object.entries(withoutReferences({ ...schema }));
+  const top = whole.filter(([keyword]) => NOVA_TOP.has(keyword));
+  return {
+    schema: Object.fromEntries(top),
+    wrapped: plain.wrapped,
+    changed: plain.changed || top.length < Object.keys(schema).length,
   };
-  return Object.fromEntries(
-    Object.entries(root)
-      .filter(([key]) => !DEFINITIONS.includes(key))
-      .map(([key, value]) => [key, inline(value, [])]),
-  );
 }
 
-/** The definition that a reference points to; undefined for one to elsewhere. */
-function at(root: Schema, reference: string): unknown {
-  if (!reference.startsWith("#/")) return undefined;
-  let value: unknown = root;
-  for (const part of reference.slice(2).split("/")) {
-    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    value =
-      isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-  }
-  return value;
+/** Definitions that refer to each other can be written out without end, long before one of them refers to itself. */
+const MOST_REFERENCES = 1_000;
+
+/** What the top defines is said where it is used. What would have no end, as it refers to itself, ends there as any value. */
+function withoutReferences(root: Schema): Schema {
+  const { $defs: _, definitions: __, ...top } = root;
+  let followed = 0;
+  const inlined = (part: unknown, path: readonly string[]): unknown => {
+    if (!isSchema(part)) return part;
+    const { $ref: reference, ...rest } = part;
+    if (typeof reference !== "string")
+      return mapSubschemas(part, (inner) => inlined(inner, path));
+    followed += 1;
+    const isEndless = path.includes(reference) || followed > MOST_REFERENCES;
+    const meant = isEndless ? undefined : targetOf(root, reference);
+    return { ...Object(inlined(meant, [...path, reference])), ...rest };
+  };
+  return mapSubschemas(top, (part) => inlined(part, []));
 }

@@ -13,6 +13,7 @@ import { unwrap } from "../output/wrapping.ts";
 import { withUsefulPoints } from "./cache-points.ts";
 import { type Changes, incapable } from "./changes.ts";
 import { fittingName } from "./names.ts";
+import { blocksOf, type Placed, placed } from "./placed.ts";
 import { toolSchema } from "./tool-schema.ts";
 
 const TOOL_KINDS = new Set([
@@ -48,10 +49,11 @@ export class Tools {
     this.#circumstances = circumstances;
     const id = circumstances.info?.id ?? circumstances.modelId;
     for (const [index, tool] of (request.tools ?? []).entries()) {
-      check(tool, `tools[${index}]`);
+      const place = `tools[${index}]`;
+      check(tool, place);
       if (!("toolSpec" in tool)) continue;
       const { name, inputSchema } = tool.toolSpec;
-      const { wrapped } = toolSchema(Object(inputSchema.json), id);
+      const { wrapped } = toolSchema(Object(inputSchema.json), id, place);
       if (wrapped) this.#wrapped.set(name, Object(inputSchema.json));
     }
   }
@@ -94,23 +96,22 @@ export class Tools {
       throw incapable(modelId, place, "has no tools in streams");
     // The service wants the tools of a history declared, even when the model is not to use any.
     if (tools.length === 0) return { tools: used.map(placeholderTool) };
-    const choice = toolChoice && this.#choice(toolChoice, tools);
+    const choice = toolChoice && this.#choice(toolChoice, blocksOf(tools));
     return {
       tools: tools.map((tool) => this.#tool(tool)),
       ...(choice && { toolChoice: choice }),
     };
   }
 
-  #tool(tool: Tool): Tool {
+  #tool({ block: tool, place }: Placed<Tool>): Tool {
     if (!("toolSpec" in tool)) return tool;
     const { info, modelId, changes } = this.#circumstances;
     const id = info?.id ?? modelId;
     const { description, strict, inputSchema, ...spec } = tool.toolSpec;
-    const { schema, changed } = toolSchema(Object(inputSchema.json), id);
-    const place = `tools.${spec.name}`;
+    const { schema, changed } = toolSchema(Object(inputSchema.json), id, place);
     if (changed)
       changes.changed(
-        `${place}.inputSchema`,
+        `${place}.toolSpec.inputSchema`,
         "the model takes a plain object at the top of a tool's schema",
       );
     const isDescribed = description !== undefined && description.trim() !== "";
@@ -119,7 +120,10 @@ export class Tools {
       strict !== undefined &&
       !(isClaude(id) && info?.nativeStructuredOutput === false);
     if (strict !== undefined && !isStrict)
-      changes.leftOut(`${place}.strict`, "the model has no strict tools");
+      changes.leftOut(
+        `${place}.toolSpec.strict`,
+        "the model has no strict tools",
+      );
     return {
       toolSpec: {
         ...spec,
@@ -130,14 +134,15 @@ export class Tools {
     };
   }
 
-  #usable(tools: readonly Tool[]): readonly Tool[] {
+  #usable(given: readonly Tool[]): readonly Placed<Tool>[] {
     const { info, modelId, changes } = this.#circumstances;
+    const tools = placed(given, "tools");
     const caching =
       info?.promptCaching !== false && !isNova(info?.id ?? modelId);
-    if (caching) return withUsefulPoints(tools, "tools", changes);
-    return tools.filter((tool, index) => {
-      if (!("cachePoint" in tool)) return true;
-      changes.leftOut(`tools[${index}]`, "the model does not cache its tools");
+    if (caching) return withUsefulPoints(tools, changes);
+    return tools.filter(({ block, place }) => {
+      if (!("cachePoint" in block)) return true;
+      changes.leftOut(place, "the model does not cache its tools");
       return false;
     });
   }

@@ -1,5 +1,4 @@
 import { ConfigurationError } from "../contract/errors.ts";
-import { isManagedPrompt } from "../contract/managed-prompt.ts";
 import {
   type Given,
   type Interceptor,
@@ -11,10 +10,9 @@ import {
   ZERO_USAGE,
 } from "../contract/model-call.ts";
 import { ModelInvocationError } from "../contract/model-error.ts";
-import { findModel } from "../models/catalog.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
-import { maxTokensOf } from "../models/max-tokens.ts";
 import { MAX_TIMER_MS } from "../time/timer.ts";
+import { cutByDefault, hintOf } from "./answer-cut.ts";
 import { Events, warn } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
 import { RunningCalls } from "./running-calls.ts";
@@ -266,7 +264,7 @@ export class Invocation {
         ...answered,
         costUsd,
         attempts: attempt,
-        ...(maxTokens !== undefined && { hint: cutHint(maxTokens) }),
+        ...(maxTokens !== undefined && { hint: hintOf(maxTokens) }),
       };
       this.events.emit("attempt-end", { callId, attempt, request, response });
       if (maxTokens !== undefined)
@@ -342,24 +340,6 @@ export class Invocation {
         warn("A finalizer failed", error);
       }
   }
-}
-
-/** The default of `maxTokens`, when an answer was cut by it. A managed prompt has its own, and is sent none. */
-function cutByDefault(
-  request: ModelRequest,
-  { stopReason, model, region }: ProviderResponse,
-): number | undefined {
-  if (
-    stopReason !== "max_tokens" ||
-    request.maxTokens !== undefined ||
-    isManagedPrompt(request.model)
-  )
-    return undefined;
-  return maxTokensOf(request, findModel(model, { region }));
-}
-
-function cutHint(maxTokens: number): string {
-  return `The answer was cut after ${maxTokens} tokens, the default of maxTokens: give the call or the provider's middleware a maxTokens of its own.`;
 }
 
 /** Interceptors may only tighten the deadline; a looser one counts as this one. */

@@ -1,23 +1,9 @@
-import { baseModelId } from "@lambdallm/core";
+import { baseModelId, geographiesOf, hasGlobalProfiles } from "@lambdallm/core";
 import type { KnownModel } from "./known-model.ts";
 import { refuse } from "./service-error.ts";
 
 const ARN =
   /^arn:aws[a-z-]*:bedrock:([^:]*):[^:]*:(?:foundation-model|inference-profile)\/(.+)$/;
-
-/** The Regions that a request can be sent from for each geography. */
-const SOURCES: ReadonlyMap<string, RegExp> = new Map([
-  ["us-gov", /^us-gov-/],
-  ["us", /^us-(?!gov-|iso)/],
-  ["eu", /^eu-/],
-  ["apac", /^ap-/],
-  ["jp", /^ap-northeast-[13]$/],
-  ["au", /^ap-southeast-[24]$/],
-  ["in", /^ap-south-[12]$/],
-  ["ca", /^ca-/],
-  // Of the commercial Regions.
-  ["global", /^(?!us-gov-|us-iso|cn-)/],
-]);
 
 /**
  * Refuses the bare id of a model that needs an inference profile, and profiles that the model does not have or that are
@@ -43,7 +29,10 @@ export function validateProfile(
   const prefix = name.slice(0, name.indexOf("."));
   const region = arnRegion || signedRegion;
   const isOfRegion =
-    region === undefined || SOURCES.get(prefix)?.test(region) !== false;
+    region === undefined ||
+    (prefix === "global"
+      ? hasGlobalProfiles(region)
+      : geographiesOf(region).includes(prefix));
   if (!isOfRegion || !model.profiles?.includes(prefix))
     refuse("The provided model identifier is invalid.");
 }
