@@ -8,7 +8,13 @@ import {
 } from "@lambdallm/core";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
-import { answerOf, providerOf, rejection, run } from "./support.ts";
+import {
+  answerOf,
+  type HandlerContext,
+  providerOf,
+  rejection,
+  run,
+} from "./support.ts";
 
 /** A Lambda context that has `leftMs` left whatever the time is. */
 const contextWith = (leftMs: number) =>
@@ -232,6 +238,54 @@ describe.each(middyMajors)("the context's members on %s", (_name, middy) => {
         context as unknown as MockLambdaContext,
       );
       expect(left).toBe(4_321);
+    });
+  });
+
+  describe("know the remaining time", () => {
+    const left = (getRemainingTimeInMillis: unknown) =>
+      run(
+        middy,
+        [model()],
+        async (context) => {
+          return [context.remainingTimeMs, context.shouldCheckpoint];
+        },
+        Object.assign(new MockLambdaContext(), {
+          // Contexts that tests and frameworks make have whatever they have.
+          getRemainingTimeInMillis: getRemainingTimeInMillis as () => number,
+        }),
+      );
+
+    test("from a function that needs its context as `this`", async () => {
+      const context = Object.assign(new MockLambdaContext(), {
+        leftMs: 4_321,
+        getRemainingTimeInMillis(this: { leftMs: number }) {
+          return this.leftMs;
+        },
+      });
+      // Middy 7 calls it without `this` for a timeout of its own, which 0 turns off.
+      const chain = middy<object, number, Error, HandlerContext>({
+        timeoutEarlyInMillis: 0,
+      })
+        .use(model())
+        .handler(async (_event, { remainingTimeMs }) => remainingTimeMs);
+      expect(await chain({}, context as unknown as HandlerContext)).toBe(4_321);
+    });
+
+    test.each([
+      ["returned undefined", () => undefined],
+      ["returned NaN", () => Number.NaN],
+      ["returned a string", () => "4321"],
+      ["returned a promise", async () => 4_321],
+      ["is a number", 4_321],
+    ])("or say what is wrong with it: it %s", async (what, given) => {
+      expect(await rejection(left(given))).toMatchObject({
+        name: "ConfigurationError",
+        message: `getRemainingTimeInMillis of the Lambda context must be a function that returns a number of milliseconds; it ${what}.`,
+      });
+    });
+
+    test("as endless where there is no such function", async () => {
+      expect(await left(undefined)).toEqual([Number.POSITIVE_INFINITY, false]);
     });
   });
 

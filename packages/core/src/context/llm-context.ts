@@ -151,7 +151,7 @@ export interface LLMContext {
    * @throws {ModelInvocationError} The model does not offer it.
    */
   countTokens(request: ConverseRequest): Promise<number>;
-  /** Milliseconds until Lambda's timeout; `Infinity` outside of Lambda. */
+  /** Milliseconds until Lambda's timeout; `Infinity` outside of Lambda, where the context has no `getRemainingTimeInMillis`. */
   readonly remainingTimeMs: number;
   /** Whether it is time to save the work: less than 5 s are left, or the timeout guard's `bufferMs`. */
   readonly shouldCheckpoint: boolean;

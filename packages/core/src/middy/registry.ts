@@ -61,29 +61,53 @@ export interface OpenOptions
   readonly durable?: boolean | undefined;
 }
 
-interface LambdaLikeContext {
-  getRemainingTimeInMillis?: () => number;
-  lambdaContext?: { getRemainingTimeInMillis?: () => number };
+/**
+ * Milliseconds until Lambda's timeout; `Infinity` where the context cannot tell, as outside of Lambda. A wrong answer is
+ * refused instead of ignored, because Middy would take it for a timeout that is over.
+ *
+ * @throws {ConfigurationError} What the context has is no function, or gives no number.
+ */
+function remainingTimeOf(context: object): number {
+  // A durable context carries Lambda's own at `lambdaContext`.
+  const inner: unknown = Reflect.get(context, "lambdaContext");
+  for (const owner of [context, Object(inner)]) {
+    const method: unknown = Reflect.get(owner, "getRemainingTimeInMillis");
+    if (method === undefined || method === null) continue;
+    const isFunction = typeof method === "function";
+    const leftMs: unknown = isFunction ? method.call(owner) : method;
+    if (isFunction && typeof leftMs === "number" && !Number.isNaN(leftMs))
+      return leftMs;
+    throw new ConfigurationError(
+      `getRemainingTimeInMillis of the Lambda context must be a function that returns a number of milliseconds; it ${isFunction ? "returned" : "is"} ${wordFor(leftMs)}.`,
+    );
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
-/** Begins an invocation on a Lambda context and puts the model functions there. */
+function wordFor(value: unknown): string {
+  if (value instanceof Object && "then" in value) return "a promise";
+  return Number.isNaN(value) || value === undefined
+    ? String(value)
+    : `a ${typeof value}`;
+}
+
+/**
+ * Begins an invocation on a Lambda context and puts the model functions there.
+ *
+ * @throws {ConfigurationError} The context's `getRemainingTimeInMillis` gives no number.
+ */
 export function openInvocation(
   context: object,
   { durable, ...options }: OpenOptions,
 ): Invocation {
   const present = invocations.get(context);
   const parent = present?.closed ? undefined : present;
-  // A durable context carries Lambda's own at `lambdaContext`.
-  const { getRemainingTimeInMillis, lambdaContext }: LambdaLikeContext =
-    context;
-  const remainingTimeMs =
-    getRemainingTimeInMillis ?? lambdaContext?.getRemainingTimeInMillis;
   let added: readonly string[] = [];
   const invocation = new Invocation({
     ...options,
     provider: providerOverride.getStore() ?? options.provider,
     parent,
-    ...(remainingTimeMs && { remainingTimeMs }),
+    remainingTimeMs: () => remainingTimeOf(context),
     ...(parent && {
       onClose: () => {
         // Another inner chain on the same context may have come in between.
