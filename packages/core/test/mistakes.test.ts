@@ -113,3 +113,22 @@ describe.each(middyMajors)("a prompt on %s", (_name, middy) => {
     },
   );
 });
+
+describe.each(middyMajors)("options that are null on %s", (_name, middy) => {
+  test.each(["invoke", "invokeStructured"] as const)(
+    "are a rejection of %s",
+    async (method) => {
+      await run(middy, [new MockProvider().middleware()], async (context) => {
+        const before = method === "invoke" ? ["Hi", {}] : ["Hi", {}, {}];
+        // From JavaScript, everything can be null.
+        const call = context[method] as unknown as (
+          ...given: unknown[]
+        ) => Promise<unknown>;
+        expect(await rejection(call(...before, null))).toMatchObject({
+          name: "ConfigurationError",
+          message: `${method}: the options must be an object.`,
+        });
+      });
+    },
+  );
+});

@@ -36,7 +36,10 @@ export const invokeOptionChecks = {
   onResponse: check.function,
 };
 
-const structuredChecks = { maxRepairs: check.wholeNumber };
+const structuredChecks = {
+  ...invokeOptionChecks,
+  maxRepairs: check.wholeNumber,
+};
 
 const converseChecks = {
   ...invokeOptionChecks,
@@ -132,10 +135,11 @@ export function createContext(invocation: Invocation): LLMContext {
       prompt: string | PromptSource,
       schema: OutputSchema,
       variables?: object,
-      { maxRepairs = 1, ...options }: StructuredOptions = {},
+      given: StructuredOptions = {},
     ) {
       return invocation.track(async () => {
-        validateOptions("invokeStructured", structuredChecks, { maxRepairs });
+        validateOptions("invokeStructured", structuredChecks, given);
+        const { maxRepairs = 1, ...options } = given;
         const request = promptRequest(
           "invokeStructured",
           prompt,
