@@ -196,6 +196,12 @@ describe("what is given in place of variables", () => {
     );
   });
 
+  test("may have a field `then` that is no function", () => {
+    const json = '{"if":"it rains","then":"stay in"}';
+    const rule: object = JSON.parse(json);
+    expect(formatTemplate("{rule}", { rule })).toBe(json);
+  });
+
   test("may be empty or absent when the prompt has none", () => {
     expect(formatTemplate("Hello", {})).toBe("Hello");
     expect(formatTemplate("Hello")).toBe("Hello");

@@ -88,6 +88,15 @@ describe("the variables of a template", () => {
     });
   });
 
+  test("may have a field `then` that is no function", () => {
+    interface Rule {
+      readonly if: string;
+      readonly then: string | readonly string[] | { readonly go: string };
+    }
+    const rule = {} as Rule;
+    expect(context.invoke).type.toBeCallableWith("By {rule}", { rule });
+  });
+
   test("may be of an interface type when the template is no literal", () => {
     interface Person {
       name: string;

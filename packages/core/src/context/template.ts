@@ -44,9 +44,19 @@ export type VariableNames<
 
 /** Looks like an object, and would be inserted as one, but has nothing to say as JSON. */
 interface NoValue {
-  readonly then?: never;
+  readonly then?: NoFunction;
   readonly call?: never;
 }
+
+/** A rule with `if` and `then` has something to say; a promise does not. */
+type NoFunction =
+  | string
+  | number
+  | boolean
+  | bigint
+  | null
+  | undefined
+  | (object & { readonly call?: never });
 
 /** What can be inserted into a prompt. Objects and arrays become JSON, dates their ISO form. */
 export type PromptValue =
@@ -194,13 +204,17 @@ function isOpaque(value: object | null): boolean {
     value instanceof Set ||
     value instanceof Error ||
     ArrayBuffer.isView(value) ||
-    (value !== null && "then" in value)
+    (value !== null && isThenable(value))
   );
+}
+
+function isThenable(value: object): boolean {
+  return typeof Reflect.get(value, "then") === "function";
 }
 
 function kindOf(value: unknown): string {
   if (typeof value !== "object" || value === null) return `a ${typeof value}`;
-  if ("then" in value) return "a promise that was not awaited";
+  if (isThenable(value)) return "a promise that was not awaited";
   return `a ${value.constructor?.name ?? "object"}`;
 }
 
