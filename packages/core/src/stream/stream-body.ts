@@ -1,10 +1,8 @@
 import { Readable } from "node:stream";
 import { isUint8Array } from "node:util/types";
+import { warn } from "../call/events.ts";
 import type { Invocation } from "../call/invocation.ts";
-import {
-  ConfigurationError,
-  InvocationTimeoutError,
-} from "../contract/errors.ts";
+import { InvocationTimeoutError } from "../contract/errors.ts";
 import { MAX_TIMER_MS } from "../time/timer.ts";
 import {
   type BodyFormat,
@@ -29,12 +27,8 @@ export function guardStreamBody(
   if (source === undefined) return undefined;
   if (source === response) return new GuardedBody(source, "", invocation);
   // It has a body, so it is an object.
-  const given = response as { readonly headers?: object | null };
-  // The runtime sends the headers as JSON, which a Headers object does not become.
-  const headers =
-    given.headers instanceof Headers
-      ? Object.fromEntries(given.headers)
-      : given.headers;
+  const given = response as GivenResponse;
+  const { headers, cookies } = plainHeaders(given);
   const contentType = contentTypeOf(headers);
   const format = ownFormat(source);
   const added = format &&
@@ -43,6 +37,7 @@ export function guardStreamBody(
   const guarded = {
     ...given,
     ...("headers" in given && { headers }),
+    ...(cookies && { cookies }),
     ...(added && { headers: { ...headers, ...added } }),
   };
   return Object.defineProperty(guarded, "body", {
@@ -52,6 +47,27 @@ export function guardStreamBody(
       body = next;
     },
   });
+}
+
+interface GivenResponse {
+  readonly headers?: object | null;
+  readonly cookies?: unknown;
+}
+
+/**
+ * The runtime sends the headers as JSON, which a Headers object does not become. A plain object has room for one `set-cookie`, so
+ * cookies go where Lambda takes any number of them.
+ */
+function plainHeaders({ headers, cookies }: GivenResponse): {
+  readonly headers: object | null | undefined;
+  readonly cookies?: readonly unknown[];
+} {
+  if (!(headers instanceof Headers)) return { headers };
+  const { "set-cookie": _moved, ...plain } = Object.fromEntries(headers);
+  const set = headers.getSetCookie();
+  if (set.length === 0) return { headers: plain };
+  const present: readonly unknown[] = Array.isArray(cookies) ? cookies : [];
+  return { headers: plain, cookies: [...present, ...set] };
 }
 
 /** A guarded body that another response or body replaces is read by nobody, unless that one is made of it. */
@@ -80,6 +96,8 @@ function contentTypeOf(headers: object | null | undefined): string | undefined {
       return String(value);
   return undefined;
 }
+
+let toldOfJson = false;
 
 /** Not a generator: the `finally` of one that nobody starts does not run. */
 class GuardedBody extends Readable {
@@ -127,11 +145,19 @@ class GuardedBody extends Readable {
     void this.#invocation.close().then(() => callback());
   }
 
-  /** In Middy's standard mode the response becomes JSON, and a stream would be sent as its inner state. */
-  toJSON(): never {
-    throw new ConfigurationError(
-      "The response has a stream as its body, but the handler does not stream: set Middy's executionMode to executionModeStreamifyResponse, or return a string.",
-    );
+  /**
+   * What a logger writes, instead of a stream's inner state. In Middy's standard mode it is the response that becomes JSON, which
+   * looks the same from here: so a body that nobody reads yet says so, once in a process.
+   */
+  toJSON(): string {
+    if (!this.readableDidRead && !toldOfJson) {
+      toldOfJson = true;
+      warn(
+        'A streamed body was written as JSON, as "[stream]"',
+        "where that is the response and not a log, the handler does not stream; set Middy's executionMode to executionModeStreamifyResponse, or return a string",
+      );
+    }
+    return "[stream]";
   }
 
   async #step(): Promise<void> {
