@@ -50,6 +50,116 @@ describe.each(middyMajors)(
       });
     });
 
+    const withMore = before(async (request) => {
+      request.context = { ...request.context, ...{ more: "more" } };
+    });
+    type More = HandlerContext & { readonly more?: string };
+
+    test("may be replaced by a copy with more in it, which has the same members", async () => {
+      const found = await run(
+        middy,
+        [new MockProvider().middleware(), withMore],
+        async (context: More) => ({
+          more: context.more,
+          answer: await context.invoke("Hi"),
+          calls: context.llm.metrics.calls,
+          keys: Object.keys(context).includes("invoke"),
+          aws: context.awsRequestId,
+          known: invocationOf(context).totals.calls,
+        }),
+      );
+      expect(found).toEqual({
+        more: "more",
+        answer: "Mock response",
+        calls: 1,
+        keys: false,
+        aws: expect.stringMatching(/./),
+        known: 1,
+      });
+    });
+
+    test("may be replaced twice, and keeps what the copies took over or left out", async () => {
+      const found = await run(
+        middy,
+        [
+          new MockProvider().middleware(),
+          before(async ({ context }) => {
+            Object.assign(context, { metrics: theirs });
+          }),
+          withMore,
+          before(async (request) => {
+            request.context = Object.freeze({ ...request.context });
+          }),
+        ],
+        async (context: More) => ({
+          more: context.more,
+          metrics: context.metrics,
+          // Frozen: nothing can be put there, but features still know it.
+          answer: await invocationOf(context).totals.calls,
+        }),
+      );
+      expect(found).toEqual({ more: "more", metrics: theirs, answer: 0 });
+    });
+
+    test("may be replaced behind two providers; the inner one answers", async () => {
+      const answers = (text: string) =>
+        new MockProvider({ responses: [text] }).middleware();
+      const found = await run(
+        middy,
+        [answers("outer"), answers("inner"), withMore],
+        async (context) => context.invoke("Hi"),
+      );
+      expect(found).toBe("inner");
+    });
+
+    test("keeps its members in an inner chain on the copy, and after it", async () => {
+      const found = await run(
+        middy,
+        [new MockProvider({ responses: ["outer"] }).middleware(), withMore],
+        async (context) => {
+          const chain = middy<object, string, Error, HandlerContext>()
+            .use(new MockProvider({ responses: ["inner"] }).middleware())
+            .handler(async (_event, own) => own.invoke("Hi"));
+          return [await chain({}, context), await context.invoke("Hi")];
+        },
+      );
+      expect(found).toEqual(["inner", "outer"]);
+    });
+
+    test("gives a durable copy context.llm only", async () => {
+      const durable = providerMiddleware({
+        provider: new MockProvider(),
+        defaults: { model: "a.model" },
+        durable: true,
+      });
+      const found = await run(
+        middy,
+        [durable as never, withMore],
+        async (context) => [
+          await context.llm.invoke("Hi"),
+          Object.hasOwn(context, "invoke"),
+        ],
+      );
+      expect(found).toEqual(["Mock response", false]);
+    });
+
+    test("may be taken away for a while", async () => {
+      const found = await run(
+        middy,
+        [
+          new MockProvider().middleware(),
+          before(async (request) => {
+            const copy = { ...request.context };
+            // Middlewares in JavaScript assign what they like.
+            request.context = undefined as unknown as HandlerContext;
+            request.context = copy;
+          }),
+        ],
+        async ({ invoke }) => invoke("Hi"),
+      );
+      expect(found).toBe("Mock response");
+    });
+
     test("keeps what the handler of an inner chain put there", async () => {
       const found = await run(
         middy,

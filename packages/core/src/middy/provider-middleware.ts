@@ -1,7 +1,12 @@
 import type { Context as LambdaContext } from "aws-lambda";
 import type { Invocation } from "../call/invocation.ts";
 import { dropReplaced, guardStreamBody } from "../stream/stream-body.ts";
-import { type OpenOptions, openInvocation, type WithLLM } from "./registry.ts";
+import {
+  adoptContext,
+  type OpenOptions,
+  openInvocation,
+  type WithLLM,
+} from "./registry.ts";
 
 /** The part of a Middy request that this suite uses; Middy 6 and 7 both fit. */
 export interface MiddyRequest<TContext = LambdaContext> {
@@ -28,7 +33,7 @@ export function providerMiddleware<Durable extends boolean = false>(
   const providerBefore = async (request: MiddyRequest): Promise<void> => {
     const invocation = openInvocation(request.context, options);
     invocations.set(request, invocation);
-    closeOnShortcuts(request, invocation);
+    watchRequest(request, invocation);
   };
 
   const providerAfter = async (request: MiddyRequest): Promise<void> => {
@@ -51,16 +56,19 @@ export function providerMiddleware<Durable extends boolean = false>(
 }
 
 /**
+ * Assigned to the request, a copy of the context, as `{ ...context, more }`, gets the members, which no copy takes along.
+ *
  * A middleware that answers early skips every `after` and `onError`, one that throws in `onError` the `onError`s that are
  * left. What Middy 6 and 7 then assign to the request is the only sign of it.
  */
-function closeOnShortcuts(
+function watchRequest(
   request: MiddyRequest & { earlyResponse?: unknown },
   invocation: Invocation,
 ): void {
   // Another provider of this chain watches already, and closes this invocation with its own.
   if (Object.getOwnPropertyDescriptor(request, "response")?.set) return;
-  let { response, error } = request;
+  let { response, error, context } = request;
+  const opened = context;
 
   const answerEarly = (value: unknown): unknown => {
     const guarded = guardStreamBody(value, invocation);
@@ -76,6 +84,15 @@ function closeOnShortcuts(
   };
 
   Object.defineProperties(request, {
+    context: {
+      configurable: true,
+      enumerable: true,
+      get: () => context,
+      set: (value: LambdaContext) => {
+        adoptContext(value, context ?? opened);
+        context = value;
+      },
+    },
     response: {
       configurable: true,
       enumerable: true,

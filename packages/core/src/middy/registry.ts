@@ -195,6 +195,19 @@ function install(context: object, names: readonly string[]): string[] {
   return added;
 }
 
+/** A copy of a context, as Middy lets a middleware put one in its place, belongs to the same invocation. */
+export function adoptContext(copy: unknown, original: object): void {
+  const invocation = invocations.get(original);
+  if (typeof copy !== "object" || copy === null) return;
+  if (invocation === undefined || invocations.has(copy)) return;
+  invocations.set(copy, invocation);
+  if (!Object.isExtensible(copy)) return;
+  install(
+    copy,
+    NAMES.filter((name) => isOurs(original, name)),
+  );
+}
+
 function outermost(invocation: Invocation): Invocation {
   return invocation.parent ? outermost(invocation.parent) : invocation;
 }
