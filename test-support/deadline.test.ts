@@ -8,13 +8,8 @@ import {
   test,
 } from "@jest/globals";
 import bedrock from "@lambdallm/bedrock";
-import {
-  invocationOf,
-  type MiddyRequest,
-  Model,
-  toResponseBody,
-  type WithLLM,
-} from "@lambdallm/core";
+import { Model, toResponseBody, type WithLLM } from "@lambdallm/core";
+import { invocationOf, type MiddyRequest } from "@lambdallm/core/feature";
 import {
   type Fault,
   installAwslambda,

@@ -7,13 +7,9 @@ import {
   test,
 } from "@jest/globals";
 import bedrock from "@lambdallm/bedrock";
-import {
-  invocationOf,
-  type MiddyMiddleware,
-  Model,
-  memoryStores,
-  type WithLLM,
-} from "@lambdallm/core";
+import { Model, type WithLLM } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import costTracking, { type WithCostTracker } from "@lambdallm/cost-tracking";
 import { type Faults, type LocalBedrock, startBedrock } from "@lambdallm/local";
 import retryFallback, { resetRetryState } from "@lambdallm/retry-fallback";

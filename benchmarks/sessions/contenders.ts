@@ -7,7 +7,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import type { SessionMessage } from "@lambdallm/core";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 
 /** A way to keep a session of some length. */

@@ -1,5 +1,6 @@
 import bedrock from "@lambdallm/bedrock";
-import { Model, type Stores, toResponseBody } from "@lambdallm/core";
+import { Model, toResponseBody } from "@lambdallm/core";
+import type { Stores } from "@lambdallm/core/stores";
 import costTracking from "@lambdallm/cost-tracking";
 import retryFallback from "@lambdallm/retry-fallback";
 import session from "@lambdallm/session";

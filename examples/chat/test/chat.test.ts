@@ -1,5 +1,6 @@
 import { expect, jest, test } from "@jest/globals";
-import { Model, ModelInvocationError, memoryStores } from "@lambdallm/core";
+import { Model, ModelInvocationError } from "@lambdallm/core";
+import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, mockModel } from "@lambdallm/testing";
 
 // The error handler takes it when it is loaded.

@@ -3,16 +3,18 @@ import type {
   TokenUsage,
 } from "@aws-sdk/client-bedrock-runtime";
 import {
-  estimateRequestTokens,
   estimateTokens,
   findModel,
   type Message,
-  type ModelRequest,
-  type ProviderObserver,
-  type ProviderResponse,
   textOf,
   type Usage,
 } from "@lambdallm/core";
+import {
+  estimateRequestTokens,
+  type ModelRequest,
+  type ProviderObserver,
+  type ProviderResponse,
+} from "@lambdallm/core/feature";
 import { incompleteAnswer, toModelError } from "./failure.ts";
 import { type Interruption, interruptible } from "./interruptible.ts";
 import { readAnswer, reasonOf } from "./read-answer.ts";

@@ -1,4 +1,5 @@
-import type { FailureReason, ModelFailure, OutputMode } from "@lambdallm/core";
+import type { FailureReason, OutputMode } from "@lambdallm/core";
+import type { ModelFailure } from "@lambdallm/core/feature";
 
 export interface Verdict {
   readonly reason: FailureReason;

@@ -2,9 +2,8 @@ import {
   ConfigurationError,
   findModel,
   ModelInvocationError,
-  modelName,
-  type ProviderResponse,
 } from "@lambdallm/core";
+import { modelName, type ProviderResponse } from "@lambdallm/core/feature";
 import type { Reading } from "./classify.ts";
 import { note } from "./error-facts.ts";
 import { roomIn } from "./fit-max-tokens.ts";

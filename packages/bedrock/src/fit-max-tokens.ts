@@ -3,7 +3,7 @@ import {
   type ProviderObserver,
   type ProviderResponse,
   thinkingOf,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { factsOf } from "./error-facts.ts";
 
 /**

@@ -5,15 +5,17 @@ import type {
 import {
   type CallOptions,
   ConfigurationError,
+  type OutputMode,
+  type WithLLM,
+} from "@lambdallm/core";
+import {
   callOptionChecks,
   check,
   type MiddyMiddleware,
-  type OutputMode,
   providerMiddleware,
   systemBlocks,
   validateOptions,
-  type WithLLM,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import { presetRefusedModes } from "./output/ladder.ts";
 import { BedrockProvider } from "./provider.ts";

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS, type ModelRequest } from "@lambdallm/core";
+import { MAX_TIMER_MS, type ModelRequest } from "@lambdallm/core/feature";
 
 export interface Interruption {
   /** The deadline came first. */

@@ -2,11 +2,13 @@ import {
   ConfigurationError,
   findModel,
   InvocationTimeoutError,
-  type ModelRequest,
-  type Provider,
-  type ProviderObserver,
-  type ProviderResponse,
 } from "@lambdallm/core";
+import type {
+  ModelRequest,
+  Provider,
+  ProviderObserver,
+  ProviderResponse,
+} from "@lambdallm/core/feature";
 import { Attempt } from "./attempt.ts";
 import { toModelError } from "./failure.ts";
 import { sendFitting } from "./fit-max-tokens.ts";

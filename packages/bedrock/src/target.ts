@@ -1,11 +1,9 @@
+import { ConfigurationError, findModel, type ModelInfo } from "@lambdallm/core";
 import {
-  ConfigurationError,
-  findModel,
   geographiesOf,
   hasGlobalProfiles,
-  type ModelInfo,
   modelName,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** Which inference profile a bare model id is sent to, when the model has it. */
 export type InferenceProfile = "geographic" | "global" | "none";

@@ -8,7 +8,7 @@ import {
   test,
 } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
-import { invocationOf } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import middy from "@middy/core";

@@ -8,7 +8,8 @@ import {
   test,
 } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
-import { invocationOf, type LLMContext } from "@lambdallm/core";
+import type { LLMContext } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import httpRouterHandler from "@middy/http-router";

@@ -7,13 +7,8 @@ import {
   test,
 } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
-import {
-  type Adaptation,
-  type ConverseRequest,
-  invocationOf,
-  type LLMContext,
-  Model,
-} from "@lambdallm/core";
+import { type ConverseRequest, type LLMContext, Model } from "@lambdallm/core";
+import { type Adaptation, invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import retryFallback, { resetRetryState } from "@lambdallm/retry-fallback";
 import { MockLambdaContext } from "@lambdallm/testing";

@@ -1,13 +1,15 @@
 import { expect } from "@jest/globals";
 import { type BedrockOptions, bedrock } from "@lambdallm/bedrock";
+import type {
+  ConverseRequest,
+  LLMContext,
+  ModelInvocationError,
+} from "@lambdallm/core";
 import {
   type Adaptation,
-  type ConverseRequest,
   type Invocation,
   invocationOf,
-  type LLMContext,
-  type ModelInvocationError,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import {
   type Fault,
   type LocalBedrock,

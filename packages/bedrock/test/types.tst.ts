@@ -1,5 +1,6 @@
 import bedrock from "@lambdallm/bedrock";
-import { type LLMContext, Middleware } from "@lambdallm/core";
+import type { LLMContext } from "@lambdallm/core";
+import { Middleware } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import middy6 from "middy6";

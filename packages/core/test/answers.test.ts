@@ -1,13 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
+import { type ModelResponse, registerModel } from "@lambdallm/core";
 import {
   type InvocationEvents,
   invocationOf,
   type ModelRequest,
-  type ModelResponse,
   maxTokensOf,
   type ProviderResponse,
-  registerModel,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { answerOf, providerOf, rejection, run } from "./support.ts";
 

@@ -1,9 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  type MiddyMiddleware,
-  ModelInvocationError,
-} from "@lambdallm/core";
+import { ModelInvocationError } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
+import { Model } from "@lambdallm/core";
 import {
   invocationOf,
-  Model,
   type ModelRequest,
   providerMiddleware,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

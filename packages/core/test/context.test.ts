@@ -6,9 +6,8 @@ import {
   InvocationTimeoutError,
   type LLMContext,
   Model,
-  providerMiddleware,
-  systemBlocks,
 } from "@lambdallm/core";
+import { providerMiddleware, systemBlocks } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { PRICED, rejection, run } from "./support.ts";

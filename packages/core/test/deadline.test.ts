@@ -1,9 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  type ConverseRequest,
-  invocationOf,
-  ModelInvocationError,
-} from "@lambdallm/core";
+import { type ConverseRequest, ModelInvocationError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

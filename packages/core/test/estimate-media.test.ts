@@ -1,11 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
+import { type ContentBlock, costOf, type Message } from "@lambdallm/core";
 import {
-  type ContentBlock,
-  costOf,
   estimateRequestTokens,
   estimateTextTokens,
-  type Message,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 const MEGABYTE = 1_000_000;
 const s3Location = { uri: "s3://bucket/file" };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { estimateRequestTokens, estimateTokens, textOf } from "@lambdallm/core";
+import { estimateTokens, textOf } from "@lambdallm/core";
+import { estimateRequestTokens } from "@lambdallm/core/feature";
 
 describe("estimateTokens", () => {
   test.each([

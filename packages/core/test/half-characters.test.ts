@@ -4,10 +4,10 @@ import { describe, expect, test } from "@jest/globals";
 import {
   type ContentBlock,
   type Delta,
-  invocationOf,
   ModelInvocationError,
   toResponseBody,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { invocationOf } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { before, rejection, run } from "./support.ts";

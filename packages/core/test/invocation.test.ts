@@ -3,10 +3,9 @@ import {
   ConfigurationError,
   type ConverseRequest,
   type Delta,
-  invocationOf,
   ModelInvocationError,
-  type ModelRequest,
 } from "@lambdallm/core";
+import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
+import { ModelInvocationError } from "@lambdallm/core";
 import {
   type CallInfo,
   type Interceptor,
   invocationOf,
-  ModelInvocationError,
   type ModelRequest,
   type Stage,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -1,17 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
+import { Model, Prompt } from "@lambdallm/core";
 import {
   DEFAULT_MAX_TOKENS,
   type InvocationEvents,
   invocationOf,
   largestMaxTokens,
-  Model,
   type ModelRequest,
   maxTokensOf,
-  Prompt,
   providerMiddleware,
   type RequestDefaults,
   thinkingOf,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import middy from "@middy/core";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

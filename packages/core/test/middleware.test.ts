@@ -1,11 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
+import { ConfigurationError, type LLMContext } from "@lambdallm/core";
 import {
   type CallModel,
-  ConfigurationError,
-  type LLMContext,
   Middleware,
   type ModelRequest,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { rejection, settled } from "./support.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import { invocationOf } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { rejection, run } from "./support.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Message, needsOf, unmetNeeds } from "@lambdallm/core";
+import type { Message } from "@lambdallm/core";
+import { needsOf, unmetNeeds } from "@lambdallm/core/feature";
 
 const bytes = new Uint8Array([1]);
 const nothing = {

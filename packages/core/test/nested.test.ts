@@ -3,7 +3,7 @@ import {
   invocationOf,
   type MiddyMiddleware,
   providerMiddleware,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import httpRouter from "@middy/http-router";
 import type { Context as LambdaContext } from "aws-lambda";

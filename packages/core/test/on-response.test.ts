@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { invocationOf, type ModelResponse } from "@lambdallm/core";
+import type { ModelResponse } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import {
   MockLambdaContext,
   MockProvider,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 const someOf = [
   undefined,

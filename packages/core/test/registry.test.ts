@@ -3,7 +3,7 @@ import {
   invocationOf,
   providerMiddleware,
   withProvider,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { PRICED, run, settled } from "./support.ts";

@@ -1,9 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  type LLMContext,
-  providerMiddleware,
-} from "@lambdallm/core";
+import type { LLMContext } from "@lambdallm/core";
+import { invocationOf, providerMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { before, type HandlerContext, run } from "./support.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   type Interceptor,
   invocationOf,
   type ModelRequest,
   type Stage,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { before, rejection, run } from "./support.ts";

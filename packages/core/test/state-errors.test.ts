@@ -6,8 +6,8 @@ import {
   SessionConflictError,
   StepInProgressError,
   StoreError,
-  type Turn,
 } from "@lambdallm/core";
+import type { Turn } from "@lambdallm/core/stores";
 import { MockLambdaContext } from "@lambdallm/testing";
 import httpErrorHandler from "@middy/http-error-handler";
 import { middyMajors } from "../../../test-support/middy.ts";

@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   checkAmount,
   checkId,
   MemoryBudgetStore,
   MemorySessionStore,
   MemoryStepStore,
   memoryStores,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import fc from "fast-check";
 import { fakeDate } from "../../../test-support/fake-date.ts";
 

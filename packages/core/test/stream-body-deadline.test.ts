@@ -8,7 +8,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { invocationOf, toResponseBody } from "@lambdallm/core";
+import { toResponseBody } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import {
   MockLambdaContext,
   MockProvider,

@@ -9,7 +9,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { InvocationTimeoutError, invocationOf } from "@lambdallm/core";
+import { InvocationTimeoutError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import type { Context as LambdaContext } from "aws-lambda";
 import { middyMajors } from "../../../test-support/middy.ts";

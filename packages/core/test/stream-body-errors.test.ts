@@ -8,7 +8,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { invocationOf, ModelInvocationError } from "@lambdallm/core";
+import { ModelInvocationError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { PRICED, run } from "./support.ts";

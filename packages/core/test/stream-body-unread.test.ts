@@ -8,11 +8,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import {
-  invocationOf,
-  type MiddyMiddleware,
-  toResponseBody,
-} from "@lambdallm/core";
+import { toResponseBody } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -2,11 +2,8 @@ import { Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import { ReadableStream } from "node:stream/web";
 import { describe, expect, test } from "@jest/globals";
-import {
-  ConfigurationError,
-  invocationOf,
-  type MiddyMiddleware,
-} from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { type HandlerContext, rejection, run, settled } from "./support.ts";

@@ -1,13 +1,11 @@
+import { Model, type TextStream, type WithLLM } from "@lambdallm/core";
 import {
   type MiddyMiddleware,
-  Model,
   type ModelRequest,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
-  type TextStream,
-  type WithLLM,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext } from "@lambdallm/testing";
 import type { Context as LambdaContext } from "aws-lambda";
 import type { middyMajors } from "../../../test-support/middy.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { InvocationTimeoutError, invocationOf } from "@lambdallm/core";
+import { InvocationTimeoutError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

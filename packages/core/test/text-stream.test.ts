@@ -3,10 +3,10 @@ import {
   ConfigurationError,
   GuardrailError,
   InvocationTimeoutError,
-  invocationOf,
   type ModelResponse,
   type TextStream,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

@@ -1,11 +1,10 @@
 import { describe, expect, jest, test } from "@jest/globals";
+import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   invocationOf,
-  ModelInvocationError,
   type ModelRequest,
   type ProviderResponse,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { answerOf, before, PRICED, providerOf, run } from "./support.ts";

@@ -6,13 +6,12 @@ import {
   jest,
   test,
 } from "@jest/globals";
+import { type ConverseRequest, InvocationTimeoutError } from "@lambdallm/core";
 import {
-  type ConverseRequest,
   type Interceptor,
-  InvocationTimeoutError,
   invocationOf,
   type Stage,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

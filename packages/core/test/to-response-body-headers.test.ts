@@ -1,11 +1,8 @@
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  ModelInvocationError,
-  toResponseBody,
-} from "@lambdallm/core";
+import { ModelInvocationError, toResponseBody } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import { type HandlerContext, PRICED, run } from "./support.ts";

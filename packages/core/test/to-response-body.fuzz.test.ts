@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "@jest/globals";
-import { type BodyFormat, invocationOf, toResponseBody } from "@lambdallm/core";
+import { type BodyFormat, toResponseBody } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider } from "@lambdallm/testing";
 import middy from "@middy/core";
 import { createParser } from "eventsource-parser";

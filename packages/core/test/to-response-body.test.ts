@@ -11,11 +11,11 @@ import {
 } from "@jest/globals";
 import {
   ConfigurationError,
-  invocationOf,
   ModelInvocationError,
   type ResponseBodyOptions,
   toResponseBody,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {

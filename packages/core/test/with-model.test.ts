@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { type ModelRequest, withModel } from "@lambdallm/core";
+import { type ModelRequest, withModel } from "@lambdallm/core/feature";
 import { PRICED } from "./support.ts";
 
 const OTHER = "amazon.nova-lite-v1:0";

@@ -1,4 +1,4 @@
-import type { Invocation } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
 import type { BudgetAlert } from "./events.ts";
 import type { Hold, Refused } from "./ledger.ts";
 import { usdOf } from "./money.ts";

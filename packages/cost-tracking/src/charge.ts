@@ -4,11 +4,10 @@ import {
   costOf,
   InvocationTimeoutError,
   ModelInvocationError,
-  type ModelRequest,
-  type ProviderResponse,
   StoreError,
   type Usage,
 } from "@lambdallm/core";
+import type { ModelRequest, ProviderResponse } from "@lambdallm/core/feature";
 import { nanoCost, nanoOfPico } from "./money.ts";
 import type { AssumedPrice } from "./worst-case.ts";
 

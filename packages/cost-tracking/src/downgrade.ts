@@ -1,12 +1,12 @@
+import { findModel } from "@lambdallm/core";
 import {
   estimateTextTokens,
-  findModel,
   largestMaxTokens,
   type ModelRequest,
   needsOf,
   unmetNeeds,
   withModel,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Settings } from "./settings.ts";
 import { type Region, worstCaseOf } from "./worst-case.ts";
 

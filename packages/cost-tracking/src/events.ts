@@ -1,4 +1,4 @@
-import type { Invocation } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
 
 interface BudgetEvent {
   /** Whose budget: the budget's name, with `/` and the key when it has one. */
@@ -49,7 +49,7 @@ export type BudgetProblem =
       readonly actualUsd: number;
     };
 
-declare module "@lambdallm/core" {
+declare module "@lambdallm/core/feature" {
   interface InvocationEvents {
     "budget-alert": BudgetAlert;
     "budget-exceeded": BudgetDecision;

@@ -1,4 +1,4 @@
-import type { BudgetState } from "@lambdallm/core";
+import type { BudgetState } from "@lambdallm/core/stores";
 import { DAY_MS, dayOf, monthEnd, monthOf, usdOf } from "./money.ts";
 
 /** What a month will have cost, judged by its last days. */

@@ -1,11 +1,11 @@
+import type { ModelResponse } from "@lambdallm/core";
 import type {
-  BudgetUse,
   CallInfo,
   CallModel,
   Invocation,
   ModelRequest,
-  ModelResponse,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import type { BudgetUse } from "@lambdallm/core/stores";
 import { Alerts } from "./alerts.ts";
 import {
   type Charge,

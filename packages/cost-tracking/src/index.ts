@@ -1,9 +1,9 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   type Invocation,
   invocationOf,
   type MiddyMiddleware,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";

@@ -1,4 +1,5 @@
-import type { ContentBlock, ModelRequest } from "@lambdallm/core";
+import type { ContentBlock } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 
 /** What a chat template, the date and the like add to a prompt. */
 const REQUEST_TOKENS = 500;

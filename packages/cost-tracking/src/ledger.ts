@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import {
-  type BudgetReservation,
-  type BudgetUse,
-  type Invocation,
-  type ReserveOutcome,
-  StoreError,
-} from "@lambdallm/core";
+import { StoreError } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
+import type {
+  BudgetReservation,
+  BudgetUse,
+  ReserveOutcome,
+} from "@lambdallm/core/stores";
 import { tellProblem } from "./events.ts";
 import { dayOf, usdOf } from "./money.ts";
 import { finishPatienceMs, patienceMs, within } from "./patience.ts";

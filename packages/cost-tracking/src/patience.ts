@@ -1,4 +1,4 @@
-import type { Invocation } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
 
 const LONGEST_MS = 1_000;
 

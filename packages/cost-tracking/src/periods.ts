@@ -1,8 +1,5 @@
-import {
-  BudgetExceededError,
-  type BudgetLimits,
-  type BudgetUse,
-} from "@lambdallm/core";
+import { BudgetExceededError } from "@lambdallm/core";
+import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
 import { DAY_MS, dayStart, monthEnd, usdOf } from "./money.ts";
 
 export type Period = "daily" | "monthly";

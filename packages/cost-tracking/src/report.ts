@@ -1,4 +1,4 @@
-import type { BudgetState, SpendingReportRow } from "@lambdallm/core";
+import type { BudgetState, SpendingReportRow } from "@lambdallm/core/stores";
 import { usdOf } from "./money.ts";
 import type { Period } from "./periods.ts";
 

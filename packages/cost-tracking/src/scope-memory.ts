@@ -1,4 +1,4 @@
-import type { BudgetLimits, BudgetUse } from "@lambdallm/core";
+import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
 import { monthOf } from "./money.ts";
 import { type Period, type PeriodUse, periodsOf } from "./periods.ts";
 

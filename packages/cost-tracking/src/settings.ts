@@ -1,13 +1,10 @@
+import { ConfigurationError, findModel, type ModelId } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
-  checkId,
-  findModel,
-  type ModelId,
   type OptionCheck,
-  type Stores,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import { checkId, type Stores } from "@lambdallm/core/stores";
 import type { Context as LambdaContext } from "aws-lambda";
 import { budgetName, budgetUsd, CostTracker, storeCheck } from "./tracker.ts";
 import type { AssumedPrice } from "./worst-case.ts";

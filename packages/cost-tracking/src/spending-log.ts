@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
-import {
-  findModel,
-  type ModelRequest,
-  type SpendingRow,
-} from "@lambdallm/core";
+import { findModel } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
+import type { SpendingRow } from "@lambdallm/core/stores";
 import { type Charge, inputTokensOf, whole } from "./charge.ts";
 
 /** The tag that a `Prompt` with a name gives its calls. */

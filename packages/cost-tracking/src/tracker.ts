@@ -1,12 +1,14 @@
+import { ConfigurationError } from "@lambdallm/core";
+import {
+  check,
+  type OptionCheck,
+  validateOptions,
+} from "@lambdallm/core/feature";
 import {
   type BudgetLimits,
-  ConfigurationError,
-  check,
   checkId,
-  type OptionCheck,
   type Stores,
-  validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { type CostForecast, forecastOf } from "./forecast.ts";
 import { DAY_MS, dayOf, monthEnd, monthStart, nanoLimit } from "./money.ts";
 import { budgetExceeded, type Period, uncovered } from "./periods.ts";

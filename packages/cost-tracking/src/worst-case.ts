@@ -1,13 +1,15 @@
 import {
   ConfigurationError,
   findModel,
-  isManagedPrompt,
-  largestMaxTokens,
   type ModelInfo,
-  type ModelRequest,
-  maxTokensOf,
   type TokenPrices,
 } from "@lambdallm/core";
+import {
+  isManagedPrompt,
+  largestMaxTokens,
+  type ModelRequest,
+  maxTokensOf,
+} from "@lambdallm/core/feature";
 import { inputTokenBound } from "./input-bound.ts";
 import { nanoOfPico } from "./money.ts";
 

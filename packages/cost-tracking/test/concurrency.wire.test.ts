@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  BudgetExceededError,
-  memoryStores,
-  type Stores,
-} from "@lambdallm/core";
+import { BudgetExceededError } from "@lambdallm/core";
+import { memoryStores, type Stores } from "@lambdallm/core/stores";
 import costTracking, { CostTracker } from "@lambdallm/cost-tracking";
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";

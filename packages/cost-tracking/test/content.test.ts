@@ -8,12 +8,11 @@ import {
 } from "@jest/globals";
 import {
   type ContentBlock,
-  invocationOf,
   type Message,
-  type MiddyMiddleware,
-  memoryStores,
   registerModel,
 } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import costTracking from "@lambdallm/cost-tracking";
 import {
   answerOf,

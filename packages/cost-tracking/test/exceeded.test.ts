@@ -6,14 +6,9 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import {
-  BudgetExceededError,
-  invocationOf,
-  type ModelRequest,
-  memoryStores,
-  registerModel,
-  type Stores,
-} from "@lambdallm/core";
+import { BudgetExceededError, registerModel } from "@lambdallm/core";
+import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
+import { memoryStores, type Stores } from "@lambdallm/core/stores";
 import costTracking from "@lambdallm/cost-tracking";
 import retryFallback from "@lambdallm/retry-fallback";
 import { MockLambdaContext } from "@lambdallm/testing";

@@ -1,5 +1,6 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import { memoryStores, registerModel } from "@lambdallm/core";
+import { registerModel } from "@lambdallm/core";
+import { memoryStores } from "@lambdallm/core/stores";
 import costTracking, {
   CostTracker,
   type CostTrackingOptions,

@@ -7,17 +7,18 @@ import {
   test,
 } from "@jest/globals";
 import {
-  type BudgetStore,
   ConfigurationError,
   InvocationTimeoutError,
-  invocationOf,
-  type MiddyMiddleware,
   ModelInvocationError,
-  type ModelRequest,
-  memoryStores,
-  type ProviderResponse,
   StoreError,
 } from "@lambdallm/core";
+import {
+  invocationOf,
+  type MiddyMiddleware,
+  type ModelRequest,
+  type ProviderResponse,
+} from "@lambdallm/core/feature";
+import { type BudgetStore, memoryStores } from "@lambdallm/core/stores";
 import costTracking, {
   CostTracker,
   type CostTrackingOptions,

@@ -6,7 +6,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { type BudgetStore, StoreError } from "@lambdallm/core";
+import { StoreError } from "@lambdallm/core";
+import type { BudgetStore } from "@lambdallm/core/stores";
 import costTracking, {
   type CostTrackingOptions,
 } from "@lambdallm/cost-tracking";

@@ -1,16 +1,13 @@
+import { Model, registerModel, type WithLLM } from "@lambdallm/core";
 import {
-  type BudgetStore,
   invocationOf,
   type MiddyMiddleware,
-  Model,
   type ModelRequest,
-  memoryStores,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
-  registerModel,
-  type WithLLM,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import { type BudgetStore, memoryStores } from "@lambdallm/core/stores";
 import type { WithCostTracker } from "@lambdallm/cost-tracking";
 import { MockLambdaContext } from "@lambdallm/testing";
 import type { Context as LambdaContext } from "aws-lambda";

@@ -9,9 +9,9 @@ import {
 import {
   BudgetExceededError,
   ModelInvocationError,
-  memoryStores,
   Prompt,
 } from "@lambdallm/core";
+import { memoryStores } from "@lambdallm/core/stores";
 import costTracking, {
   CostTracker,
   type CostTrackerOptions,

@@ -1,5 +1,7 @@
 import bedrock from "@lambdallm/bedrock";
-import { type InvocationEvents, Model, memoryStores } from "@lambdallm/core";
+import { Model } from "@lambdallm/core";
+import type { InvocationEvents } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import costTracking, {
   type BudgetAlert,
   type CostReport,

@@ -2,14 +2,13 @@ import { expect, test } from "@jest/globals";
 import {
   costOf,
   findModel,
-  invocationOf,
   type LLMContext,
   listModels,
   type Message,
-  type MiddyMiddleware,
   registerModel,
   type Tool,
 } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import costTracking from "@lambdallm/cost-tracking";
 import fc from "fast-check";
 import { providerOf, run, storeWith } from "./support.ts";

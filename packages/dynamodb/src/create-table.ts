@@ -6,12 +6,8 @@ import {
   type DynamoDBClient,
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
-import {
-  ConfigurationError,
-  check,
-  StoreError,
-  validateOptions,
-} from "@lambdallm/core";
+import { ConfigurationError, StoreError } from "@lambdallm/core";
+import { check, validateOptions } from "@lambdallm/core/feature";
 import {
   type ClientOptions,
   clientChecks,

@@ -1,4 +1,5 @@
-import { check, checkId, type Stores, validateOptions } from "@lambdallm/core";
+import { check, validateOptions } from "@lambdallm/core/feature";
+import { checkId, type Stores } from "@lambdallm/core/stores";
 import { DynamoDBBudgetStore } from "./budgets/budget-store.ts";
 import { DynamoDBSessionStore } from "./sessions/session-store.ts";
 import { DynamoDBStepStore } from "./steps/step-store.ts";

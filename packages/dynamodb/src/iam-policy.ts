@@ -1,4 +1,5 @@
-import { ConfigurationError, check, validateOptions } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { check, validateOptions } from "@lambdallm/core/feature";
 
 /** Which parts of the store a role may use. `delete-sessions` comes on top of `sessions`. */
 export type IamFeature = "sessions" | "delete-sessions" | "budgets" | "steps";

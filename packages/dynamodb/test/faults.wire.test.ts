@@ -7,7 +7,7 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import type { BudgetReservation, SessionStore } from "@lambdallm/core";
+import type { BudgetReservation, SessionStore } from "@lambdallm/core/stores";
 import {
   sessionStoreConformance,
   stepStoreConformance,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { JsonValue, SessionMessage } from "@lambdallm/core";
+import type { JsonValue } from "@lambdallm/core";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import fc from "fast-check";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient } from "../../../test-support/dynamodb-client.ts";

@@ -5,11 +5,8 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  ConfigurationError,
-  type SessionMessage,
-  StoreError,
-} from "@lambdallm/core";
+import { ConfigurationError, StoreError } from "@lambdallm/core";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import { MAX_PAYLOAD_BYTES } from "@lambdallm/dynamodb";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import {

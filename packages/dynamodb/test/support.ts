@@ -4,12 +4,8 @@ import {
   type DynamoDBClient,
   paginateQuery,
 } from "@aws-sdk/client-dynamodb";
-import type {
-  JsonValue,
-  SessionKey,
-  SessionMessage,
-  StoreError,
-} from "@lambdallm/core";
+import type { JsonValue, StoreError } from "@lambdallm/core";
+import type { SessionKey, SessionMessage } from "@lambdallm/core/stores";
 import { type DynamoDBStoreOptions, dynamoDBStore } from "@lambdallm/dynamodb";
 import type { TestTable } from "../../../test-support/dynalite.ts";
 import {

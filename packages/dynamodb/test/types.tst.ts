@@ -2,7 +2,7 @@ import type {
   CreateTableCommandInput,
   UpdateTimeToLiveCommandInput,
 } from "@aws-sdk/client-dynamodb";
-import type { Stores } from "@lambdallm/core";
+import type { Stores } from "@lambdallm/core/stores";
 import dynamoDBStoreDefault, {
   dynamoDBStore,
   iamPolicy,

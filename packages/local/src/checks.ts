@@ -1,9 +1,9 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   MAX_TIMER_MS,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { member } from "./json.ts";
 
 /** What must be a number in these bounds, both included. */

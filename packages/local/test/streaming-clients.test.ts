@@ -5,10 +5,10 @@ import { pipeline } from "node:stream/promises";
 import { describe, expect, test } from "@jest/globals";
 import {
   type BodyFormat,
-  invocationOf,
   type LLMContext,
   toResponseBody,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext } from "@lambdallm/testing";
 import middy from "@middy/core";
 import { type Fault, startFunctionUrl } from "../src/index.ts";

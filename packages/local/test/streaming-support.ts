@@ -8,11 +8,10 @@ import {
 import { bedrock } from "@lambdallm/bedrock";
 import {
   type BodyFormat,
-  invocationOf,
   type LLMContext,
-  type MiddyMiddleware,
   toResponseBody,
 } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import type middy from "@middy/core";
 import httpErrorHandler from "@middy/http-error-handler";
 import { createParser } from "eventsource-parser";

@@ -1,4 +1,5 @@
-import { MAX_TIMER_MS, type ModelInvocationError } from "@lambdallm/core";
+import type { ModelInvocationError } from "@lambdallm/core";
+import { MAX_TIMER_MS } from "@lambdallm/core/feature";
 import type { Settings } from "./settings.ts";
 
 /** Larger exponents make no difference to a wait that has a maximum. */

@@ -27,7 +27,7 @@ export interface FallbackEvent extends CallEvent {
 /** A circuit has changed its state, by this call. */
 export interface CircuitEvent extends CallEvent, CircuitInfo {}
 
-declare module "@lambdallm/core" {
+declare module "@lambdallm/core/feature" {
   interface InvocationEvents {
     retry: RetryEvent;
     fallback: FallbackEvent;

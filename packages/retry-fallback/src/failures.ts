@@ -1,10 +1,9 @@
 import {
   type FailedAttempt,
   ModelInvocationError,
-  type ModelRequest,
   type ModelResponse,
-  modelName,
 } from "@lambdallm/core";
+import { type ModelRequest, modelName } from "@lambdallm/core/feature";
 
 /** What cannot be retried, but another model may be able to do. */
 export const CURED_BY_FALLBACK: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import { invocationOf, type MiddyMiddleware } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { PersistentCall } from "./persistent-call.ts";
 import {
   type RetryFallbackOptions,

@@ -1,9 +1,9 @@
+import { findModel } from "@lambdallm/core";
 import {
-  findModel,
   type ModelRequest,
   needsOf,
   unmetNeeds,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** Why a model cannot answer this request, by what the catalog says; undefined when nothing speaks against it. */
 export function obstacleTo(

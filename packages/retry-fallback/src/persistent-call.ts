@@ -1,14 +1,16 @@
 import {
-  type CallModel,
   type FailedAttempt,
   findModel,
-  type Invocation,
   ModelInvocationError,
-  type ModelRequest,
   type ModelResponse,
+} from "@lambdallm/core";
+import {
+  type CallModel,
+  type Invocation,
+  type ModelRequest,
   modelName,
   withModel,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { backoffMs, wait } from "./backoff.ts";
 import type { Health } from "./circuit.ts";
 import {

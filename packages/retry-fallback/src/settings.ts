@@ -1,10 +1,9 @@
+import { ConfigurationError, type ModelId } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
-  type ModelId,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** When a model that keeps failing is left alone, and for how long. */
 export interface CircuitOptions {

@@ -1,4 +1,4 @@
-import type { ModelRequest } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 
 export interface WatchedRequest {
   readonly request: ModelRequest;

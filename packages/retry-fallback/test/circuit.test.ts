@@ -6,11 +6,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import {
-  type LLMContext,
-  type Provider,
-  providerMiddleware,
-} from "@lambdallm/core";
+import type { LLMContext } from "@lambdallm/core";
+import { type Provider, providerMiddleware } from "@lambdallm/core/feature";
 import {
   circuitStates,
   type RetryFallbackOptions,

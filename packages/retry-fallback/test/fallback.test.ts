@@ -8,13 +8,12 @@ import {
 } from "@jest/globals";
 import {
   type ConverseRequest,
-  invocationOf,
   type Message,
   Model,
-  type ModelRequest,
   registerModel,
   type Tool,
 } from "@lambdallm/core";
+import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
 import {
   type RetryFallbackOptions,
   resetRetryState,

@@ -6,11 +6,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import {
-  ConfigurationError,
-  invocationOf,
-  ModelInvocationError,
-} from "@lambdallm/core";
+import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import {
   circuitStates,
   type RetryFallbackOptions,

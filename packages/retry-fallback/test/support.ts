@@ -1,13 +1,11 @@
 import { jest } from "@jest/globals";
+import { type LLMContext, Model, ModelInvocationError } from "@lambdallm/core";
 import {
   type InvocationEvents,
   invocationOf,
-  type LLMContext,
   type MiddyMiddleware,
-  Model,
   type ModelFailure,
-  ModelInvocationError,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import retryFallback, {
   type RetryFallbackOptions,
 } from "@lambdallm/retry-fallback";

@@ -1,10 +1,6 @@
 import bedrock from "@lambdallm/bedrock";
-import {
-  type InvocationEvents,
-  invocationOf,
-  Model,
-  type ModelInvocationError,
-} from "@lambdallm/core";
+import { Model, type ModelInvocationError } from "@lambdallm/core";
+import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
 import retryFallback, {
   type CircuitEvent,
   type CircuitInfo,

@@ -1,4 +1,4 @@
-import { modelName } from "@lambdallm/core";
+import { modelName } from "@lambdallm/core/feature";
 import {
   type RouteCircumstances,
   type RoutedRequest,

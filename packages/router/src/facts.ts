@@ -1,12 +1,12 @@
+import type { ConverseRequest } from "@lambdallm/core";
 import {
-  type ConverseRequest,
   estimateRequestTokens,
   estimateTextTokens,
   type ModelRequest,
   needsOf,
   type RequestNeeds,
   systemBlocks,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** What a rule decides on. In a rule that is a string the names may be in snake_case. */
 export interface RouteFacts {

@@ -1,4 +1,5 @@
-import { largestMaxTokens, type ModelInfo, unmetNeeds } from "@lambdallm/core";
+import type { ModelInfo } from "@lambdallm/core";
+import { largestMaxTokens, unmetNeeds } from "@lambdallm/core/feature";
 import type { RoutedCall } from "./facts.ts";
 
 export interface FitOptions {

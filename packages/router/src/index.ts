@@ -1,6 +1,5 @@
+import { ConfigurationError, type ConverseRequest } from "@lambdallm/core";
 import {
-  ConfigurationError,
-  type ConverseRequest,
   check,
   type Invocation,
   invocationOf,
@@ -9,7 +8,7 @@ import {
   type ModelRequest,
   validateOptions,
   withModel,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { decide, type RouteExplanation } from "./decide.ts";
 import type { RouteCircumstances } from "./facts.ts";
 import { type RouterOptions, settingsOf } from "./settings.ts";
@@ -38,7 +37,7 @@ export interface Router extends Required<Pick<MiddyMiddleware, "before">> {
   ): RouteExplanation;
 }
 
-declare module "@lambdallm/core" {
+declare module "@lambdallm/core/feature" {
   interface InvocationEvents {
     /** The router has chosen the model of a call. */
     route: RouteExplanation & {

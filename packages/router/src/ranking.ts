@@ -1,9 +1,5 @@
-import {
-  costOf,
-  DEFAULT_MAX_TOKENS,
-  findModel,
-  largestMaxTokens,
-} from "@lambdallm/core";
+import { costOf, findModel } from "@lambdallm/core";
+import { DEFAULT_MAX_TOKENS, largestMaxTokens } from "@lambdallm/core/feature";
 import type { RoutedCall } from "./facts.ts";
 import { misfitsOf } from "./fit.ts";
 import type { RouterSettings } from "./settings.ts";

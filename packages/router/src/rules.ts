@@ -1,9 +1,9 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { type Condition, parseCondition } from "./condition.ts";
 import type { RouteFacts } from "./facts.ts";
 

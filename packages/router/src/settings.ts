@@ -1,10 +1,9 @@
+import { ConfigurationError, type ModelId } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
-  type ModelId,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { type CompiledRule, compileRule, type RouterRule } from "./rules.ts";
 import { knownAs, type QualityTier, TIERS } from "./tiers.ts";
 

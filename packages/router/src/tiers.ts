@@ -1,4 +1,5 @@
-import { baseModelId, findModel, type ModelInfo } from "@lambdallm/core";
+import { findModel, type ModelInfo } from "@lambdallm/core";
+import { baseModelId } from "@lambdallm/core/feature";
 
 /** How good a model's answers are: 1 for simple work, 5 for the hardest. */
 export type QualityTier = 1 | 2 | 3 | 4 | 5;

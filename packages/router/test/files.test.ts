@@ -3,10 +3,10 @@ import {
   type ContentBlock,
   type ConverseRequest,
   Model,
-  type ModelRequest,
   Prompt,
   registerModel,
 } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 import router from "@lambdallm/router";
 import { MockProvider } from "@lambdallm/testing";
 import middy from "middy7";

@@ -1,10 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  ConfigurationError,
-  invocationOf,
-  Model,
-  type ModelRequest,
-} from "@lambdallm/core";
+import { ConfigurationError, Model } from "@lambdallm/core";
+import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
 import router from "@lambdallm/router";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";

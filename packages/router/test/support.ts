@@ -1,9 +1,5 @@
-import {
-  type ConverseRequest,
-  invocationOf,
-  type MiddyMiddleware,
-  type WithLLM,
-} from "@lambdallm/core";
+import type { ConverseRequest, WithLLM } from "@lambdallm/core";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import type { RouteExplanation } from "@lambdallm/router";
 import { MockLambdaContext } from "@lambdallm/testing";
 import type { Context as LambdaContext } from "aws-lambda";

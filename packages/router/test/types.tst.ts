@@ -1,4 +1,4 @@
-import type { InvocationEvents, ModelRequest } from "@lambdallm/core";
+import type { InvocationEvents, ModelRequest } from "@lambdallm/core/feature";
 import router, {
   type RouteExplanation,
   type RouterOptions,

@@ -1,17 +1,14 @@
 import {
   type ContentBlock,
   type ConverseRequest,
-  type Invocation,
   InvocationTimeoutError,
-  llmOf,
   type Message,
   ModelInvocationError,
   type ModelResponse,
-  type SessionMessage,
-  systemBlocks,
-  type Turn,
   textOf,
 } from "@lambdallm/core";
+import { type Invocation, llmOf, systemBlocks } from "@lambdallm/core/feature";
+import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
 import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";

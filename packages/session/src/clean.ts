@@ -1,4 +1,5 @@
-import { type ContentBlock, isTooDeep, wrongInBlock } from "@lambdallm/core";
+import type { ContentBlock } from "@lambdallm/core";
+import { isTooDeep, wrongInBlock } from "@lambdallm/core/feature";
 import type { Report } from "./repair-problem.ts";
 import { MAX_DEPTH } from "./snapshot.ts";
 

@@ -1,5 +1,6 @@
 import { hash, randomUUID } from "node:crypto";
-import type { Invocation, SessionMessage, Turn } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
+import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import { sameData } from "./snapshot.ts";
 
 /** By invocation, because several Session objects of one invocation can write to the same session. */

@@ -45,7 +45,7 @@ export interface SessionSummaryErrorEvent {
   readonly error: unknown;
 }
 
-declare module "@lambdallm/core" {
+declare module "@lambdallm/core/feature" {
   interface InvocationEvents {
     "session-load": SessionLoadEvent;
     "session-save": SessionSaveEvent;

@@ -1,4 +1,5 @@
-import type { ContentBlock, Message, Turn } from "@lambdallm/core";
+import type { ContentBlock, Message } from "@lambdallm/core";
+import type { Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
 import { isPlainQuestion } from "./repair.ts";
 

@@ -1,10 +1,7 @@
 import { randomUUID } from "node:crypto";
-import {
-  SessionConflictError,
-  type SessionKey,
-  type SessionStore,
-  warn,
-} from "@lambdallm/core";
+import { SessionConflictError } from "@lambdallm/core";
+import { warn } from "@lambdallm/core/feature";
+import type { SessionKey, SessionStore } from "@lambdallm/core/stores";
 import {
   fullJitterMs,
   sleep,

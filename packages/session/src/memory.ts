@@ -1,13 +1,11 @@
+import { ConfigurationError, findModel, type Message } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   estimateRequestTokens,
-  findModel,
-  type Message,
   type ModelRequest,
   maxTokensOf,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { isPlainQuestion } from "./repair.ts";
 
 /** Which part of a session's history the model gets: what `full`, `slidingWindow`, `tokenBudget` and `summary` return. */

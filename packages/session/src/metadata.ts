@@ -2,8 +2,8 @@ import {
   ConfigurationError,
   type JsonValue,
   SessionConflictError,
-  type SessionHeader,
 } from "@lambdallm/core";
+import type { SessionHeader } from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
 import { sameData } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";

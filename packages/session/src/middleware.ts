@@ -1,5 +1,5 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type Invocation,
   invocationOf,
@@ -7,7 +7,7 @@ import {
   type MiddyMiddleware,
   type MiddyRequest,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import {
   checkedIdempotencyKey,

@@ -1,12 +1,10 @@
+import { ConfigurationError, LambdaLLMError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
-  checkId,
-  LambdaLLMError,
   type OptionCheck,
-  type SessionStore,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import { checkId, type SessionStore } from "@lambdallm/core/stores";
 import { type MemoryStrategy, slidingWindow } from "./memory.ts";
 
 /**

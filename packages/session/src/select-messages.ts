@@ -1,4 +1,5 @@
-import type { Message, SessionMessage } from "@lambdallm/core";
+import type { Message } from "@lambdallm/core";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import { type Company, choose, type MemoryStrategy } from "./memory.ts";
 import { repair } from "./repair.ts";
 import type { StoredHistory } from "./stored-history.ts";

@@ -3,19 +3,21 @@ import {
   ConfigurationError,
   type ContentBlock,
   type ConverseRequest,
+  type Message,
+  type ModelResponse,
+  type TextStream,
+} from "@lambdallm/core";
+import {
   check,
   checkMessages,
   type Invocation,
   invocationOf,
   invokeOptionChecks,
-  type Message,
-  type ModelResponse,
-  type SessionMessage,
   streamText,
-  type TextStream,
   textAnswer,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import { Delivery } from "./delivery.ts";
 import { joinExchanges } from "./exchanges.ts";
 import { type MemoryStrategy, messagesToLoad } from "./memory.ts";

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isUint8Array } from "node:util/types";
-import { ConfigurationError, isTooDeep } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { isTooDeep } from "@lambdallm/core/feature";
 
 /** Far more than tools need, and far less than would overflow the stack of whoever walks through a message. */
 export const MAX_DEPTH = 200;

@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto";
+import { SessionConflictError } from "@lambdallm/core";
 import {
   type Invocation,
   type InvocationEvents,
-  SessionConflictError,
-  type SessionHeader,
-  type SessionKey,
-  type SessionMessage,
-  type SessionStore,
-  type SessionSummary,
-  type StoredSession,
-  type Turn,
   warn,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
+import type {
+  SessionHeader,
+  SessionKey,
+  SessionMessage,
+  SessionStore,
+  SessionSummary,
+  StoredSession,
+  Turn,
+} from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
 import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";

@@ -1,12 +1,6 @@
-import {
-  estimateTokens,
-  type Invocation,
-  type ModelResponse,
-  type SessionSummary,
-  type Turn,
-  warn,
-  withModel,
-} from "@lambdallm/core";
+import { estimateTokens, type ModelResponse } from "@lambdallm/core";
+import { type Invocation, warn, withModel } from "@lambdallm/core/feature";
+import type { SessionSummary, Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
 import { beginsPlainly } from "./exchanges.ts";
 import { contextBudget, type SummaryOptions } from "./memory.ts";

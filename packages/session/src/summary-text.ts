@@ -1,4 +1,5 @@
-import type { ContentBlock, Message, SessionSummary } from "@lambdallm/core";
+import type { ContentBlock, Message } from "@lambdallm/core";
+import type { SessionSummary } from "@lambdallm/core/stores";
 
 /**
  * Puts the summary before the first message, as a text of the user's and never as an instruction of the system: it is made

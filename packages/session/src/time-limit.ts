@@ -1,4 +1,5 @@
-import { type Invocation, MAX_TIMER_MS, StoreError } from "@lambdallm/core";
+import { StoreError } from "@lambdallm/core";
+import { type Invocation, MAX_TIMER_MS } from "@lambdallm/core/feature";
 
 /** What limits the time: the invocation, or nothing outside of one. */
 export type TimeLimit = Pick<

@@ -1,12 +1,11 @@
+import type { Message, ModelResponse } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
 import type {
-  Invocation,
-  Message,
-  ModelResponse,
   SessionKey,
   SessionMessage,
   SessionStore,
   Turn,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
 import type { Delivery } from "./delivery.ts";
 import { lockSession } from "./lock.ts";

@@ -2,13 +2,12 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   ConfigurationError,
   type ContentBlock,
-  type InvocationEvents,
-  invocationOf,
   type JsonValue,
   type ModelResponse,
-  memoryStores,
   StoreError,
 } from "@lambdallm/core";
+import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import {
   type MockAnswer,
   MockLambdaContext,

@@ -2,15 +2,13 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   type ContentBlock,
   findModel,
-  invocationOf,
   Model,
-  type ModelRequest,
-  memoryStores,
   SessionConflictError,
-  type SessionMessage,
   StoreError,
   textOf,
 } from "@lambdallm/core";
+import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
+import { memoryStores, type SessionMessage } from "@lambdallm/core/stores";
 import { type ConflictMode, Session } from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { validateMessages } from "../../local/src/bedrock/validate-messages.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { ConfigurationError, memoryStores } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { memoryStores } from "@lambdallm/core/stores";
 import session, {
   Session,
   SessionIdError,

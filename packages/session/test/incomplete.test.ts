@@ -3,11 +3,11 @@ import {
   ConfigurationError,
   GuardrailError,
   InvocationTimeoutError,
-  invocationOf,
   ModelInvocationError,
-  memoryStores,
   StoreError,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import {
   type MockAnswer,
   MockLambdaContext,

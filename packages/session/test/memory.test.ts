@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   type ContentBlock,
-  invocationOf,
   Model,
-  memoryStores,
   registerModel,
-  type SessionMessage,
   textOf,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores, type SessionMessage } from "@lambdallm/core/stores";
 import {
   full,
   type MemoryStrategy,

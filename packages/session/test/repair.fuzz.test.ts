@@ -5,8 +5,8 @@ import {
   findModel,
   type Message,
   Model,
-  type SessionMessage,
 } from "@lambdallm/core";
+import type { SessionMessage } from "@lambdallm/core/stores";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import {
   full,

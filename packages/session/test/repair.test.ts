@@ -1,9 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  memoryStores,
-  type SessionMessage,
-} from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores, type SessionMessage } from "@lambdallm/core/stores";
 import { full, Session } from "@lambdallm/session";
 import { MockProvider } from "@lambdallm/testing";
 import { asked, before, KEY, run, short, storeWith } from "./support.ts";

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  type ModelResponse,
-  memoryStores,
-} from "@lambdallm/core";
+import type { ModelResponse } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import {
   Session,
   SessionIdError,

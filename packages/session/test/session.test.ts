@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { ConfigurationError, memoryStores, StoreError } from "@lambdallm/core";
+import { ConfigurationError, StoreError } from "@lambdallm/core";
+import { memoryStores } from "@lambdallm/core/stores";
 import { full, Session, type SessionStores } from "@lambdallm/session";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import {

@@ -9,14 +9,14 @@ import {
 import bedrock, { type BedrockOptions } from "@lambdallm/bedrock";
 import {
   InvocationTimeoutError,
-  invocationOf,
   ModelInvocationError,
-  memoryStores,
   SessionConflictError,
   StoreError,
   textOf,
   type WithLLM,
 } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 import {
   installAwslambda,

@@ -1,9 +1,7 @@
 import { expect, test } from "@jest/globals";
-import {
-  ConfigurationError,
-  invocationOf,
-  memoryStores,
-} from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
+import { memoryStores } from "@lambdallm/core/stores";
 import { MockProvider } from "@lambdallm/testing";
 import {
   answerOf,

@@ -1,16 +1,16 @@
+import { type ContentBlock, Model, type WithLLM } from "@lambdallm/core";
 import {
-  type ContentBlock,
   type MiddyMiddleware,
-  Model,
   type ModelRequest,
-  memoryStores,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
+} from "@lambdallm/core/feature";
+import {
+  memoryStores,
   type SessionStore,
   type StoredSession,
-  type WithLLM,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import session, {
   type SessionMiddlewareOptions,
   type SessionStores,

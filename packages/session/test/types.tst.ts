@@ -1,13 +1,12 @@
 import bedrock from "@lambdallm/bedrock";
-import {
-  type ContentBlock,
-  type InvocationEvents,
-  type JsonValue,
-  type ModelResponse,
-  memoryStores,
-  type SessionMessage,
-  type TextStream,
+import type {
+  ContentBlock,
+  JsonValue,
+  ModelResponse,
+  TextStream,
 } from "@lambdallm/core";
+import type { InvocationEvents } from "@lambdallm/core/feature";
+import { memoryStores, type SessionMessage } from "@lambdallm/core/stores";
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 import session, { full, Session, slidingWindow } from "@lambdallm/session";
 import middy6 from "middy6";

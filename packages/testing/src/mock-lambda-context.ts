@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { check, validateOptions, type WithLLM } from "@lambdallm/core";
+import type { WithLLM } from "@lambdallm/core";
+import { check, validateOptions } from "@lambdallm/core/feature";
 import type { Context } from "aws-lambda";
 
 export interface MockLambdaContextOptions {

@@ -1,4 +1,4 @@
-import { withProvider } from "@lambdallm/core";
+import { withProvider } from "@lambdallm/core/feature";
 import { MockProvider, type MockProviderOptions } from "./mock-provider.ts";
 
 /**

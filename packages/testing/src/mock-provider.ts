@@ -1,22 +1,24 @@
 import {
   ConfigurationError,
   type ContentBlock,
+  estimateTokens,
+  Model,
+  type StopReason,
+  textOf,
+  type Usage,
+  type WithLLM,
+} from "@lambdallm/core";
+import {
   check,
   estimateRequestTokens,
-  estimateTokens,
   MAX_TIMER_MS,
   type MiddyMiddleware,
-  Model,
   type ModelRequest,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
-  type StopReason,
-  textOf,
-  type Usage,
   validateOptions,
-  type WithLLM,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import {
   checkResponse,

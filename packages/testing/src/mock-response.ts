@@ -2,13 +2,15 @@ import { types } from "node:util";
 import {
   ConfigurationError,
   type ContentBlock,
+  type StopReason,
+  type Usage,
+} from "@lambdallm/core";
+import {
   check,
   type ModelRequest,
   type OptionCheck,
-  type StopReason,
-  type Usage,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** An answer in detail; a string stands for `{ text }`. */
 export interface MockAnswer {

@@ -3,7 +3,7 @@ import {
   MemoryBudgetStore,
   MemorySessionStore,
   MemoryStepStore,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import {
   budgetStoreConformance,
   sessionStoreConformance,

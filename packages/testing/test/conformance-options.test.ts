@@ -1,10 +1,10 @@
 import { describe, expect, jest, test } from "@jest/globals";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   MemoryBudgetStore,
   MemorySessionStore,
   MemoryStepStore,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import {
   budgetStoreConformance,
   type RegisterTest,

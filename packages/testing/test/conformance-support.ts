@@ -6,7 +6,7 @@ import {
   type SessionKey,
   type StoredSession,
   type Turn,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import type {
   ConformanceClock,
   TimedStoreConformanceOptions,

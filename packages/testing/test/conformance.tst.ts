@@ -1,6 +1,6 @@
 import { it, test as nodeTest } from "node:test";
 import { test as jestTest } from "@jest/globals";
-import { MemorySessionStore, MemoryStepStore } from "@lambdallm/core";
+import { MemorySessionStore, MemoryStepStore } from "@lambdallm/core/stores";
 import { type RegisterTest, stepStoreConformance } from "@lambdallm/testing";
 import { describe, expect, test } from "tstyche";
 

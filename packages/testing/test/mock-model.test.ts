@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { Model, providerMiddleware } from "@lambdallm/core";
+import { Model } from "@lambdallm/core";
+import { providerMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider, mockModel } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 

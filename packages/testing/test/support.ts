@@ -1,4 +1,5 @@
-import { type Delta, Model, type ModelRequest } from "@lambdallm/core";
+import { type Delta, Model } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 
 export const request = (changes: Partial<ModelRequest> = {}): ModelRequest => ({

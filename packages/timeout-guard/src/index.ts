@@ -1,11 +1,11 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   invocationOf,
   type MiddyMiddleware,
   type MiddyRequest,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { limitAttempts } from "./limit-attempts.ts";
 
 /** What the caller of `invoke` and `stream` gets of an answer that the deadline cut off. */

@@ -1,13 +1,12 @@
+import { findModel, type ModelResponse } from "@lambdallm/core";
 import {
-  findModel,
   type Interceptor,
   type Invocation,
   isManagedPrompt,
   type ModelRequest,
-  type ModelResponse,
   maxTokensOf,
   needsOf,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { type SilenceLimits, SilenceWatch } from "./silence-watch.ts";
 import {
   durationMs,

@@ -1,9 +1,5 @@
-import {
-  type Delta,
-  MAX_TIMER_MS,
-  ModelInvocationError,
-  type ModelRequest,
-} from "@lambdallm/core";
+import { type Delta, ModelInvocationError } from "@lambdallm/core";
+import { MAX_TIMER_MS, type ModelRequest } from "@lambdallm/core/feature";
 
 /** How long a model may be silent, in milliseconds. */
 export interface SilenceLimits {

@@ -6,7 +6,7 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import { invocationOf, type MiddyRequest } from "@lambdallm/core";
+import { invocationOf, type MiddyRequest } from "@lambdallm/core/feature";
 import {
   type Fault,
   installAwslambda,

@@ -6,7 +6,7 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import type { MiddyMiddleware } from "@lambdallm/core";
+import type { MiddyMiddleware } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";

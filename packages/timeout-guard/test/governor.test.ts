@@ -6,13 +6,12 @@ import {
   jest,
   test,
 } from "@jest/globals";
+import { type ConverseRequest, registerModel } from "@lambdallm/core";
 import {
-  type ConverseRequest,
   type ModelRequest,
   type ProviderResponse,
   providerMiddleware,
-  registerModel,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { MockLambdaContext } from "@lambdallm/testing";
 import fc from "fast-check";
 import middy from "middy7";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { ConfigurationError, invocationOf } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import namedByDefault, {

@@ -6,11 +6,8 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import {
-  type Message,
-  type ModelRequest,
-  providerMiddleware,
-} from "@lambdallm/core";
+import type { Message } from "@lambdallm/core";
+import { type ModelRequest, providerMiddleware } from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";

@@ -6,7 +6,7 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import { type InvocationEvents, invocationOf } from "@lambdallm/core";
+import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
 import retryFallback from "@lambdallm/retry-fallback";
 import { middyMajors } from "../../../test-support/middy.ts";

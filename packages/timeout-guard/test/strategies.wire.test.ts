@@ -6,12 +6,8 @@ import {
   expect,
   test,
 } from "@jest/globals";
-import {
-  type InvocationEvents,
-  InvocationTimeoutError,
-  invocationOf,
-  type ModelResponse,
-} from "@lambdallm/core";
+import { InvocationTimeoutError, type ModelResponse } from "@lambdallm/core";
+import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
 import { middyMajors } from "../../../test-support/middy.ts";
 import type { TimeoutGuardOptions } from "../src/index.ts";

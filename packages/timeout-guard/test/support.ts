@@ -1,12 +1,11 @@
 import { bedrock } from "@lambdallm/bedrock";
 import type {
   LLMContext,
-  MiddyMiddleware,
   ModelInvocationError,
-  Stage,
   WithLLM,
 } from "@lambdallm/core";
-import { type Interceptor, invocationOf } from "@lambdallm/core";
+import type { MiddyMiddleware, Stage } from "@lambdallm/core/feature";
+import { type Interceptor, invocationOf } from "@lambdallm/core/feature";
 import {
   type LocalBedrock,
   type Reply,

@@ -2,11 +2,13 @@ import {
   ConfigurationError,
   type Delta,
   findModel,
+  type OutputMode,
+} from "@lambdallm/core";
+import {
   isTooDeep,
   type ModelRequest,
-  type OutputMode,
   type ProviderResponse,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { factsOf } from "../error-facts.ts";
 import type { Target } from "../target.ts";
 import { Ladder } from "./ladder.ts";

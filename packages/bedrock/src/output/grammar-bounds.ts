@@ -1,4 +1,5 @@
-import { isClaude, type ModelInfo } from "@lambdallm/core";
+import type { ModelInfo } from "@lambdallm/core";
+import { isClaude } from "@lambdallm/core/feature";
 import { mapSubschemas, type Schema } from "./subschemas.ts";
 
 /** https://platform.claude.com/docs/en/build-with-claude/structured-outputs#schema-complexity-limits */

@@ -1,4 +1,5 @@
-import { type ModelInfo, type OutputMode, thinkingOf } from "@lambdallm/core";
+import type { ModelInfo, OutputMode } from "@lambdallm/core";
+import { thinkingOf } from "@lambdallm/core/feature";
 import type { Refusal } from "../classify.ts";
 import { isTooLarge } from "./grammar-bounds.ts";
 import { nativeSchema } from "./native-schema.ts";

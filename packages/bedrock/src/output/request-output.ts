@@ -1,11 +1,11 @@
 import type {
   JsonValue,
   ModelInfo,
-  ModelRequest,
   OutputMode,
   Tool,
   ToolChoice,
 } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 import { nativeSchema } from "./native-schema.ts";
 import { wrap } from "./wrapping.ts";
 

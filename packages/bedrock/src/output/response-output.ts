@@ -1,11 +1,10 @@
 import {
-  extractJson,
   type Message,
   type Output,
   type OutputMode,
   textOf,
-  withoutProto,
 } from "@lambdallm/core";
+import { extractJson, withoutProto } from "@lambdallm/core/feature";
 import type { OutputRequest } from "./request-output.ts";
 import { outputName } from "./request-output.ts";
 import { unwrap } from "./wrapping.ts";

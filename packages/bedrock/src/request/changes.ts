@@ -1,8 +1,5 @@
-import {
-  type Adaptation,
-  ModelInvocationError,
-  modelName,
-} from "@lambdallm/core";
+import { ModelInvocationError } from "@lambdallm/core";
+import { type Adaptation, modelName } from "@lambdallm/core/feature";
 
 /** Collects what a request is sent without, or in other words, because the model does not take it. */
 export class Changes {

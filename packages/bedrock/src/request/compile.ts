@@ -2,13 +2,12 @@ import type {
   ConverseCommandInput,
   ConverseStreamCommandInput,
 } from "@aws-sdk/client-bedrock-runtime";
+import type { ContentBlock, ModelInfo } from "@lambdallm/core";
 import {
   type Adaptation,
-  type ContentBlock,
   isManagedPrompt,
-  type ModelInfo,
   type ModelRequest,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { Blocks } from "./blocks.ts";
 import { CachePoints } from "./cache-points.ts";
 import { Changes } from "./changes.ts";

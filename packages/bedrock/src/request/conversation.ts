@@ -1,12 +1,11 @@
 import {
   ConfigurationError,
   type ContentBlock,
-  isManagedPrompt,
   type Message,
   type ModelInfo,
-  type ModelRequest,
   type SystemBlock,
 } from "@lambdallm/core";
+import { isManagedPrompt, type ModelRequest } from "@lambdallm/core/feature";
 import { type Blocks, wellFormed } from "./blocks.ts";
 import { withUsefulPoints } from "./cache-points.ts";
 import { type Changes, incapable } from "./changes.ts";

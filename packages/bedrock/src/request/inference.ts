@@ -1,13 +1,12 @@
+import { ConfigurationError, type ModelInfo } from "@lambdallm/core";
 import {
-  ConfigurationError,
   isClaude,
   largestMaxTokens,
-  type ModelInfo,
   type ModelRequest,
   maxTokensOf,
   type Thinking,
   thinkingOf,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import type { Changes } from "./changes.ts";
 
 /** They refuse `temperature` and `top_p` together: "cannot both be specified for this model". */

@@ -1,8 +1,5 @@
-import {
-  type BedrockSettings,
-  ConfigurationError,
-  type ModelRequest,
-} from "@lambdallm/core";
+import { type BedrockSettings, ConfigurationError } from "@lambdallm/core";
+import type { ModelRequest } from "@lambdallm/core/feature";
 
 /** The SDK drops what it does not know in silence, and what the request says itself would be overwritten. */
 const SETTINGS: ReadonlySet<string> = new Set<keyof BedrockSettings>([

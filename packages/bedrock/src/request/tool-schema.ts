@@ -1,4 +1,5 @@
-import { ConfigurationError, isNova, isTooDeep } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { isNova, isTooDeep } from "@lambdallm/core/feature";
 import {
   isSchema,
   MOST_LEVELS,

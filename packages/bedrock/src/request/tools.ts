@@ -1,14 +1,16 @@
 import {
   ConfigurationError,
-  isClaude,
-  isNova,
   type JsonValue,
   type ModelInfo,
-  type ModelRequest,
   type Tool,
   type ToolChoice,
-  thinkingOf,
 } from "@lambdallm/core";
+import {
+  isClaude,
+  isNova,
+  type ModelRequest,
+  thinkingOf,
+} from "@lambdallm/core/feature";
 import { unwrap } from "../output/wrapping.ts";
 import { withUsefulPoints } from "./cache-points.ts";
 import { type Changes, incapable } from "./changes.ts";

@@ -19,7 +19,7 @@ interface AttemptEvent extends CallEvent {
  * What observers can listen to. Features add events of their own by declaration merging:
  *
  * @example
- * declare module "@lambdallm/core" {
+ * declare module "@lambdallm/core/feature" {
  *   interface InvocationEvents { "budget-alert": { usedUsd: number } }
  * }
  */

@@ -1,4 +1,4 @@
-import type { BudgetReservation, BudgetState } from "@lambdallm/core";
+import type { BudgetReservation, BudgetState } from "@lambdallm/core/stores";
 import { type Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
 

@@ -9,7 +9,7 @@ import {
   type ReserveOutcome,
   type SpendingReportRow,
   utcDayOf,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { StoredItem } from "../table/attributes.ts";
 import type { Key, Operation, WriteOutcome } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";

@@ -3,7 +3,7 @@ import {
   checkDay,
   checkId,
   type SpendingRow,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import type { Attributes } from "../table/attributes.ts";
 import { digest } from "../table/digest.ts";
 import type { Operation } from "../table/operation.ts";

@@ -1,4 +1,4 @@
-import type { SpendingReportRow, SpendingRow } from "@lambdallm/core";
+import type { SpendingReportRow, SpendingRow } from "@lambdallm/core/stores";
 import { type Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
 import type { Table } from "../table/table.ts";

@@ -1,10 +1,9 @@
+import { type JsonValue, StoreError } from "@lambdallm/core";
 import {
   checkAmount,
   checkId,
-  type JsonValue,
   type SessionHeader,
-  StoreError,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { fromJson, toJson } from "../payload/json-with-bytes.ts";
 import { StoredItem } from "../table/attributes.ts";
 import { digest } from "../table/digest.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, checkId, type SessionKey } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { checkId, type SessionKey } from "@lambdallm/core/stores";
 import type { TableSettings } from "../table/table-settings.ts";
 
 /** Sort keys, in this order: chunks, the lock, turns, the summary, the header. One query from `M#` on reads the last three. */

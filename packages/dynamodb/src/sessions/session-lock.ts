@@ -1,4 +1,4 @@
-import { checkId, checkLease } from "@lambdallm/core";
+import { checkId, checkLease } from "@lambdallm/core/stores";
 import { StoredItem } from "../table/attributes.ts";
 import type { Table } from "../table/table.ts";
 import { LOCK } from "./session-items.ts";

@@ -1,5 +1,5 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   checkAmount,
   checkId,
   type NewTurn,
@@ -10,7 +10,7 @@ import {
   type SessionSummary,
   type StoredSession,
   type Turn,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { pack } from "../payload/payload.ts";
 import { readPayload, writeChunks } from "../payload/payload-table.ts";
 import type { Item } from "../table/attributes.ts";

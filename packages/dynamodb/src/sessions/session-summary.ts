@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { checkAmount, type SessionSummary, StoreError } from "@lambdallm/core";
+import { StoreError } from "@lambdallm/core";
+import { checkAmount, type SessionSummary } from "@lambdallm/core/stores";
 import type { StoredItem } from "../table/attributes.ts";
 import { expiry } from "../table/expiry.ts";
 import type { Table } from "../table/table.ts";

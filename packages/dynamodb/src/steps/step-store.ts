@@ -1,13 +1,12 @@
+import { ConfigurationError, type JsonValue } from "@lambdallm/core";
 import {
   type ClaimOutcome,
-  ConfigurationError,
   checkId,
   checkLease,
-  type JsonValue,
   type StepKey,
   type StepRecord,
   type StepStore,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { pack } from "../payload/payload.ts";
 import { readPayload, writeChunks } from "../payload/payload-table.ts";
 import { type Attributes, type Item, StoredItem } from "../table/attributes.ts";

@@ -2,7 +2,8 @@ import {
   DynamoDBClient,
   type DynamoDBClientConfig,
 } from "@aws-sdk/client-dynamodb";
-import { ConfigurationError, check } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { check } from "@lambdallm/core/feature";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 /** How DynamoDB is reached. */

@@ -1,4 +1,4 @@
-import { checkExpiry } from "@lambdallm/core";
+import { checkExpiry } from "@lambdallm/core/stores";
 import type { Attributes } from "./attributes.ts";
 
 /** Readers look at `x`, in milliseconds; `ttl` is for DynamoDB, which takes whole seconds and its time. */

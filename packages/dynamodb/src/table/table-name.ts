@@ -1,4 +1,5 @@
-import { ConfigurationError, check, type OptionCheck } from "@lambdallm/core";
+import { ConfigurationError } from "@lambdallm/core";
+import { check, type OptionCheck } from "@lambdallm/core/feature";
 
 const nameOrArn = check.matching(
   /^(?:arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/,

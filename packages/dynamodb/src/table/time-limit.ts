@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "@lambdallm/core";
+import { MAX_TIMER_MS } from "@lambdallm/core/feature";
 
 /**
  * Ends when the time is over, also while credentials are fetched: the SDK looks at its signal when it sends, and waits for them

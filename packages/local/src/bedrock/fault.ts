@@ -1,10 +1,10 @@
 import { types } from "node:util";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { milliseconds, validateMembers } from "../checks.ts";
 import {
   type ServiceErrorExtra,

@@ -1,4 +1,5 @@
-import { type findModel, isClaude, isNova } from "@lambdallm/core";
+import type { findModel } from "@lambdallm/core";
+import { isClaude, isNova } from "@lambdallm/core/feature";
 import type { JsonObject } from "../json.ts";
 import { refuse } from "./service-error.ts";
 import type { Operation } from "./types.ts";

@@ -1,4 +1,4 @@
-import { check, type OptionCheck } from "@lambdallm/core";
+import { check, type OptionCheck } from "@lambdallm/core/feature";
 import { validateMembers } from "../checks.ts";
 import { Bucket } from "./bucket.ts";
 import { burndownRate } from "./burndown.ts";

@@ -1,4 +1,4 @@
-import { check, type OptionCheck } from "@lambdallm/core";
+import { check, type OptionCheck } from "@lambdallm/core/feature";
 import { validateMembers } from "../checks.ts";
 import type { Reply, ReplyObject, ReplyUsage } from "./types.ts";
 

@@ -1,4 +1,4 @@
-import { check, validateOptions } from "@lambdallm/core";
+import { check, validateOptions } from "@lambdallm/core/feature";
 import { wholeNumberFrom } from "../checks.ts";
 
 /** Members that an error carries beside its message. */

@@ -1,5 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { check, type OptionCheck, validateOptions } from "@lambdallm/core";
+import {
+  check,
+  type OptionCheck,
+  validateOptions,
+} from "@lambdallm/core/feature";
 import { validateMembers, wholeNumberFrom } from "../checks.ts";
 import { parseJson } from "../json.ts";
 import { originOf } from "../origin.ts";

@@ -1,4 +1,4 @@
-import { largestMaxTokens } from "@lambdallm/core";
+import { largestMaxTokens } from "@lambdallm/core/feature";
 import { member, numberAt, objectAt } from "../json.ts";
 import { type Checked, isClaudeModel, modelError } from "./known-model.ts";
 import { refuse } from "./service-error.ts";

@@ -1,4 +1,8 @@
-import { baseModelId, geographiesOf, hasGlobalProfiles } from "@lambdallm/core";
+import {
+  baseModelId,
+  geographiesOf,
+  hasGlobalProfiles,
+} from "@lambdallm/core/feature";
 import type { KnownModel } from "./known-model.ts";
 import { refuse } from "./service-error.ts";
 

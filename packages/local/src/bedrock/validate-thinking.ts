@@ -1,4 +1,4 @@
-import { type ModelRequest, thinkingOf } from "@lambdallm/core";
+import { type ModelRequest, thinkingOf } from "@lambdallm/core/feature";
 import { arrayAt, member, numberAt, objectAt } from "../json.ts";
 import { type Checked, isClaudeModel, modelError } from "./known-model.ts";
 

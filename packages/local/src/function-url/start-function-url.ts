@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 import { milliseconds, numberFrom, wholeNumberFrom } from "../checks.ts";
 import { originOf } from "../origin.ts";
 import { isStreaming } from "./awslambda.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BudgetStore } from "@lambdallm/core";
+import type { BudgetStore } from "@lambdallm/core/stores";
 import {
   ask,
   CENT,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BudgetStore, SpendingReportRow } from "@lambdallm/core";
+import type { BudgetStore, SpendingReportRow } from "@lambdallm/core/stores";
 import {
   CENT,
   DOLLAR,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { BudgetReservation, BudgetStore } from "@lambdallm/core";
+import type { BudgetReservation, BudgetStore } from "@lambdallm/core/stores";
 import {
   ask,
   CENT,

@@ -1,4 +1,4 @@
-import type { BudgetStore } from "@lambdallm/core";
+import type { BudgetStore } from "@lambdallm/core/stores";
 import { budgetInputCases } from "./budget-input.ts";
 import { budgetLimitCases } from "./budget-limits.ts";
 import { budgetReportCases } from "./budget-report.ts";

@@ -7,7 +7,7 @@ import type {
   ReserveOutcome,
   SpendingReportRow,
   SpendingRow,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 
 export const HOUR_MS = 3_600_000;
 

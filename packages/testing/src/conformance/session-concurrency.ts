@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import type { SessionKey, SessionStore, Turn } from "@lambdallm/core";
+import type { SessionKey, SessionStore, Turn } from "@lambdallm/core/stores";
 import { clientsOf, times, together } from "./concurrent.ts";
 import { same } from "./same.ts";
 import { appendAtEnd, newSession, say, turnOf } from "./session-support.ts";

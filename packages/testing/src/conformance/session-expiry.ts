@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { SessionStore } from "@lambdallm/core";
+import type { SessionStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { same } from "./same.ts";
 import { fill, newSession, turnOf, withoutTimes } from "./session-support.ts";

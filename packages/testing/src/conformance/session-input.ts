@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SessionStore } from "@lambdallm/core";
+import type { SessionStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import {

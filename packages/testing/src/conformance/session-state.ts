@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { SessionStore } from "@lambdallm/core";
+import type { SessionStore } from "@lambdallm/core/stores";
 import { clientsOf, retrying, times, together } from "./concurrent.ts";
 import { same } from "./same.ts";
 import { JSON_SAMPLES } from "./samples.ts";

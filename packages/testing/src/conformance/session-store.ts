@@ -1,4 +1,4 @@
-import type { SessionStore } from "@lambdallm/core";
+import type { SessionStore } from "@lambdallm/core/stores";
 import { sessionConcurrencyCases } from "./session-concurrency.ts";
 import { sessionExpiryCases } from "./session-expiry.ts";
 import { sessionInputCases } from "./session-input.ts";

@@ -5,7 +5,7 @@ import type {
   SessionKey,
   SessionMessage,
   SessionStore,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { retrying } from "./concurrent.ts";
 
 export const newSession = (): SessionKey => ({

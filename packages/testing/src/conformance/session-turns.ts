@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SessionMessage, SessionStore } from "@lambdallm/core";
+import type { SessionMessage, SessionStore } from "@lambdallm/core/stores";
 import { same } from "./same.ts";
 import { JSON_SAMPLES } from "./samples.ts";
 import {

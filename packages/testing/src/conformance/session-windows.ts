@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { NewTurn, SessionStore } from "@lambdallm/core";
+import type { NewTurn, SessionStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { same } from "./same.ts";
 import { incompressible } from "./samples.ts";

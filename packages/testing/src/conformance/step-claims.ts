@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { JsonValue, StepStore } from "@lambdallm/core";
+import type { JsonValue } from "@lambdallm/core";
+import type { StepStore } from "@lambdallm/core/stores";
 import { clientsOf, retrying, times, together } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import { claim, claimOf, newRun, newStep, statusOf } from "./step-support.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { StepStore } from "@lambdallm/core";
+import type { StepStore } from "@lambdallm/core/stores";
 import { same } from "./same.ts";
 import { claim, claimOf, newStep } from "./step-support.ts";
 import type { Cases, TimedTools } from "./suite.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { JsonValue, StepStore } from "@lambdallm/core";
+import type { JsonValue } from "@lambdallm/core";
+import type { StepStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import {

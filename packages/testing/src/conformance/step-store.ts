@@ -1,4 +1,4 @@
-import type { StepStore } from "@lambdallm/core";
+import type { StepStore } from "@lambdallm/core/stores";
 import { stepClaimCases } from "./step-claims.ts";
 import { stepExpiryCases } from "./step-expiry.ts";
 import { stepRecordCases } from "./step-records.ts";

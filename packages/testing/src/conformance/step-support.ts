@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { StepKey, StepStore } from "@lambdallm/core";
+import type { StepKey, StepStore } from "@lambdallm/core/stores";
 
 export const newRun = (): string => `conformance-${randomUUID()}`;
 

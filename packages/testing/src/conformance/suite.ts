@@ -1,9 +1,9 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
-  ConfigurationError,
   check,
   type OptionCheck,
   validateOptions,
-} from "@lambdallm/core";
+} from "@lambdallm/core/feature";
 
 /** `test` of Jest, Vitest or node:test, `it` of Mocha, or a function of yours. */
 export interface RegisterTest {

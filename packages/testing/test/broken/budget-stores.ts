@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type BudgetStore, MemoryBudgetStore } from "@lambdallm/core";
+import { type BudgetStore, MemoryBudgetStore } from "@lambdallm/core/stores";
 import {
   anyId,
   brokenStores,

@@ -4,7 +4,7 @@ import {
   type SessionKey,
   type StoredSession,
   type Turn,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { pause } from "./subject.ts";
 
 export const endOf = (turns: readonly Turn[]) => {

@@ -4,7 +4,7 @@ import {
   type SessionKey,
   type SessionMessage,
   type StoredSession,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import { endOf, NaiveSessionStore } from "./naive-session-store.ts";
 import {
   anyEnd,

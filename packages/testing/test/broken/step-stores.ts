@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
+import type { JsonValue } from "@lambdallm/core";
 import {
-  type JsonValue,
   MemoryStepStore,
   type StepKey,
   type StepStore,
-} from "@lambdallm/core";
+} from "@lambdallm/core/stores";
 import {
   anyEnd,
   anyId,

@@ -1,0 +1,37 @@
+export type {
+  BudgetLimits,
+  BudgetReservation,
+  BudgetState,
+  BudgetStore,
+  BudgetUse,
+  ReserveOutcome,
+  SpendingReportRow,
+  SpendingRow,
+} from "./stores/budget-store.ts";
+export { checkAmount } from "./stores/check-amount.ts";
+export { checkExpiry } from "./stores/check-expiry.ts";
+export { checkId } from "./stores/check-id.ts";
+export { checkLease } from "./stores/check-lease.ts";
+export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";
+export type { MemoryStoreOptions } from "./stores/memory-options.ts";
+export { MemorySessionStore } from "./stores/memory-session-store.ts";
+export { MemoryStepStore } from "./stores/memory-step-store.ts";
+export { memoryStores } from "./stores/memory-stores.ts";
+export type {
+  NewTurn,
+  SessionHeader,
+  SessionKey,
+  SessionMessage,
+  SessionStore,
+  SessionSummary,
+  StoredSession,
+  Turn,
+} from "./stores/session-store.ts";
+export type {
+  ClaimOutcome,
+  StepKey,
+  StepRecord,
+  StepStore,
+} from "./stores/step-store.ts";
+export type { Stores } from "./stores/stores.ts";
+export { checkDay, utcDayOf } from "./stores/utc-day.ts";
