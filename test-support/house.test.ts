@@ -195,6 +195,15 @@ describe("Imports go down, and nowhere else", () => {
     expect(barrels).toEqual([]);
   });
 
+  test("timers have one home, beside the tools that are servers and clocks themselves", () => {
+    const others = sources.filter(
+      (path) =>
+        !/^packages\/(?:core\/src\/time|local|testing)\//.test(path) &&
+        /\bsetTimeout\b/.test(readFileSync(`${root}${path}`, "utf8")),
+    );
+    expect(others).toEqual([]);
+  });
+
   test("no two files import each other", () => {
     const imports = new Map(
       sources.map((path) => [path, new Set(filesImportedBy(path))]),

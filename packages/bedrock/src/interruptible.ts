@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS, type ModelRequest } from "@lambdallm/core/feature";
+import { type ModelRequest, within } from "@lambdallm/core/feature";
 
 export interface Interruption {
   /** The deadline came first. */
@@ -13,39 +13,24 @@ export interface Interruption {
  * aborted.
  */
 export async function interruptible<T>(
-  { signal, deadline }: Pick<ModelRequest, "signal" | "deadline">,
+  {
+    signal,
+    deadline = Number.POSITIVE_INFINITY,
+  }: Pick<ModelRequest, "signal" | "deadline">,
   run: (signal: AbortSignal) => Promise<T>,
   recover: (error: unknown, interruption: Interruption) => T,
 ): Promise<T> {
-  const controller = new AbortController();
-  const interrupted = Promise.withResolvers<never>();
-  interrupted.promise.catch(() => {});
-  controller.signal.addEventListener("abort", () =>
-    interrupted.reject(controller.signal.reason),
-  );
-  const abort = () => controller.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort);
   let timedOut = false;
-  const leftMs = (deadline ?? Number.POSITIVE_INFINITY) - Date.now();
-  const expire = () => {
+  const onTimeUp = (): never => {
     timedOut = true;
-    controller.abort();
+    throw new DOMException("The time was over.", "AbortError");
   };
-  const timer =
-    leftMs > 0 && leftMs < MAX_TIMER_MS
-      ? setTimeout(expire, leftMs)
-      : undefined;
+  const limitMs = deadline - Date.now();
   try {
-    if (leftMs <= 0) expire();
-    controller.signal.throwIfAborted();
-    return await Promise.race([run(controller.signal), interrupted.promise]);
+    if (limitMs <= 0) onTimeUp();
+    return await within({ limitMs, onTimeUp, signal }, run);
   } catch (error) {
     const aborted = signal?.aborted === true;
-    controller.abort();
     return recover(error, { aborted, timedOut: timedOut && !aborted });
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
   }
 }

@@ -49,4 +49,6 @@ export { withModel } from "./models/with-model.ts";
 export { extractJson } from "./schema/extract-json.ts";
 export { withoutProto } from "./schema/without-proto.ts";
 export { streamText } from "./stream/text-stream.ts";
-export { MAX_TIMER_MS } from "./time/timer.ts";
+export { fullJitterMs, type JitterOptions, sleep } from "./time/sleep.ts";
+export { MAX_TIMER_MS, startTimer } from "./time/timer.ts";
+export { type WithinOptions, within } from "./time/within.ts";

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
@@ -22,6 +22,45 @@ describe.each(middyMajors)(
         new MockLambdaContext({ timeoutMs: 300 }),
       );
       expect(answer).toBe("answered");
+    });
+
+    test("in an interceptor does not hold a call that its caller aborts", async () => {
+      jest.useFakeTimers();
+      const model = new MockProvider();
+      const reason = new Error("enough");
+      await run(middy, [model.middleware()], async (context) => {
+        invocationOf(context).intercept("call", "hanging-store", forever);
+        const controller = new AbortController();
+        const { signal } = controller;
+        const call = rejection(context.invoke("Hi", {}, { signal }));
+        controller.abort(reason);
+        await jest.advanceTimersByTimeAsync(1_500);
+        expect(await call).toMatchObject({
+          name: "ModelInvocationError",
+          reason: "aborted",
+          billed: "unknown",
+          cause: reason,
+        });
+      });
+      jest.useRealTimers();
+    });
+
+    test("does not keep finalizers from running, nor does a context that cannot tell the time any more", async () => {
+      const model = new MockProvider();
+      const context = new MockLambdaContext();
+      const order: string[] = [];
+      await run(
+        middy,
+        [model.middleware()],
+        async () => {
+          invocationOf(context).addFinalizer(() => order.push("finalizer"));
+          // Middy 7 has asked for it by then.
+          await new Promise(setImmediate);
+          Object.assign(context, { getRemainingTimeInMillis: () => "soon" });
+        },
+        context,
+      );
+      expect(order).toEqual(["finalizer"]);
     });
 
     test("without a Lambda deadline is waited for", async () => {

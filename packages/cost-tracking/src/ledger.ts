@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { StoreError } from "@lambdallm/core";
-import type { Invocation } from "@lambdallm/core/feature";
+import { type Invocation, within } from "@lambdallm/core/feature";
 import type {
   BudgetReservation,
   BudgetUse,
@@ -8,7 +8,7 @@ import type {
 } from "@lambdallm/core/stores";
 import { tellProblem } from "./events.ts";
 import { dayOf, usdOf } from "./money.ts";
-import { finishPatienceMs, patienceMs, within } from "./patience.ts";
+import { finishPatienceMs, patienceMs } from "./patience.ts";
 import { type PeriodUse, periodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
@@ -158,16 +158,21 @@ export class Ledger {
   }
 
   async #inTime(reserving: Promise<ReserveOutcome>): Promise<ReserveOutcome> {
-    const outcome = await within(reserving, patienceMs(this.#invocation));
-    if (outcome !== undefined) return outcome;
-    throw noAnswer("reserve");
+    const limitMs = patienceMs(this.#invocation);
+    const onTimeUp = (): never => {
+      throw noAnswer("reserve");
+    };
+    return within({ limitMs, onTimeUp }, () => reserving);
   }
 
   /** Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs. */
   async settle(holds: readonly Hold[], nanoUsd: number): Promise<void> {
     if (holds.length === 0) return;
     const settling = holds.map((hold) => this.#settleSoon(hold, nanoUsd));
-    await within(Promise.allSettled(settling), patienceMs(this.#invocation));
+    const limitMs = patienceMs(this.#invocation);
+    await within({ limitMs, onTimeUp: leave }, () =>
+      Promise.allSettled(settling),
+    );
   }
 
   #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {
@@ -221,7 +226,8 @@ export class Ledger {
       }
       open.delete(write);
     });
-    await within(Promise.all(ends), finishPatienceMs(this.#invocation));
+    const limitMs = finishPatienceMs(this.#invocation);
+    await within({ limitMs, onTimeUp: leave }, () => Promise.all(ends));
     for (const write of open) {
       open.delete(write);
       this.#tell(write, noAnswer(write.operation));
@@ -254,6 +260,9 @@ export class Ledger {
     });
   }
 }
+
+/** What takes too long is not waited for. */
+function leave(): void {}
 
 function noAnswer(operation: string): StoreError {
   return new StoreError("The budget store did not answer in time.", {

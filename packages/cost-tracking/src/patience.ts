@@ -16,19 +16,3 @@ const LONGEST_FINISH_MS = 10_000;
 export function finishPatienceMs({ remainingTimeMs }: Invocation): number {
   return Math.min(LONGEST_FINISH_MS, Math.max(0, remainingTimeMs) / 2);
 }
-
-/** Resolves with the promise, or after this time with undefined. */
-export async function within<T>(
-  promise: Promise<T>,
-  timeMs: number,
-): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

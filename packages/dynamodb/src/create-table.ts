@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -7,14 +6,13 @@ import {
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
 import { ConfigurationError, StoreError } from "@lambdallm/core";
-import { check, validateOptions } from "@lambdallm/core/feature";
+import { check, sleep, validateOptions, within } from "@lambdallm/core/feature";
 import {
   type ClientOptions,
   clientChecks,
   clientSource,
 } from "./table/client.ts";
 import { givenTableName, tableNameCheck } from "./table/table-name.ts";
-import { within } from "./table/time-limit.ts";
 import { tableDefinition } from "./table-definition.ts";
 
 export interface CreateTableOptions extends ClientOptions {
@@ -46,14 +44,14 @@ export async function createTable(options: CreateTableOptions): Promise<void> {
   const tableName = givenTableName("createTable", given.tableName);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = given;
   const client = clientSource("createTable", given)();
-  await within(
-    timeoutMs,
-    async (abortSignal) => create(client, tableName, abortSignal),
-    () =>
-      new StoreError(
-        `createTable: the table was not ready in ${timeoutMs} ms.`,
-        { reason: "timeout", operation: "createTable", retryable: true },
-      ),
+  const onTimeUp = (): never => {
+    throw new StoreError(
+      `createTable: the table was not ready in ${timeoutMs} ms.`,
+      { reason: "timeout", operation: "createTable", retryable: true },
+    );
+  };
+  await within({ limitMs: timeoutMs, onTimeUp }, async (abortSignal) =>
+    create(client, tableName, abortSignal),
   );
 }
 
@@ -108,7 +106,7 @@ async function waitUntilActive(
         `createTable: the table "${tableName}" exists with other keys (${keys}) than PK, SK.`,
       );
     if (table?.TableStatus === "ACTIVE") return;
-    await sleep(waitMs, undefined, { signal: abortSignal });
+    await sleep(waitMs, abortSignal);
   }
 }
 

@@ -9,9 +9,10 @@ import {
   type Invocation,
   type ModelRequest,
   modelName,
+  sleep,
   withModel,
 } from "@lambdallm/core/feature";
-import { backoffMs, wait } from "./backoff.ts";
+import { backoffMs } from "./backoff.ts";
 import type { Health } from "./circuit.ts";
 import {
   aborted,
@@ -113,7 +114,7 @@ export class PersistentCall {
       const { waitMs, tokens } = retry;
       const attempt = this.#attempts;
       events.emit("retry", { callId, model, attempt, error, waitMs });
-      await wait(waitMs, signal);
+      await sleep(waitMs, signal);
       // Timers can be late.
       const tooLate = this.#leftMs <= 0;
       if (signal?.aborted || tooLate) gate.giveBackTokens(tokens);

@@ -1,10 +1,6 @@
 import { SessionConflictError } from "@lambdallm/core";
-import {
-  fullJitterMs,
-  patienceMs,
-  sleep,
-  type TimeLimit,
-} from "./time-limit.ts";
+import { fullJitterMs, sleep } from "@lambdallm/core/feature";
+import { patienceMs, type TimeLimit } from "./time-limit.ts";
 
 /** How long others are tried against when nothing else limits the time. */
 const LONGEST_MS = 30_000;
@@ -26,7 +22,7 @@ export class Contention {
 
   /** Waits before the next attempt; false when there is no time for one. */
   async pause(): Promise<boolean> {
-    const waitMs = fullJitterMs(this.attempts, 10, 500);
+    const waitMs = fullJitterMs(this.attempts, { baseMs: 10, capMs: 500 });
     if (waitMs > patienceMs(this.#limit)) return false;
     if (waitMs + this.durationMs > LONGEST_MS) return false;
     await sleep(waitMs);

@@ -1,13 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { SessionConflictError } from "@lambdallm/core";
-import { warn } from "@lambdallm/core/feature";
+import { fullJitterMs, sleep, warn } from "@lambdallm/core/feature";
 import type { SessionKey, SessionStore } from "@lambdallm/core/stores";
-import {
-  fullJitterMs,
-  sleep,
-  type TimeLimit,
-  withinTime,
-} from "./time-limit.ts";
+import { type TimeLimit, withinTime } from "./time-limit.ts";
 
 /** As long as a Lambda function can run. */
 const LONGEST_LEASE_MS = 15 * 60_000;
@@ -39,7 +34,7 @@ export async function lockSession(
       store.lock(key, { owner, leaseMs }),
     );
     if (fence !== undefined) return () => unlock(store, key, fence, limit);
-    const waitMs = 20 + fullJitterMs(attempt, 20, 500);
+    const waitMs = 20 + fullJitterMs(attempt, { baseMs: 20, capMs: 500 });
     if (Date.now() + waitMs >= giveUpAt)
       throw new SessionConflictError(
         "The session was in use by another invocation until the time was over.",

@@ -1,5 +1,5 @@
 import { StoreError } from "@lambdallm/core";
-import { type Invocation, MAX_TIMER_MS } from "@lambdallm/core/feature";
+import { type Invocation, within } from "@lambdallm/core/feature";
 
 /** What limits the time: the invocation, or nothing outside of one. */
 export type TimeLimit = Pick<
@@ -28,35 +28,11 @@ export async function withinTime<T>(
   operation: string,
   run: () => Promise<T>,
 ): Promise<T> {
-  const waitMs = patienceMs(limit);
-  if (waitMs > MAX_TIMER_MS) return run();
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(
-      new StoreError(
-        `The time was over, and the session's store had not answered (${operation}).`,
-        { reason: "timeout", operation, retryable: true },
-      ),
+  const onTimeUp = (): never => {
+    throw new StoreError(
+      `The time was over, and the session's store had not answered (${operation}).`,
+      { reason: "timeout", operation, retryable: true },
     );
-  }, waitMs);
-  try {
-    return await Promise.race([run(), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-/** A random part of a wait that doubles with each attempt, counted from 1. */
-export function fullJitterMs(
-  attempt: number,
-  baseMs: number,
-  capMs: number,
-): number {
-  return Math.random() * Math.min(capMs, baseMs * 2 ** attempt);
+  };
+  return within({ limitMs: patienceMs(limit), onTimeUp }, run);
 }

@@ -11,12 +11,12 @@ import {
 import {
   check,
   estimateRequestTokens,
-  MAX_TIMER_MS,
   type MiddyMiddleware,
   type ModelRequest,
   type Provider,
   type ProviderResponse,
   providerMiddleware,
+  sleep,
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
@@ -172,21 +172,8 @@ class MockAttempt {
     signal?.throwIfAborted();
     const leftMs = deadline - Date.now();
     if (leftMs <= 0) return false;
-    if (ms > 0)
-      await new Promise<void>((done, fail) => {
-        const abort = () => {
-          clearTimeout(timer);
-          fail(signal?.reason);
-        };
-        const timer = setTimeout(
-          () => {
-            signal?.removeEventListener("abort", abort);
-            done();
-          },
-          Math.min(ms, leftMs, MAX_TIMER_MS),
-        );
-        signal?.addEventListener("abort", abort, { once: true });
-      });
+    if (ms > 0) await sleep(Math.min(ms, leftMs), signal);
+    signal?.throwIfAborted();
     return ms < leftMs;
   }
 

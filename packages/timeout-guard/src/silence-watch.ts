@@ -1,5 +1,5 @@
 import { type Delta, ModelInvocationError } from "@lambdallm/core";
-import { MAX_TIMER_MS, type ModelRequest } from "@lambdallm/core/feature";
+import { type ModelRequest, startTimer } from "@lambdallm/core/feature";
 
 /** How long a model may be silent, in milliseconds. */
 export interface SilenceLimits {
@@ -87,8 +87,6 @@ export class SilenceWatch {
         }),
       );
     this.#timer =
-      limitMs === undefined
-        ? undefined
-        : setTimeout(giveUp, Math.min(limitMs, MAX_TIMER_MS));
+      limitMs === undefined ? undefined : startTimer(limitMs, giveUp);
   }
 }

@@ -11,7 +11,7 @@ import {
 } from "../contract/model-call.ts";
 import { ModelInvocationError } from "../contract/model-error.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
-import { MAX_TIMER_MS } from "../time/timer.ts";
+import { within } from "../time/within.ts";
 import { cutByDefault, hintOf } from "./answer-cut.ts";
 import { Events, warn } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
@@ -316,19 +316,11 @@ export class Invocation {
     for (const promise of this.#given) promise.catch(() => {});
     if (this.#running.size === 0 && this.#finalizers.length === 0) return;
     // A store that never answers must not keep the response from being sent.
-    const leftMs = this.#remainingTimeMs();
-    const patienceMs = leftMs - Math.min(ANSWER_RESERVE_MS, leftMs) / 2;
-    let timer: NodeJS.Timeout | undefined;
-    const impatient = new Promise<void>((resolve) => {
-      const giveUp = () => {
-        warn("The end of the invocation took too long", "not waited for");
-        resolve();
-      };
-      if (patienceMs <= MAX_TIMER_MS)
-        timer = setTimeout(giveUp, Math.max(0, patienceMs));
-    });
-    await Promise.race([this.#finish(), impatient]);
-    clearTimeout(timer);
+    const leftMs = this.#timeoutAt - Date.now();
+    const limitMs = leftMs - Math.min(ANSWER_RESERVE_MS, leftMs) / 2;
+    const onTimeUp = () =>
+      warn("The end of the invocation took too long", "not waited for");
+    await within({ limitMs, onTimeUp }, () => this.#finish());
   }
 
   async #finish(): Promise<void> {

@@ -99,10 +99,18 @@ export function asFailure(
       ? reason.with({ billed: error.billed, partial: error.partial })
       : reason;
   if (error !== reason) return error;
+  return aborted(model, sent ? "unknown" : "none", error);
+}
+
+export function aborted(
+  model: string,
+  billed: "unknown" | "none",
+  cause: unknown,
+): ModelInvocationError {
   return new ModelInvocationError("The model call was aborted.", {
     reason: "aborted",
     model,
-    billed: sent ? "unknown" : "none",
-    cause: error,
+    billed,
+    cause,
   });
 }

@@ -1,7 +1,11 @@
 import { InvocationTimeoutError } from "../contract/errors.ts";
 import type { ModelRequest } from "../contract/model-call.ts";
-import { MAX_TIMER_MS } from "../time/timer.ts";
+import { startTimer } from "../time/timer.ts";
 import { warn } from "./events.ts";
+import { aborted } from "./observer.ts";
+
+/** How long what was aborted may take to its end: a provider tells what it had cost, a store that hangs is left. */
+const ABORT_GRACE_MS = 1_500;
 
 /** The calls in flight, each with a signal of its own, so that the end of the invocation can abort them. */
 export class RunningCalls {
@@ -12,8 +16,8 @@ export class RunningCalls {
   }
 
   /**
-   * Runs a call with a signal of its own, and gives it up at `backstop`: the provider stops at the deadline before, so this
-   * is for everything around it, such as a store that never answers.
+   * Runs a call with a signal of its own, and gives it up at `backstop`, or soon after an abort: the provider stops at the
+   * deadline, and at the abort, so this is for everything around it, such as a store that never answers.
    *
    * @param backstop Epoch milliseconds.
    */
@@ -24,9 +28,6 @@ export class RunningCalls {
   ): Promise<T> {
     const controller = new AbortController();
     const { signal } = request;
-    const abort = () => controller.abort(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
     const gaveUp = Promise.withResolvers<never>();
     const giveUp = () => {
       const error = new InvocationTimeoutError(
@@ -35,16 +36,23 @@ export class RunningCalls {
       controller.abort(error);
       gaveUp.reject(error);
     };
-    const patienceMs = backstop - Date.now();
-    const timer =
-      patienceMs <= MAX_TIMER_MS
-        ? setTimeout(giveUp, Math.max(0, patienceMs))
-        : undefined;
+    const timer = startTimer(backstop - Date.now(), giveUp);
+    let grace: NodeJS.Timeout | undefined;
+    controller.signal.addEventListener("abort", () => {
+      const { reason } = controller.signal;
+      grace = startTimer(ABORT_GRACE_MS, () =>
+        gaveUp.reject(aborted(request.model, "unknown", reason)),
+      );
+    });
+    const abort = () => controller.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
     const running = Promise.race([
       call({ ...request, signal: controller.signal }),
       gaveUp.promise,
     ]).finally(() => {
       clearTimeout(timer);
+      clearTimeout(grace);
       signal?.removeEventListener("abort", abort);
       this.#running.delete(controller);
     });

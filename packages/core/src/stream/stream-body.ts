@@ -3,7 +3,7 @@ import { isUint8Array } from "node:util/types";
 import { warn } from "../call/events.ts";
 import type { Invocation } from "../call/invocation.ts";
 import { InvocationTimeoutError } from "../contract/errors.ts";
-import { MAX_TIMER_MS } from "../time/timer.ts";
+import { startTimer } from "../time/timer.ts";
 import {
   type BodyFormat,
   CONTENT_TYPES,
@@ -125,9 +125,7 @@ class GuardedBody extends Readable {
     });
     // At the deadline the model stops, and its stream ends in the way that was chosen. This is for what still hangs then.
     const leftMs = invocation.backstop - Date.now();
-    if (leftMs > MAX_TIMER_MS) return;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(0, leftMs));
-    this.#timer.unref();
+    this.#timer = startTimer(leftMs, () => this.#expire())?.unref();
   }
 
   override _read(): void {

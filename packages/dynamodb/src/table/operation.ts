@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   BatchWriteItemCommand,
   type DynamoDBClient,
@@ -9,11 +8,11 @@ import {
   UpdateItemCommand,
   type WriteRequest,
 } from "@aws-sdk/client-dynamodb";
+import { fullJitterMs, sleep, within } from "@lambdallm/core/feature";
 import { type Attributes, type Item, toAttributes } from "./attributes.ts";
 import { type Expressions, expressionInput } from "./expressions.ts";
 import { failureOf } from "./failure.ts";
 import type { TableSettings } from "./table-settings.ts";
-import { within } from "./time-limit.ts";
 
 export interface Key {
   readonly PK: string;
@@ -204,10 +203,9 @@ export class Operation {
   ): Promise<Output> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await within(
-          this.#deadline - performance.now(),
-          async (abortSignal) => send(this.#settings.client(), { abortSignal }),
-          timeUp,
+        const limitMs = this.#deadline - performance.now();
+        return await within({ limitMs, onTimeUp }, async (abortSignal) =>
+          send(this.#settings.client(), { abortSignal }),
         );
       } catch (error) {
         if (isRefusal(error)) throw error;
@@ -224,16 +222,21 @@ export class Operation {
 
   /** Waits before another attempt, with full jitter. @returns False when the deadline comes first. */
   async #wait(attempt: number): Promise<boolean> {
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
-    const waitMs = this.#settings.random() * longest;
+    const { random } = this.#settings;
+    const waitMs = fullJitterMs(attempt, {
+      baseMs: FIRST_WAIT_MS,
+      capMs: LONGEST_WAIT_MS,
+      random,
+    });
     if (performance.now() + waitMs >= this.#deadline) return false;
     await sleep(waitMs);
     return true;
   }
 }
 
-const timeUp = () =>
-  Object.assign(new Error("The time was over."), { name: "AbortError" });
+function onTimeUp(): never {
+  throw new DOMException("The time was over.", "AbortError");
+}
 
 /** By its name: the client may come from another copy of the SDK. */
 function isRefusal(error: unknown): error is { readonly Item?: Item } {
