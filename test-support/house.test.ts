@@ -123,6 +123,7 @@ describe("Imports go down, and nowhere else", () => {
   const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     contract: [],
     time: ["contract"],
+    network: ["time"],
     checks: ["contract"],
     models: ["contract", "checks"],
     stores: ["contract", "checks"],

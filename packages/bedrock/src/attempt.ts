@@ -14,6 +14,7 @@ import {
   type ModelRequest,
   type ProviderObserver,
   type ProviderResponse,
+  Sending,
 } from "@lambdallm/core/feature";
 import { incompleteAnswer, toModelError } from "./failure.ts";
 import { type Interruption, interruptible } from "./interruptible.ts";
@@ -27,28 +28,32 @@ import type { Transport } from "./transport.ts";
 export class Attempt {
   readonly #request: ModelRequest;
   readonly #target: Target;
+  readonly #transport: Transport;
   readonly #observer: ProviderObserver | undefined;
   readonly #start = performance.now();
   #timeToFirstTokenMs: number | undefined;
   #requestId: string | undefined;
-  #sent = false;
+  /** How far it has come; undefined where nobody can tell. */
+  #sending: Sending | undefined = new Sending();
   #accepted = false;
 
   constructor(
     request: ModelRequest,
     target: Target,
+    transport: Transport,
     observer?: ProviderObserver,
   ) {
     this.#request = request;
     this.#target = target;
+    this.#transport = transport;
     this.#observer = observer;
   }
 
-  async converse(transport: Transport): Promise<ProviderResponse> {
+  async converse(): Promise<ProviderResponse> {
     const { input, tools } = this.#compile();
     const run = async (signal: AbortSignal) => {
-      this.#sent = true;
-      const output = await transport.converse(input, signal);
+      this.#follow(signal);
+      const output = await this.#transport.converse(input, signal);
       this.#requestId = output.requestId;
       const { stopReason } = output;
       // A guardrail that comes first leaves nothing but its reason; a lost body leaves nothing at all.
@@ -66,7 +71,6 @@ export class Attempt {
   }
 
   async stream(
-    transport: Transport,
     onDelta: NonNullable<ModelRequest["onDelta"]>,
   ): Promise<ProviderResponse> {
     const { input, tools } = this.#compile();
@@ -75,8 +79,8 @@ export class Attempt {
       onDelta(delta);
     });
     const run = async (signal: AbortSignal) => {
-      this.#sent = true;
-      const { events, requestId } = await transport.converseStream(
+      this.#follow(signal);
+      const { events, requestId } = await this.#transport.converseStream(
         input,
         signal,
       );
@@ -105,6 +109,15 @@ export class Attempt {
     );
   }
 
+  #follow(signal: AbortSignal): void {
+    const sending = new Sending((isWaiting) =>
+      this.#observer?.onQueue?.(isWaiting),
+    );
+    this.#sending = this.#transport.follow(signal, sending)
+      ? sending
+      : undefined;
+  }
+
   #compile(): Compiled {
     const { modelId, region } = this.#target;
     const info = findModel(modelId, { region });
@@ -131,6 +144,7 @@ export class Attempt {
       aborted,
       requestId: this.#requestId,
       accepted: this.#accepted,
+      sending: this.#sending,
       partial: begun ? this.#respond(message, "interrupted", {}) : undefined,
     });
   }
@@ -174,9 +188,10 @@ export class Attempt {
     const { modelId, region } = this.#target;
     const most = findModel(modelId, { region })?.contextWindowTokens;
     // What was never sent has used nothing, and no model reads more than it has room for.
-    const inputTokens = this.#sent
-      ? Math.min(estimateRequestTokens(this.#request), most ?? Infinity)
-      : 0;
+    const inputTokens =
+      this.#sending && this.#sending.stage !== "sent"
+        ? 0
+        : Math.min(estimateRequestTokens(this.#request), most ?? Infinity);
     const outputTokens = estimateTokens(text);
     return {
       inputTokens,

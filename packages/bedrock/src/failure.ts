@@ -3,11 +3,15 @@ import {
   findModel,
   ModelInvocationError,
 } from "@lambdallm/core";
-import { modelName, type ProviderResponse } from "@lambdallm/core/feature";
+import {
+  modelName,
+  type ProviderResponse,
+  type Sending,
+} from "@lambdallm/core/feature";
 import type { Reading } from "./classify.ts";
 import { note } from "./error-facts.ts";
 import { roomIn } from "./fit-max-tokens.ts";
-import { networkCode } from "./network-failure.ts";
+import { networkCode, notSent } from "./network-failure.ts";
 import { readError } from "./read-error.ts";
 import type { ServiceError } from "./service-error.ts";
 
@@ -63,6 +67,8 @@ export interface CallFacts {
   readonly partial?: ProviderResponse | undefined;
   /** The answer had begun. */
   readonly accepted?: boolean;
+  /** How far the request had come; left out where nobody can tell. */
+  readonly sending?: Sending | undefined;
 }
 
 /** Turns whatever was thrown, by the AWS SDK or on the way to it, into a typed error. */
@@ -70,14 +76,18 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
   const { model, region, partial, aborted, accepted } = call;
   // What the request was found to be before it was sent says what it is itself.
   if (ConfigurationError.isInstance(thrown)) return thrown;
-  const error = serviceError(thrown);
+  const error = serviceError(thrown, call.sending?.errorCode);
   const status = accepted
     ? 200
     : (error.$metadata?.httpStatusCode ?? error.$response?.statusCode);
   const info = findModel(model);
-  const { hint, refuses, ...verdict }: Reading = aborted
+  const reading: Reading = aborted
     ? { reason: "aborted", billed: "unknown" }
     : readError(error, status, info?.id ?? model);
+  const { hint, refuses, ...verdict } =
+    status === undefined
+      ? withoutResponse(reading, error, call.sending)
+      : reading;
   const room =
     verdict.reason === "context-overflow" ? roomIn(error.message) : undefined;
   const requestId = error.$metadata?.requestId ?? call.requestId;
@@ -114,17 +124,36 @@ export function toModelError(thrown: unknown, call: CallFacts): Error {
   return failure;
 }
 
+/** The handler of the AWS SDK has no code for it. */
+const NOT_CONNECTED = /did not establish a connection with the server/;
+
+/** What was certainly not sent is certainly not billed, whatever it has failed with. */
+function withoutResponse(
+  reading: Reading,
+  { message }: ServiceError,
+  sending: Sending | undefined,
+): Reading {
+  const isUnsent =
+    sending === undefined
+      ? NOT_CONNECTED.test(message)
+      : sending.stage !== "sent";
+  if (!isUnsent) return reading;
+  const isUnknown =
+    reading.reason === "unknown" && sending?.stage === "connecting";
+  return { ...reading, ...(isUnknown && notSent), billed: "none" };
+}
+
 function roomHint(room: number | undefined): string | undefined {
   if (room === undefined) return undefined;
   return `cannot take the prompt together with this maxTokens: lower maxTokens to ${room} or less, or shorten the prompt`;
 }
 
 /** Anything can be thrown, also nothing, a text, and what throws when it is looked at. */
-function serviceError(thrown: unknown): ServiceError {
+function serviceError(thrown: unknown, sentCode?: string): ServiceError {
   try {
     // Any of the fields may be there; a primitive has none of them.
     const error: Partial<ServiceError> = Object(thrown);
-    const { code, cause, originalStatusCode } = error;
+    const { code = sentCode, cause, originalStatusCode } = error;
     const { $retryable, $metadata, $response } = error;
     const message = error.message ?? (typeof thrown === "object" ? "" : thrown);
     return {

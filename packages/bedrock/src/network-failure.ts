@@ -1,29 +1,20 @@
 import type { Verdict } from "./classify.ts";
 import type { ServiceError } from "./service-error.ts";
 
-/** By the code of a network error. */
-const NETWORK: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ERR_HTTP2_STREAM_CANCEL",
-  "ERR_HTTP2_STREAM_ERROR",
-  "ERR_HTTP2_GOAWAY_SESSION",
-]);
+/** Network errors that come before the request could be sent: no address, no way there, or nothing left to go there with. */
+const NOT_SENT =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN)|EADDRNOTAVAIL|EMFILE|ENFILE|ENOBUFS)$/;
 
-/** Network errors that come before the request could be sent. */
-const NOT_SENT: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-]);
+/** Those after which nobody knows. */
+const LOST =
+  /^(?:ECONNRESET|EPIPE|ETIMEDOUT|EPROTO|ERR_SSL_\w+|ERR_HTTP2_(?:STREAM_CANCEL|STREAM_ERROR|GOAWAY_SESSION))$/;
+
+/** What the certificate of the other side fails with, before anything is sent. @see https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const CERTIFICATE =
+  /^(?:ERR_TLS_CERT_\w+|(?:CERT|CRL|UNABLE_TO|ERROR_IN|DEPTH_ZERO|SELF_SIGNED|PATH_LENGTH|INVALID|HOSTNAME)_\w+)$/;
+
+/** What no other handshake ends in another way than this one. */
+const TLS = /^(?:EPROTO|ERR_SSL_\w+)$/;
 
 /** What the fetch of a browser says, for clients with a handler of that kind: the AWS SDK knows these texts. */
 const FETCH_FAILED =
@@ -42,8 +33,16 @@ const interrupted: Verdict = {
   retryable: true,
   billed: "unknown",
 };
-const notSent: Verdict = { reason: "connection", retryable: true };
+export const notSent: Verdict = { reason: "connection", retryable: true };
 const lost: Verdict = { ...notSent, billed: "unknown" };
+
+function tlsFailed(code: string): Verdict {
+  return {
+    reason: "connection",
+    billed: CERTIFICATE.test(code) ? "none" : "unknown",
+    hint: `could not be reached: the TLS connection failed (${code})`,
+  };
+}
 
 /**
  * The code of a network error. The SDK wraps errors of another realm, such as Node's own under Jest, and keeps their
@@ -54,7 +53,10 @@ export function networkCode(error: ServiceError): string | undefined {
   for (const { code: own } of withCauses(error)) code ??= own;
   code ??= /\b(E[A-Z_]{3,}|socket hang up|aborted)\b/.exec(error.message)?.[0];
   if (code === "socket hang up" || code === "aborted") return "ECONNRESET";
-  return typeof code === "string" && NETWORK.has(code) ? code : undefined;
+  if (typeof code !== "string") return undefined;
+  return [NOT_SENT, LOST, CERTIFICATE].some((codes) => codes.test(code))
+    ? code
+    : undefined;
 }
 
 /** What an error means that has no name of the service's: by its network code, else by the HTTP status. */
@@ -67,8 +69,9 @@ export function networkVerdict(
     // Node says "aborted" when it is the body that broke off: by then the tokens were generated.
     if (status !== undefined || /\baborted\b/.test(error.message))
       return interrupted;
+    if (CERTIFICATE.test(code) || TLS.test(code)) return tlsFailed(code);
     const isRefused = error.message.includes("NGHTTP2_REFUSED_STREAM");
-    return NOT_SENT.has(code) || isRefused ? notSent : lost;
+    return NOT_SENT.test(code) || isRefused ? notSent : lost;
   }
   if (status === undefined) {
     const isLost =

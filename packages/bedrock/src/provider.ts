@@ -58,10 +58,10 @@ export class BedrockProvider implements Provider {
     const target = await this.#target(request.model);
     const transport = this.#transport(target.region);
     const sendOnce = (worded: ModelRequest) => {
-      const attempt = new Attempt(worded, target, observer);
+      const attempt = new Attempt(worded, target, transport, observer);
       return worded.onDelta
-        ? attempt.stream(transport, worded.onDelta)
-        : attempt.converse(transport);
+        ? attempt.stream(worded.onDelta)
+        : attempt.converse();
     };
     const send = (worded: ModelRequest) =>
       sendFitting(worded, sendOnce, observer);

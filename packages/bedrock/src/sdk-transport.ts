@@ -5,11 +5,12 @@ import {
   ConverseStreamCommand,
   CountTokensCommand,
 } from "@aws-sdk/client-bedrock-runtime";
+import { Connections, followSending } from "@lambdallm/core/feature";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Transport } from "./transport.ts";
 
 /** A connection that takes longer than this is given up and may be retried. */
-const CONNECTION_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 
 export interface ClientOptions {
   readonly region: string | undefined;
@@ -22,14 +23,17 @@ export function createClient({
   maxSockets,
   config,
 }: ClientOptions): BedrockRuntimeClient {
-  const agent = { keepAlive: true, maxSockets, ...proxySettings() };
+  const connections = new Connections({
+    maxSockets,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    proxyEnv: environmentProxies(),
+  });
+  const { httpAgent, httpsAgent } = connections;
   return new BedrockRuntimeClient({
     // The client's default speaks HTTP/2 with a new connection for every call; this one keeps them.
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
-    }),
+    requestHandler: connections.govern(
+      new NodeHttpHandler({ httpAgent, httpsAgent }),
+    ),
     ...config,
     ...(region !== undefined && { region }),
     // Retries belong to one layer, which knows Lambda's deadline; the client's own would multiply them.
@@ -42,10 +46,8 @@ export function createClient({
  *
  * @see https://nodejs.org/api/http.html#built-in-proxy-support
  */
-function proxySettings(): { readonly proxyEnv?: NodeJS.ProcessEnv } {
-  return process.env["NODE_USE_ENV_PROXY"] === "1"
-    ? { proxyEnv: process.env }
-    : {};
+function environmentProxies(): NodeJS.ProcessEnv | undefined {
+  return process.env["NODE_USE_ENV_PROXY"] === "1" ? process.env : undefined;
 }
 
 /** The AWS SDK's client as a transport. */
@@ -53,6 +55,8 @@ export function sdkTransport(client: BedrockRuntimeClient): Transport {
   return {
     client,
     region: () => client.config.region(),
+    follow: (signal, sending) =>
+      followSending(client.config.requestHandler, signal, sending),
     async converse(input, abortSignal) {
       const { $metadata, ...output } = await client.send(
         new ConverseCommand(input),

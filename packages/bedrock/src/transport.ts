@@ -5,6 +5,7 @@ import type {
   ConverseStreamOutput,
   CountTokensCommandInput,
 } from "@aws-sdk/client-bedrock-runtime";
+import type { Sending } from "@lambdallm/core/feature";
 
 /** What a request became on the wire, as far as the service told. */
 export interface ResponseFacts {
@@ -31,6 +32,12 @@ export interface Transport {
     input: CountTokensCommandInput,
     signal: AbortSignal,
   ): Promise<number>;
+  /**
+   * Tells `sending` what becomes of the request that will be sent with this signal.
+   *
+   * @returns False where it cannot: then nobody knows whether something was sent.
+   */
+  follow(signal: AbortSignal, sending: Sending): boolean;
   /** The Region that requests go to. */
   region(): Promise<string>;
   /** The client itself, for whoever asks for it. */

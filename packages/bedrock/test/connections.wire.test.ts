@@ -1,8 +1,10 @@
 import { createServer, request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { LLMContext } from "@lambdallm/core";
-import { clientConfig, invocation, start } from "./support.ts";
+import { generate } from "selfsigned";
+import { clientConfig, failureOf, invocation, start } from "./support.ts";
 
 const before = { ...process.env };
 afterEach(() => {
@@ -10,6 +12,7 @@ afterEach(() => {
     "AWS_LAMBDA_MAX_CONCURRENCY",
     "NODE_USE_ENV_PROXY",
     "HTTP_PROXY",
+    "HTTPS_PROXY",
     "NO_PROXY",
     "no_proxy",
   ])
@@ -99,6 +102,56 @@ describe("A proxy of the environment", () => {
     expect(await urlsAskedFor()).toEqual([
       "http://bedrock.invalid/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse",
     ]);
+  });
+
+  test("has a tunnel through it for HTTPS", async () => {
+    const { cert, private: key } = await generate(
+      [{ name: "commonName", value: "localhost" }],
+      { keySize: 2048 },
+    );
+    const server = createTlsServer({ cert, key });
+    const tunnels: string[] = [];
+    const proxy = createServer();
+    proxy.on("connect", (request, socket) => {
+      tunnels.push(String(request.url));
+      const { port } = server.address() as AddressInfo;
+      const behind = connect(port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.pipe(behind).pipe(socket);
+      });
+      for (const end of [socket, behind]) end.on("error", () => {});
+      socket.on("close", () => behind.destroy());
+    });
+    await Promise.all(
+      [server, proxy].map(
+        (one) =>
+          new Promise<void>((listening) =>
+            one.listen(0, "127.0.0.1", listening),
+          ),
+      ),
+    );
+    const { port } = proxy.address() as AddressInfo;
+    process.env["NODE_USE_ENV_PROXY"] = "1";
+    process.env["HTTPS_PROXY"] = `http://127.0.0.1:${port}`;
+    process.env["NO_PROXY"] = "";
+    process.env["no_proxy"] = "";
+    const error = await failureOf(
+      invocation({ url: "" }, (context) => context.invoke("Well?"), {
+        clientConfig: {
+          ...clientConfig({ url: "" }),
+          endpoint: "https://bedrock.invalid",
+        },
+      }),
+    );
+    expect(error).toMatchObject({
+      serviceError: "DEPTH_ZERO_SELF_SIGNED_CERT",
+      billed: "none",
+    });
+    expect(tunnels).toEqual(["bedrock.invalid:443"]);
+    for (const one of [server, proxy]) {
+      one.closeAllConnections();
+      await new Promise((closed) => one.close(closed));
+    }
   });
 
   test("is not used otherwise", async () => {

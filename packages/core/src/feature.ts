@@ -46,6 +46,13 @@ export { modelName } from "./models/model-name.ts";
 export { needsOf, type RequestNeeds, unmetNeeds } from "./models/needs.ts";
 export { type Thinking, thinkingOf } from "./models/thinking.ts";
 export { withModel } from "./models/with-model.ts";
+export {
+  Connections,
+  type ConnectionsOptions,
+  followSending,
+  type RequestHandler,
+  Sending,
+} from "./network/connections.ts";
 export { extractJson } from "./schema/extract-json.ts";
 export { withoutProto } from "./schema/without-proto.ts";
 export { streamText } from "./stream/text-stream.ts";

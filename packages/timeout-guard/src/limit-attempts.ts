@@ -50,14 +50,22 @@ export function limitAttempts(
     };
     if (watching && canStream(request)) {
       const watch = new SilenceWatch(request, limits);
-      // The time runs from here on: a budget may have to be reserved before.
-      const unsubscribe = invocation.events.on("attempt-start", (attempt) => {
-        if (attempt.callId === callId) watch.begin();
-      });
+      // The time runs from here on: a budget may have to be reserved before, or a connection to become free.
+      const { events } = invocation;
+      const unsubscribe = [
+        events.on("attempt-start", (attempt) => {
+          if (attempt.callId === callId) watch.begin();
+        }),
+        events.on("attempt-queue", ({ isWaiting, ...attempt }) => {
+          if (attempt.callId !== callId) return;
+          if (isWaiting) watch.pause();
+          else watch.begin();
+        }),
+      ];
       try {
         return learn(await next(watch.request));
       } finally {
-        unsubscribe();
+        for (const end of unsubscribe) end();
         watch.end();
       }
     }

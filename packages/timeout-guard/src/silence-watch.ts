@@ -54,6 +54,11 @@ export class SilenceWatch {
     );
   }
 
+  /** The attempt waits for something that is not the model. */
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
   /** The attempt is over. */
   end(): void {
     this.#ended = true;

@@ -7,7 +7,13 @@ import {
   test,
 } from "@jest/globals";
 import type { Message } from "@lambdallm/core";
-import { type ModelRequest, providerMiddleware } from "@lambdallm/core/feature";
+import {
+  invocationOf,
+  type ModelRequest,
+  type Provider,
+  providerMiddleware,
+  sleep,
+} from "@lambdallm/core/feature";
 import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
@@ -47,6 +53,61 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     return running;
   };
   const invoke = ({ invoke: call }: HandlerContext) => call("Hi");
+
+  test("the limit for the first token begins when a free connection was found", async () => {
+    const told: unknown[] = [];
+    const answering = new MockProvider();
+    const slow = (queueMs: number, answerMs: number): Provider => ({
+      name: "busy",
+      call: async (request, observer) => {
+        observer?.onQueue?.(true);
+        await sleep(queueMs, request.signal);
+        observer?.onQueue?.(false);
+        await sleep(answerMs, request.signal);
+        return answering.call(request);
+      },
+    });
+    const asking = (queueMs: number, answerMs: number) => {
+      const asked = run(
+        middy,
+        [
+          providerMiddleware({
+            provider: slow(queueMs, answerMs),
+            defaults: { model: "a.model" },
+          }),
+          timeoutGuard({ firstTokenTimeoutMs: 1_000 }),
+          {
+            before: async ({ context }) => {
+              const { events } = invocationOf(context);
+              events.on("attempt-queue", ({ attempt, isWaiting }) => {
+                told.push([attempt, isWaiting]);
+              });
+            },
+          },
+        ],
+        async (context) =>
+          // The queue of another call is none of this one's.
+          (await Promise.allSettled([invoke(context), invoke(context)])).map(
+            (settled) =>
+              settled.status === "fulfilled"
+                ? settled.value
+                : settled.reason.reason,
+          ),
+      );
+      return jest.advanceTimersByTimeAsync(20_000).then(() => asked);
+    };
+    expect(await asking(5_000, 900)).toEqual([
+      "Mock response",
+      "Mock response",
+    ]);
+    expect(told).toEqual([
+      [1, true],
+      [1, true],
+      [1, false],
+      [1, false],
+    ]);
+    expect(await asking(5_000, 1_100)).toEqual(["stalled", "stalled"]);
+  });
 
   test("each token gives the model time for the next one", async () => {
     const answer = await guarded(

@@ -36,6 +36,8 @@ export interface InvocationEvents {
   "attempt-start": AttemptEvent;
   "attempt-end": AttemptEvent & { readonly response: ModelResponse };
   "attempt-error": AttemptEvent & { readonly error: unknown };
+  /** The attempt waits for a free connection, or has got one after it had to. */
+  "attempt-queue": AttemptEvent & { readonly isWaiting: boolean };
   /** The model does not take something that the request asks for: it was left out, or said in another way. */
   "request-adapted": AttemptEvent & {
     readonly adaptations: readonly Adaptation[];

@@ -255,6 +255,14 @@ export class Invocation {
             adaptations,
           });
         },
+        onQueue: (isWaiting) => {
+          this.events.emit("attempt-queue", {
+            callId,
+            attempt,
+            request,
+            isWaiting,
+          });
+        },
       });
       const costUsd = this.#count(answered);
       observer.end();

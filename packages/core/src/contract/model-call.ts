@@ -155,6 +155,8 @@ export interface Adaptation {
 export interface ProviderObserver {
   /** The request was sent with these changes. */
   readonly onAdapted: (adaptations: readonly Adaptation[]) => void;
+  /** The request has to wait for a free connection (true), or has got one after it had to (false). */
+  readonly onQueue?: (isWaiting: boolean) => void;
 }
 
 /** What a provider answers; the invocation adds the cost and the number of attempts. */

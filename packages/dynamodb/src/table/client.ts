@@ -3,7 +3,7 @@ import {
   type DynamoDBClientConfig,
 } from "@aws-sdk/client-dynamodb";
 import { ConfigurationError } from "@lambdallm/core";
-import { check } from "@lambdallm/core/feature";
+import { Connections, check } from "@lambdallm/core/feature";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 /** How DynamoDB is reached. */
@@ -55,16 +55,21 @@ function sharedClient(
   clients.set(config, byRegion);
   const existing = byRegion.get(region ?? "");
   if (existing) return existing;
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const connections = new Connections({
+    maxSockets: MAX_SOCKETS,
+    connectTimeoutMs: CONNECTION_TIMEOUT_MS,
+  });
+  const { httpAgent, httpsAgent } = connections;
   const created = new DynamoDBClient({
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without it a late answer is only a warning in the log.
-      throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
-    }),
+    requestHandler: connections.govern(
+      new NodeHttpHandler({
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        // Without it a late answer is only a warning in the log.
+        throwOnRequestTimeout: true,
+        httpAgent,
+        httpsAgent,
+      }),
+    ),
     ...config,
     ...(region !== undefined && { region }),
     // The client's own retries share one quota, which many calls at once use up; ours have a deadline instead.
