@@ -42,7 +42,8 @@ async function eventOf(
   const url = await start(async (event: unknown) => event);
   const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(
-    `${[...lines, "connection: close", `content-length: ${Buffer.byteLength(body)}`].join("\r\n")}\r\n\r\n`,
+    // HTTP/1.0 needs no word to close.
+    `${[...lines, ...(lines[0]?.endsWith("1.0") ? [] : ["connection: close"]), `content-length: ${Buffer.byteLength(body)}`].join("\r\n")}\r\n\r\n`,
   );
   socket.write(body);
   const chunks: Buffer[] = [];
@@ -100,7 +101,82 @@ describe("the event", () => {
     expect(event).not.toHaveProperty("queryStringParameters");
     expect(event).not.toHaveProperty("cookies");
     expect(event.requestContext.http.userAgent).toBe("");
-    expect(event.requestContext.domainName).toBe("localhost");
+  });
+
+  test("has the headers that the gateway adds, and no others but the caller's", async () => {
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "Host: example.test:8443",
+      "Accept: */*",
+    ]);
+    expect(event.headers).toEqual({
+      accept: "*/*",
+      "content-length": "0",
+      host: "example.test:8443",
+      "x-amzn-trace-id": expect.stringMatching(
+        /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/,
+      ),
+      "x-forwarded-for": "127.0.0.1",
+      "x-forwarded-port": "8443",
+      "x-forwarded-proto": "http",
+    });
+    expect(event.requestContext).toMatchObject({
+      accountId: "anonymous",
+      domainName: "example.test:8443",
+      routeKey: "$default",
+    });
+  });
+
+  test("has the URL's own domain for a caller who names none", async () => {
+    const event = await eventOf(["GET / HTTP/1.0"]);
+    const { host, port } = new URL(front.url);
+    expect(event.headers["host"]).toBe(host);
+    expect(event.requestContext.domainName).toBe(host);
+    expect(event.headers["x-forwarded-port"]).toBe(port);
+  });
+
+  test("takes the port of its scheme where the domain has none", async () => {
+    const event = await eventOf(["GET / HTTP/1.1", "host: example.test"]);
+    expect(event.headers["x-forwarded-port"]).toBe("80");
+  });
+
+  test("keeps the caller's trace and forwarded addresses, not what he says of the connection", async () => {
+    const root = "Root=1-67891233-abcdef012345678912345678";
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "host: x",
+      `x-amzn-trace-id: Self=1-1;${root};Sampled=1`,
+      "x-forwarded-for: 203.0.113.7",
+      "x-forwarded-proto: gopher",
+      "x-forwarded-port: 70",
+    ]);
+    expect(event.headers).toMatchObject({
+      "x-amzn-trace-id": root,
+      "x-forwarded-for": "203.0.113.7, 127.0.0.1",
+      "x-forwarded-proto": "http",
+      "x-forwarded-port": "80",
+    });
+  });
+
+  test("has no headers of the connection", async () => {
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "host: x",
+      "connection: X-Mine , keep-alive",
+      "x-mine: 1",
+      "keep-alive: timeout=5",
+      "te: trailers",
+      "upgrade: h2c",
+      "proxy-connection: keep-alive",
+    ]);
+    expect(Object.keys(event.headers).sort()).toEqual([
+      "content-length",
+      "host",
+      "x-amzn-trace-id",
+      "x-forwarded-for",
+      "x-forwarded-port",
+      "x-forwarded-proto",
+    ]);
   });
 
   test.each([
@@ -178,6 +254,23 @@ describe("the context", () => {
       ),
     });
     expect(response.headers.get("x-amzn-requestid")).toBe(context.awsRequestId);
+    expect(response.headers.get("x-amzn-trace-id")).toBe(
+      Reflect.get(context, "xRayTraceId"),
+    );
+    expect(Date.parse(String(response.headers.get("date")))).not.toBeNaN();
+  });
+
+  test("has the trace of the event", async () => {
+    const url = await start(
+      async (
+        { headers }: APIGatewayProxyEventV2,
+        { xRayTraceId }: { xRayTraceId: string },
+      ) => ({ root: headers["x-amzn-trace-id"], xRayTraceId }),
+    );
+    const answer = (await (await fetch(url)).json()) as Record<string, string>;
+    expect(answer["xRayTraceId"]).toMatch(
+      new RegExp(`^${answer["root"]};Parent=`),
+    );
   });
 
   test("takes name and Region from the environment", async () => {
