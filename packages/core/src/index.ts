@@ -5,6 +5,7 @@ export type { InvocationMetrics } from "./call/totals.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export {
   callOptionChecks,
@@ -90,12 +91,8 @@ export {
   type MiddyRequest,
   providerMiddleware,
 } from "./middy/provider-middleware.ts";
-export {
-  invocationOf,
-  llmOf,
-  type WithLLM,
-  withProvider,
-} from "./middy/registry.ts";
+export { withProvider } from "./middy/provider-override.ts";
+export { invocationOf, llmOf, type WithLLM } from "./middy/registry.ts";
 export {
   baseModelId,
   findModel,

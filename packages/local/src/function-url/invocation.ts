@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
-import { ConfigurationError } from "@lambdallm/core";
+import { ConfigurationError, isThenable } from "@lambdallm/core";
 import { isObject } from "../json.ts";
 import { highWaterMarkOf, isStreaming } from "./awslambda.ts";
 import {
@@ -131,10 +131,6 @@ async function stream(
   await running;
   await ended;
   response.end();
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return isObject(value) && typeof value["then"] === "function";
 }
 
 /** Somebody who hung up does not stop the function: its chunks are thrown away. */
