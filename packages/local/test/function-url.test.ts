@@ -345,6 +345,44 @@ describe("a result", () => {
     expect(answer.text).toBe("made");
   });
 
+  test("has the gateway's own headers under other names", async () => {
+    const { headers } = await resultOf({
+      statusCode: 401,
+      headers: {
+        "WWW-Authenticate": "Basic",
+        Date: "yesterday",
+        "Content-Length": "1",
+        Connection: "close",
+        "Keep-Alive": "timeout=1",
+      },
+      body: "no",
+    });
+    expect(headers.has("www-authenticate")).toBe(false);
+    expect(headers.get("date")).not.toBe("yesterday");
+    expect(headers.get("content-length")).toBe("2");
+    expect(headers.get("keep-alive")).not.toBe("timeout=1");
+    const remapped = Object.fromEntries(
+      [...headers].filter(([name]) => name.startsWith("x-amzn-remapped-")),
+    );
+    expect(remapped).toEqual({
+      "x-amzn-remapped-connection": "close",
+      "x-amzn-remapped-content-length": "1",
+      "x-amzn-remapped-date": "yesterday",
+      "x-amzn-remapped-www-authenticate": "Basic",
+    });
+  });
+
+  test("may have no cookies, and base64 without padding", async () => {
+    const answer = await resultOf({
+      statusCode: 200,
+      cookies: null,
+      body: "aGkhaA",
+      isBase64Encoded: true,
+    });
+    expect([answer.status, answer.text]).toEqual([200, "hi!h"]);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+
   test("may be base64, an object as body, or empty", async () => {
     expect(
       (await resultOf({ statusCode: 200, body: "aGk=", isBase64Encoded: true }))
@@ -368,6 +406,14 @@ describe("a result", () => {
       "Function.ResponseSizeTooLarge",
     ],
     [{ a: 1n }, "BigInt"],
+    [{ statusCode: 200, headers: { "x-bad": ["a", "b"] } }, '\\"x-bad\\"'],
+    [{ statusCode: 200, headers: { "x-bad": { a: 1 } } }, '\\"x-bad\\"'],
+    [{ statusCode: 200, headers: ["x-bad: a"] }, "headers must be an object"],
+    [{ statusCode: 200, cookies: "a=1" }, "cookies must be an array of texts"],
+    [{ statusCode: 200, cookies: [1] }, "cookies must be an array of texts"],
+    [{ statusCode: 200, body: "hi?", isBase64Encoded: true }, "base64"],
+    [{ statusCode: 200, body: "aGk-", isBase64Encoded: true }, "base64"],
+    [{ statusCode: 200, body: { a: 1 }, isBase64Encoded: true }, "base64"],
   ])("that cannot be sent is a 502, case %#", async (result, reason) => {
     const answer = await resultOf(result);
     expect([answer.status, answer.text]).toEqual([
