@@ -4,6 +4,7 @@ export { textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export {
   callOptionChecks,
@@ -29,7 +30,8 @@ export {
   type MiddyRequest,
   providerMiddleware,
 } from "./middy/provider-middleware.ts";
-export { invocationOf, llmOf, withProvider } from "./middy/registry.ts";
+export { withProvider } from "./middy/provider-override.ts";
+export { invocationOf, llmOf } from "./middy/registry.ts";
 export { baseModelId } from "./models/catalog.ts";
 export {
   estimateRequestTokens,

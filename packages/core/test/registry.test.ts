@@ -1,12 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  invocationOf,
-  providerMiddleware,
-  withProvider,
-} from "@lambdallm/core/feature";
+import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
-import { PRICED, run, settled } from "./support.ts";
+import { run } from "./support.ts";
 
 describe.each(middyMajors)("the registry on %s", (_name, middy) => {
   test("is shared by two copies of the package in one process", async () => {
@@ -16,34 +12,9 @@ describe.each(middyMajors)("the registry on %s", (_name, middy) => {
     );
     expect(copy.invocationOf).not.toBe(invocationOf);
     const own = new MockProvider({ responses: ["own"] });
-    const other = new MockProvider({ responses: ["other"] });
-    const ask = async () =>
-      run(middy, [own.middleware()], async (context) => {
-        expect(copy.invocationOf(context)).toBe(invocationOf(context));
-        return context.invoke("Hi");
-      });
-    expect(await ask()).toBe("own");
-    expect(await copy.withProvider(other, ask)).toBe("other");
-  });
-
-  test("puts another provider in place of every one, as long as the function runs", async () => {
-    const real = new MockProvider({ responses: ["real"] });
-    const middleware = providerMiddleware({
-      provider: real,
-      defaults: { model: PRICED },
+    await run(middy, [own.middleware()], async (context) => {
+      expect(copy.invocationOf(context)).toBe(invocationOf(context));
     });
-    const ask = async () => {
-      await settled();
-      return run(middy, [middleware], async ({ invoke }) => invoke("Hi"));
-    };
-    const other = new MockProvider({ responses: ["other"] });
-    expect(await Promise.all([ask(), withProvider(other, ask), ask()])).toEqual(
-      ["real", "other", "real"],
-    );
-    expect(withProvider(other, () => "the function's result")).toBe(
-      "the function's result",
-    );
-    expect(other.totalCalls).toBe(1);
   });
 
   test("does nothing in the phases of a chain where no invocation was opened", async () => {

@@ -125,8 +125,16 @@ describe.each(middyMajors)("a streamed body on %s", (_name, middy) => {
     expect(flushed).toBe(1);
   });
 
-  test("may be empty", async () => {
+  test("is read as Buffers, whatever it is made of", async () => {
+    const source = generated<unknown>("ä", bytes("xyz").subarray(1));
+    const chunks = await (await streamed(source)).toArray();
+    expect(chunks).toEqual([Buffer.from("ä"), Buffer.from("yz")]);
+  });
+
+  test("may be empty, and has one chunk then, which carries status and headers", async () => {
     expect(await text(await streamed(generated()))).toBe("");
+    const chunks = await (await streamed(generated())).toArray();
+    expect(chunks).toEqual([Buffer.alloc(0)]);
   });
 
   test("keeps every byte of a large answer", async () => {

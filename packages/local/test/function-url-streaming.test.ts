@@ -117,29 +117,111 @@ describe("a streaming handler", () => {
     ]).toEqual([200, "application/octet-stream", ""]);
   });
 
-  test("sets status, headers and cookies by a prelude, also when only it is sent", async () => {
-    const url = await start(
-      streaming(async (event, stream) => {
-        const body = awslambda.HttpResponseStream.from(stream, {
-          statusCode: 418,
-          headers: { "content-type": "text/plain", "x-a": "b" },
-          cookies: ["a=1", "b=2"],
-        });
-        if ((event as { rawPath: string }).rawPath === "/body")
-          body.write("tea");
-        body.end();
-      }),
-    );
-    for (const [path, text] of [
-      ["body", "tea"],
-      ["", ""],
-    ]) {
-      const response = await fetch(url + path);
+  test.each([
+    ["", ""],
+    ["tea", "tea"],
+  ])(
+    "sets status, headers and cookies by a prelude before its first write, of %j",
+    async (chunk, text) => {
+      const url = await start(
+        streaming(async (_event, stream) => {
+          const body = awslambda.HttpResponseStream.from(stream, {
+            statusCode: 418,
+            headers: { "content-type": "text/plain", "x-a": "b" },
+            cookies: ["a=1", "b=2"],
+          });
+          body.write(chunk);
+          body.end();
+        }),
+      );
+      const response = await fetch(url);
       expect(response.status).toBe(418);
       expect(response.headers.get("x-a")).toBe("b");
       expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
       expect(await response.text()).toBe(text);
-    }
+    },
+  );
+
+  test("loses its prelude when it ends without a write", async () => {
+    const url = await start(
+      streaming(async (_event, stream) => {
+        awslambda.HttpResponseStream.from(stream, {
+          statusCode: 404,
+          headers: { "x-a": "b" },
+        }).end();
+      }),
+    );
+    const response = await fetch(url);
+    expect([
+      response.status,
+      response.headers.get("content-type"),
+      response.headers.has("x-a"),
+      await response.text(),
+    ]).toEqual([200, "application/octet-stream", false, ""]);
+  });
+
+  test("that ends with a chunk but without a write is a 502, for its prelude is missing", async () => {
+    const url = await start(
+      streaming(async (_event, stream) => {
+        awslambda.HttpResponseStream.from(stream, { statusCode: 404 }).end(
+          "Not Found",
+        );
+      }),
+    );
+    expect((await fetch(url)).status).toBe(502);
+    expect(logged[0]).toContain("prelude");
+  });
+
+  test("fixes its prelude when it is given", async () => {
+    const url = await start(
+      streaming(async (_event, stream) => {
+        const prelude = { statusCode: 201 };
+        const body = awslambda.HttpResponseStream.from(stream, prelude);
+        prelude.statusCode = 404;
+        body.write("made");
+        body.end();
+      }),
+    );
+    expect((await fetch(url)).status).toBe(201);
+  });
+
+  test("cannot set its content type after its first write", async () => {
+    const url = await start(
+      streaming(async (_event, stream) => {
+        stream.write("first");
+        try {
+          stream.setContentType("text/plain");
+        } catch (error) {
+          stream.end(String(error));
+        }
+      }),
+    );
+    const response = await fetch(url);
+    expect(await response.text()).toBe(
+      "firstRuntime.InvalidStreamingOperation: Cannot set content-type, too late.",
+    );
+  });
+
+  test("writes what is neither text nor bytes as JSON, and calls back after a write", async () => {
+    const url = await start(
+      streaming(async (_event, stream) => {
+        await new Promise((resolve) => stream.write({ a: 1 }, resolve));
+        await new Promise((resolve) => stream.write("c3", "hex", resolve));
+        await new Promise((resolve) =>
+          stream.write(Uint8Array.of(0xa4), resolve),
+        );
+        stream.end();
+      }),
+    );
+    expect(await (await fetch(url)).text()).toBe('{"a":1}\u00e4');
+  });
+
+  test("must be async", async () => {
+    const url = await start(awslambda.streamifyResponse(() => "at once"));
+    expect((await fetch(url)).status).toBe(502);
+    expect(logged[0]).toContain(
+      "Streaming does not support non-async handlers.",
+    );
   });
 
   test("may write a prelude of its own, in pieces", async () => {

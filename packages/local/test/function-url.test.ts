@@ -42,7 +42,8 @@ async function eventOf(
   const url = await start(async (event: unknown) => event);
   const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(
-    `${[...lines, "connection: close", `content-length: ${Buffer.byteLength(body)}`].join("\r\n")}\r\n\r\n`,
+    // HTTP/1.0 needs no word to close.
+    `${[...lines, ...(lines[0]?.endsWith("1.0") ? [] : ["connection: close"]), `content-length: ${Buffer.byteLength(body)}`].join("\r\n")}\r\n\r\n`,
   );
   socket.write(body);
   const chunks: Buffer[] = [];
@@ -100,7 +101,82 @@ describe("the event", () => {
     expect(event).not.toHaveProperty("queryStringParameters");
     expect(event).not.toHaveProperty("cookies");
     expect(event.requestContext.http.userAgent).toBe("");
-    expect(event.requestContext.domainName).toBe("localhost");
+  });
+
+  test("has the headers that the gateway adds, and no others but the caller's", async () => {
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "Host: example.test:8443",
+      "Accept: */*",
+    ]);
+    expect(event.headers).toEqual({
+      accept: "*/*",
+      "content-length": "0",
+      host: "example.test:8443",
+      "x-amzn-trace-id": expect.stringMatching(
+        /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/,
+      ),
+      "x-forwarded-for": "127.0.0.1",
+      "x-forwarded-port": "8443",
+      "x-forwarded-proto": "http",
+    });
+    expect(event.requestContext).toMatchObject({
+      accountId: "anonymous",
+      domainName: "example.test:8443",
+      routeKey: "$default",
+    });
+  });
+
+  test("has the URL's own domain for a caller who names none", async () => {
+    const event = await eventOf(["GET / HTTP/1.0"]);
+    const { host, port } = new URL(front.url);
+    expect(event.headers["host"]).toBe(host);
+    expect(event.requestContext.domainName).toBe(host);
+    expect(event.headers["x-forwarded-port"]).toBe(port);
+  });
+
+  test("takes the port of its scheme where the domain has none", async () => {
+    const event = await eventOf(["GET / HTTP/1.1", "host: example.test"]);
+    expect(event.headers["x-forwarded-port"]).toBe("80");
+  });
+
+  test("keeps the caller's trace and forwarded addresses, not what he says of the connection", async () => {
+    const root = "Root=1-67891233-abcdef012345678912345678";
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "host: x",
+      `x-amzn-trace-id: Self=1-1;${root};Sampled=1`,
+      "x-forwarded-for: 203.0.113.7",
+      "x-forwarded-proto: gopher",
+      "x-forwarded-port: 70",
+    ]);
+    expect(event.headers).toMatchObject({
+      "x-amzn-trace-id": root,
+      "x-forwarded-for": "203.0.113.7, 127.0.0.1",
+      "x-forwarded-proto": "http",
+      "x-forwarded-port": "80",
+    });
+  });
+
+  test("has no headers of the connection", async () => {
+    const event = await eventOf([
+      "GET / HTTP/1.1",
+      "host: x",
+      "connection: X-Mine , keep-alive",
+      "x-mine: 1",
+      "keep-alive: timeout=5",
+      "te: trailers",
+      "upgrade: h2c",
+      "proxy-connection: keep-alive",
+    ]);
+    expect(Object.keys(event.headers).sort()).toEqual([
+      "content-length",
+      "host",
+      "x-amzn-trace-id",
+      "x-forwarded-for",
+      "x-forwarded-port",
+      "x-forwarded-proto",
+    ]);
   });
 
   test.each([
@@ -178,6 +254,23 @@ describe("the context", () => {
       ),
     });
     expect(response.headers.get("x-amzn-requestid")).toBe(context.awsRequestId);
+    expect(response.headers.get("x-amzn-trace-id")).toBe(
+      Reflect.get(context, "xRayTraceId"),
+    );
+    expect(Date.parse(String(response.headers.get("date")))).not.toBeNaN();
+  });
+
+  test("has the trace of the event", async () => {
+    const url = await start(
+      async (
+        { headers }: APIGatewayProxyEventV2,
+        { xRayTraceId }: { xRayTraceId: string },
+      ) => ({ root: headers["x-amzn-trace-id"], xRayTraceId }),
+    );
+    const answer = (await (await fetch(url)).json()) as Record<string, string>;
+    expect(answer["xRayTraceId"]).toMatch(
+      new RegExp(`^${answer["root"]};Parent=`),
+    );
   });
 
   test("takes name and Region from the environment", async () => {
@@ -252,6 +345,44 @@ describe("a result", () => {
     expect(answer.text).toBe("made");
   });
 
+  test("has the gateway's own headers under other names", async () => {
+    const { headers } = await resultOf({
+      statusCode: 401,
+      headers: {
+        "WWW-Authenticate": "Basic",
+        Date: "yesterday",
+        "Content-Length": "1",
+        Connection: "close",
+        "Keep-Alive": "timeout=1",
+      },
+      body: "no",
+    });
+    expect(headers.has("www-authenticate")).toBe(false);
+    expect(headers.get("date")).not.toBe("yesterday");
+    expect(headers.get("content-length")).toBe("2");
+    expect(headers.get("keep-alive")).not.toBe("timeout=1");
+    const remapped = Object.fromEntries(
+      [...headers].filter(([name]) => name.startsWith("x-amzn-remapped-")),
+    );
+    expect(remapped).toEqual({
+      "x-amzn-remapped-connection": "close",
+      "x-amzn-remapped-content-length": "1",
+      "x-amzn-remapped-date": "yesterday",
+      "x-amzn-remapped-www-authenticate": "Basic",
+    });
+  });
+
+  test("may have no cookies, and base64 without padding", async () => {
+    const answer = await resultOf({
+      statusCode: 200,
+      cookies: null,
+      body: "aGkhaA",
+      isBase64Encoded: true,
+    });
+    expect([answer.status, answer.text]).toEqual([200, "hi!h"]);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+
   test("may be base64, an object as body, or empty", async () => {
     expect(
       (await resultOf({ statusCode: 200, body: "aGk=", isBase64Encoded: true }))
@@ -275,6 +406,14 @@ describe("a result", () => {
       "Function.ResponseSizeTooLarge",
     ],
     [{ a: 1n }, "BigInt"],
+    [{ statusCode: 200, headers: { "x-bad": ["a", "b"] } }, '\\"x-bad\\"'],
+    [{ statusCode: 200, headers: { "x-bad": { a: 1 } } }, '\\"x-bad\\"'],
+    [{ statusCode: 200, headers: ["x-bad: a"] }, "headers must be an object"],
+    [{ statusCode: 200, cookies: "a=1" }, "cookies must be an array of texts"],
+    [{ statusCode: 200, cookies: [1] }, "cookies must be an array of texts"],
+    [{ statusCode: 200, body: "hi?", isBase64Encoded: true }, "base64"],
+    [{ statusCode: 200, body: "aGk-", isBase64Encoded: true }, "base64"],
+    [{ statusCode: 200, body: { a: 1 }, isBase64Encoded: true }, "base64"],
   ])("that cannot be sent is a 502, case %#", async (result, reason) => {
     const answer = await resultOf(result);
     expect([answer.status, answer.text]).toEqual([

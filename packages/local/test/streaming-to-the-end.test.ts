@@ -1,5 +1,7 @@
+import { Readable } from "node:stream";
+import { ReadableStream } from "node:stream/web";
 import { describe, expect, test } from "@jest/globals";
-import { toResponseBody } from "@lambdallm/core";
+import { type LLMContext, toResponseBody } from "@lambdallm/core";
 import type { Fault } from "../src/index.ts";
 import {
   done,
@@ -17,6 +19,38 @@ import {
 const lab = StreamingLab.open();
 
 describe.each(["6", "7"])("Middy %s", (major) => {
+  test.each<[string, (context: LLMContext) => AsyncIterable<unknown>]>([
+    ["the model's stream", ({ stream }) => stream("Say nothing")],
+    [
+      "text",
+      ({ stream }) => toResponseBody(stream("Say nothing"), { format: "text" }),
+    ],
+    ["a generator's", async function* () {}],
+    ["a Node stream", () => Readable.from([])],
+    [
+      "a web stream",
+      () => new ReadableStream({ start: (controller) => controller.close() }),
+    ],
+  ])(
+    "keeps status, headers and cookies of a body without a byte: %s",
+    async (_what, body) => {
+      lab.reply = { content: [] };
+      const url = await lab.serve(major, async (context) => ({
+        statusCode: 202,
+        headers: { "content-type": "text/markdown", "x-a": "b" },
+        cookies: ["a=1"],
+        body: body(context),
+      }));
+      const response = await fetch(url);
+      expect(await response.text()).toBe("");
+      expect(response.status).toBe(202);
+      expect(response.headers.get("content-type")).toBe("text/markdown");
+      expect(response.headers.get("x-a")).toBe("b");
+      expect(response.headers.getSetCookie()).toEqual(["a=1"]);
+      expect([lab.flushed, lab.errors, lab.logged]).toEqual([1, [], []]);
+    },
+  );
+
   describe.each(["text", "sse", "ndjson"] as const)(
     "streams the model's text as %s",
     (format) => {

@@ -39,6 +39,9 @@ export interface MockCall {
   readonly prompt: string;
 }
 
+/** Mocks that were asked, and those whose test has looked at what they were asked: nothing is an answer, too. */
+export const noticedMocks: WeakSet<object> = new WeakSet();
+
 /**
  * A model that answers what it was told to and remembers what it was asked.
  *
@@ -48,8 +51,7 @@ export interface MockCall {
  */
 export class MockProvider implements Provider {
   readonly name = "mock";
-  /** In the order in which they came. */
-  readonly calls: MockCall[] = [];
+  readonly #calls: MockCall[] = [];
   readonly #responses: readonly MockResponse[];
   readonly #last: MockResponse;
 
@@ -66,6 +68,12 @@ export class MockProvider implements Provider {
       );
     this.#responses = responses;
     this.#last = last;
+  }
+
+  /** In the order in which they came. */
+  get calls(): MockCall[] {
+    noticedMocks.add(this);
+    return this.#calls;
   }
 
   get totalCalls(): number {
@@ -95,6 +103,7 @@ export class MockProvider implements Provider {
   }
 
   async countTokens(request: ModelRequest): Promise<number> {
+    noticedMocks.add(this);
     return estimateRequestTokens(request);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { Model } from "@lambdallm/core";
+import { ConfigurationError, Model } from "@lambdallm/core";
 import { providerMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider, mockModel } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
@@ -92,9 +92,11 @@ describe("the function that mockModel returns", () => {
   });
 
   test("returns what the test returns", () => {
-    expect(mockModel({}, (_model, a: number, b: number) => a + b)(1, 2)).toBe(
-      3,
-    );
+    const run = mockModel({}, (model, a: number, b: number) => {
+      expect(model.totalCalls).toBe(0);
+      return a + b;
+    });
+    expect(run(1, 2)).toBe(3);
   });
 
   test("refuses an empty list of responses when it runs", () => {
@@ -102,4 +104,46 @@ describe("the function that mockModel returns", () => {
       "`responses` is empty",
     );
   });
+});
+
+describe("a mock that nobody asked", () => {
+  const NEVER_ASKED = "the test has passed, but nobody has asked its model";
+
+  test("fails the test that would have passed", async () => {
+    const passed = mockModel({}, async () => "passed");
+    await expect(passed()).rejects.toThrow(ConfigurationError);
+    await expect(passed()).rejects.toThrow(NEVER_ASKED);
+    expect(mockModel({}, () => "passed")).toThrow(NEVER_ASKED);
+  });
+
+  test("does not hide why a test fails", async () => {
+    const failure = new Error("an assertion");
+    await expect(
+      mockModel({}, async () => {
+        throw failure;
+      })(),
+    ).rejects.toBe(failure);
+  });
+
+  test.each<[string, (model: MockProvider) => unknown]>([
+    ["totalCalls", (model) => model.totalCalls],
+    ["lastPrompt", (model) => model.lastPrompt],
+    ["calls", (model) => model.calls],
+  ])("is right in a test that has looked at its %s", async (_member, look) => {
+    await mockModel({}, async (model) => look(model))();
+  });
+
+  test.each(middyMajors)(
+    "was asked when it only had to count tokens, on %s",
+    async (_name, middy) => {
+      const messages = [{ role: "user" as const, content: [{ text: "Hi" }] }];
+      const handler = middy()
+        .use(real.middleware())
+        .handler(async (_event, { countTokens }) => countTokens({ messages }));
+      const count = mockModel({}, async () =>
+        handler({}, new MockLambdaContext()),
+      );
+      expect(await count()).toBeGreaterThan(0);
+    },
+  );
 });

@@ -1,3 +1,4 @@
+import { isThenable } from "../checks/thenable.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 
 /*
@@ -204,12 +205,8 @@ function isOpaque(value: object | null): boolean {
     value instanceof Set ||
     value instanceof Error ||
     ArrayBuffer.isView(value) ||
-    (value !== null && isThenable(value))
+    isThenable(value)
   );
-}
-
-function isThenable(value: object): boolean {
-  return typeof Reflect.get(value, "then") === "function";
 }
 
 function kindOf(value: unknown): string {

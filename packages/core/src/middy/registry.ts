@@ -1,9 +1,8 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { Invocation, type InvocationOptions } from "../call/invocation.ts";
 import { createContext } from "../context/context.ts";
 import type { LLMContext } from "../context/llm-context.ts";
 import { ConfigurationError } from "../contract/errors.ts";
-import type { Provider } from "../contract/model-call.ts";
+import { overridingProvider } from "./provider-override.ts";
 
 /*
  * Both live on globalThis, so that two copies of this package in one bundle see the same invocations. The Lambda context
@@ -15,16 +14,11 @@ interface Shared {
   readonly invocations: WeakMap<object, Invocation>;
   /** The functions that the context of an invocation has. */
   readonly members: WeakMap<Invocation, LLMContext>;
-  readonly providerOverride: AsyncLocalStorage<Provider>;
 }
 
 const host = globalThis as typeof globalThis & { [SHARED]?: Shared };
-host[SHARED] ??= {
-  invocations: new WeakMap(),
-  members: new WeakMap(),
-  providerOverride: new AsyncLocalStorage(),
-};
-const { invocations, members, providerOverride } = host[SHARED];
+host[SHARED] ??= { invocations: new WeakMap(), members: new WeakMap() };
+const { invocations, members } = host[SHARED];
 
 /**
  * The invocation that a Lambda context belongs to: where features add their interceptors, listeners and finalizers.
@@ -48,11 +42,6 @@ export function invocationOf(
 export function llmOf(invocation: Invocation): LLMContext {
   // Set before anybody else can have the invocation.
   return members.get(invocation) as LLMContext;
-}
-
-/** Runs `fn` with another provider in place of every one that a middleware in it would use. For tests. */
-export function withProvider<T>(provider: Provider, fn: () => T): T {
-  return providerOverride.run(provider, fn);
 }
 
 export interface OpenOptions
@@ -94,7 +83,7 @@ function wordFor(value: unknown): string {
 /**
  * Begins an invocation on a Lambda context and puts the model functions there.
  *
- * @throws {ConfigurationError} The context's `getRemainingTimeInMillis` gives no number.
+ * @throws {ConfigurationError} The context's `getRemainingTimeInMillis` gives no number, or several mocked models could be meant.
  */
 export function openInvocation(
   context: object,
@@ -105,7 +94,7 @@ export function openInvocation(
   let added: readonly string[] = [];
   const invocation = new Invocation({
     ...options,
-    provider: providerOverride.getStore() ?? options.provider,
+    provider: overridingProvider() ?? options.provider,
     parent,
     remainingTimeMs: () => remainingTimeOf(context),
     ...(parent && {

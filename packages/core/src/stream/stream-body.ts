@@ -114,7 +114,8 @@ class GuardedBody extends Readable {
     contentType: string,
     invocation: Invocation,
   ) {
-    super();
+    // Byte streams swallow empty chunks, and a body's may be all that there is.
+    super({ objectMode: true });
     this[FORMAT] = ownFormat(source);
     this.#format = this[FORMAT] ?? formatOfContentType(contentType);
     this.#source = new ChunkSource(source);
@@ -162,8 +163,10 @@ class GuardedBody extends Readable {
     try {
       const { done, value } = await this.#source.next();
       if (this.#ended) return;
-      if (done) await this.#end();
-      else this.#write(value ?? "");
+      if (!done) return this.#write(value ?? "");
+      // The prelude with status and headers goes ahead of a first chunk, and Middy 6 writes none of its own.
+      if (this.#last === undefined) this.#write("");
+      await this.#end();
     } catch (error) {
       await this.#fail(error);
     }
@@ -175,7 +178,16 @@ class GuardedBody extends Readable {
         `A streamed body must be made of string or bytes, not of ${typeof chunk}.`,
       );
     this.#last = chunk;
-    this.push(chunk);
+    this.#push(chunk);
+  }
+
+  /** Readers get bytes, as from any other body. */
+  #push(chunk: string | Uint8Array): void {
+    this.push(
+      typeof chunk === "string"
+        ? Buffer.from(chunk)
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
+    );
   }
 
   #expire(): void {
@@ -191,7 +203,7 @@ class GuardedBody extends Readable {
     void this.#source.leave();
     if (!this.#invocation.events.emit("body-error", { error }))
       console.error("A streamed response failed:", error);
-    this.push(errorRecord(this.#format, error, this.#last));
+    this.#push(errorRecord(this.#format, error, this.#last));
     await this.#end();
   }
 

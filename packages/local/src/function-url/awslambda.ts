@@ -16,7 +16,7 @@ export const PRELUDE_END: Uint8Array = new Uint8Array(8);
 /** The second argument of a streaming handler. */
 export interface LambdaResponseStream extends Writable {
   setContentType(contentType: string): void;
-  /** The runtime's own hook: called with a function that writes before the first chunk. */
+  /** The runtime's own hook: called before the first `write` with a function that writes; `end` does not call it. */
   _onBeforeFirstWrite?:
     | ((write: (chunk: string | Uint8Array) => void) => void)
     | undefined;
@@ -56,8 +56,9 @@ const awslambda: Awslambda = {
   HttpResponseStream: {
     from(stream, prelude) {
       stream.setContentType(PRELUDE_CONTENT_TYPE);
+      const json = JSON.stringify(prelude);
       stream._onBeforeFirstWrite = (write) => {
-        write(JSON.stringify(prelude));
+        write(json);
         write(PRELUDE_END);
       };
       return stream;

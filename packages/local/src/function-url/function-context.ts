@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-
 /** Lambda's context; the functions of `Context` in `@types/aws-lambda` that the runtime lost are not in it. */
 export type FunctionContext = ReturnType<typeof functionContext>;
 
@@ -14,6 +12,7 @@ export function functionContext(
   { functionName, memoryLimitInMB }: FunctionFacts,
   requestId: string,
   deadline: number,
+  trace: string,
 ) {
   const region = process.env["AWS_REGION"] ?? "us-east-1";
   return {
@@ -22,7 +21,7 @@ export function functionContext(
     invokedFunctionArn: `arn:aws:lambda:${region}:000000000000:function:${functionName}`,
     awsRequestId: requestId,
     tenantId: undefined,
-    xRayTraceId: `Root=1-${seconds()}-${hex(12)};Parent=${hex(8)};Sampled=0`,
+    xRayTraceId: trace,
     // Works without `this`, and goes below zero once the time is over.
     getRemainingTimeInMillis: () => deadline - Date.now(),
     functionName,
@@ -31,12 +30,4 @@ export function functionContext(
     logGroupName: `/aws/lambda/${functionName}`,
     logStreamName: `local/[$LATEST]${"0".repeat(32)}`,
   };
-}
-
-function seconds(): string {
-  return Math.floor(Date.now() / 1000).toString(16);
-}
-
-function hex(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { functionHeaders } from "./function-headers.ts";
 
 /** An event of payload 2.0; `APIGatewayProxyEventV2` in `@types/aws-lambda`. */
 export type FunctionEvent = ReturnType<typeof functionEvent>;
@@ -19,9 +20,8 @@ export function functionEvent(
   const mark = url.indexOf("?");
   const rawPath = mark === -1 ? url : url.slice(0, mark);
   const rawQueryString = mark === -1 ? "" : url.slice(mark + 1);
-  const { cookie, ...headers } = headersOf(request);
+  const { cookie, ...headers } = functionHeaders(request);
   const isText = TEXT.test(headers["content-type"] ?? "");
-  const domainName = headers["host"] ?? "localhost";
   return {
     version: "2.0",
     routeKey: "$default",
@@ -35,7 +35,7 @@ export function functionEvent(
     requestContext: {
       accountId: "anonymous",
       apiId: "local",
-      domainName,
+      domainName: String(headers["host"]),
       domainPrefix: "local",
       http: {
         method,
@@ -55,24 +55,6 @@ export function functionEvent(
     }),
     isBase64Encoded: body.length > 0 && !isText,
   };
-}
-
-/** Lower-case names, repeated headers joined by commas. Node's own `headers` drops the repetition of some. */
-function headersOf(request: IncomingMessage): Record<string, string> {
-  const headers = new Map<string, string>();
-  const { rawHeaders } = request;
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = String(rawHeaders[index]).toLowerCase();
-    const value = String(rawHeaders[index + 1]);
-    const before = headers.get(name);
-    const separator = name === "cookie" ? "; " : ",";
-    headers.set(
-      name,
-      before === undefined ? value : `${before}${separator}${value}`,
-    );
-  }
-  // Own members of any name: a header called `__proto__` is a header and nothing else.
-  return Object.fromEntries(headers);
 }
 
 function parametersOf(query: string): Record<string, string> {

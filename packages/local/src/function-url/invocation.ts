@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import { ConfigurationError } from "@lambdallm/core";
+import { isThenable } from "@lambdallm/core/feature";
 import { isObject } from "../json.ts";
 import { highWaterMarkOf, isStreaming } from "./awslambda.ts";
 import {
@@ -9,12 +10,10 @@ import {
   functionContext,
 } from "./function-context.ts";
 import { type FunctionEvent, functionEvent } from "./function-event.ts";
-import {
-  answerOfResult,
-  BadResult,
-  type HttpAnswer,
-} from "./function-result.ts";
+import { answerOfResult, BadResult } from "./function-result.ts";
 import { ResponseStream } from "./response-stream.ts";
+import { fail, send, sendJson } from "./send.ts";
+import { traceOf } from "./trace.ts";
 
 /** A Lambda handler, streaming or not. Parameters of any type: the event is what the caller sends. */
 export type LambdaHandler = (...parameters: never[]) => unknown;
@@ -53,6 +52,8 @@ export async function invoke(
   const body = await bodyOf(request);
   const facts = { requestId, now: Date.now() };
   const received = functionEvent(request, body, facts);
+  const trace = traceOf(String(received.headers["x-amzn-trace-id"]));
+  response.setHeader("x-amzn-trace-id", trace);
   if (Buffer.byteLength(JSON.stringify(received)) > REQUEST_LIMIT_BYTES)
     return sendJson(response, 413, {
       message: `Request must be smaller than ${REQUEST_LIMIT_BYTES} bytes for the InvokeFunction operation`,
@@ -67,7 +68,7 @@ export async function invoke(
   if (event === undefined)
     return sendJson(response, 403, { Message: "Forbidden" });
   const deadline = Date.now() + options.timeoutMs;
-  const context = functionContext(options, requestId, deadline);
+  const context = functionContext(options, requestId, deadline, trace);
   const running = isStreaming(options.handler)
     ? stream(options.handler, event, context, response)
     : buffer(options.handler, event, context, response);
@@ -125,7 +126,10 @@ async function stream(
   const ended = finished(sink, { readable: false });
   // Awaited below; it may fail before the handler does.
   ended.catch(() => {});
-  await (handler as unknown as AnyHandler)(event, sink, context);
+  const running = (handler as unknown as AnyHandler)(event, sink, context);
+  if (!isThenable(running))
+    throw new Error("Streaming does not support non-async handlers.");
+  await running;
   await ended;
   response.end();
 }
@@ -208,43 +212,6 @@ function logFailure(
       : { errorType: typeof error, errorMessage: String(error), stack: [] };
   const title = error instanceof BadResult ? error.name : "Invoke Error";
   log(`${time}\t${requestId}\tERROR\t${title}\t${JSON.stringify(details)}`);
-}
-
-/** 502 while a status is still possible; a truncated body afterwards. */
-function fail(response: ServerResponse): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  // An answer whose headers Node refused may have left some of them behind.
-  for (const name of response.getHeaderNames())
-    if (name !== "x-amzn-requestid") response.removeHeader(name);
-  send(response, {
-    statusCode: 502,
-    headers: { "content-type": "application/json" },
-    body: Buffer.from("Internal Server Error"),
-  });
-}
-
-function sendJson(
-  response: ServerResponse,
-  statusCode: number,
-  body: object,
-): void {
-  send(response, {
-    statusCode,
-    headers: { "content-type": "application/json" },
-    body: Buffer.from(JSON.stringify(body)),
-  });
-}
-
-function send(response: ServerResponse, answer: HttpAnswer): void {
-  if (response.destroyed || response.headersSent) return;
-  response.writeHead(answer.statusCode, {
-    ...answer.headers,
-    "content-length": String(answer.body.length),
-  });
-  response.end(answer.body);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import { isUint8Array } from "node:util/types";
 import { parseJson } from "../json.ts";
 import {
   type LambdaResponseStream,
@@ -18,11 +19,16 @@ export interface Destination {
   write(chunk: Uint8Array, done: () => void): void;
 }
 
+type WriteCallback = (error: Error | null | undefined) => void;
+
+const DEFAULT_CONTENT_TYPE = "application/octet-stream";
+
 /** The stream that a streaming handler writes to: takes the prelude off its beginning and passes on the rest. */
 export class ResponseStream extends Writable implements LambdaResponseStream {
   _onBeforeFirstWrite?: LambdaResponseStream["_onBeforeFirstWrite"];
   readonly #destination: Destination;
-  #contentType = "application/octet-stream";
+  #contentType = DEFAULT_CONTENT_TYPE;
+  #isWritten = false;
   /** What has arrived of a prelude that is not complete. */
   #prelude: Buffer = Buffer.alloc(0);
   #isStarted = false;
@@ -33,7 +39,28 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
   }
 
   setContentType(contentType: string): void {
+    if (this.#isWritten) {
+      const error = new Error("Cannot set content-type, too late.");
+      error.name = "Runtime.InvalidStreamingOperation";
+      throw error;
+    }
     this.#contentType = contentType;
+  }
+
+  /** As in the runtime, a chunk given to `end` does not come through here: no prelude is written for it. */
+  override write(
+    chunk: unknown,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    if (!this.#isWritten)
+      this._onBeforeFirstWrite?.((first) => super.write(first));
+    this.#isWritten = true;
+    const isData = typeof chunk === "string" || isUint8Array(chunk);
+    const data = isData ? chunk : JSON.stringify(chunk);
+    return typeof encoding === "function"
+      ? super.write(data, encoding)
+      : super.write(data, encoding ?? "utf8", callback);
   }
 
   override _write(
@@ -42,7 +69,7 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
     done: (error?: Error) => void,
   ): void {
     this.#guarded(done, () => {
-      const body = this.#withoutPrelude(Buffer.concat([this.#first(), chunk]));
+      const body = this.#withoutPrelude(chunk);
       if (body === undefined || body.length === 0) done();
       else this.#destination.write(body, done);
     });
@@ -50,8 +77,14 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
 
   override _final(done: (error?: Error) => void): void {
     this.#guarded(done, () => {
-      const rest = this.#withoutPrelude(this.#first());
-      if (rest === undefined)
+      // Whoever writes nothing sends no prelude, and so neither status nor headers.
+      if (
+        !this.#isWritten &&
+        this.#contentType === PRELUDE_CONTENT_TYPE &&
+        this.#prelude.length === 0
+      )
+        this.#start(200, { "content-type": DEFAULT_CONTENT_TYPE });
+      if (this.#withoutPrelude(Buffer.alloc(0)) === undefined)
         throw new BadResult(
           "Function.InvalidResponse",
           "The stream ended before its prelude was complete.",
@@ -66,15 +99,6 @@ export class ResponseStream extends Writable implements LambdaResponseStream {
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)));
     }
-  }
-
-  /** What the runtime's hook writes before the first chunk. */
-  #first(): Buffer {
-    const hook = this._onBeforeFirstWrite;
-    const chunks: Buffer[] = [];
-    this._onBeforeFirstWrite = undefined;
-    hook?.((chunk) => chunks.push(Buffer.from(chunk as string)));
-    return Buffer.concat(chunks);
   }
 
   /** The bytes of the body; undefined while the prelude is not complete. */
