@@ -76,3 +76,11 @@ afterAll(() => {
   for (const restore of writes) restore();
   expectNothingPrinted();
 });
+
+/** What core warns of when an invocation ends before its calls. */
+export const aborted = (calls: number) =>
+  `LambdaLLMWarning: Model calls were aborted because the invocation ended: ${calls} were still running; await them`;
+
+/** What core warns of when a finalizer, or a call, does not end with its invocation. */
+export const NOT_WAITED_FOR =
+  "LambdaLLMWarning: The end of the invocation took too long: not waited for";

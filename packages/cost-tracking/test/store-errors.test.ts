@@ -12,6 +12,7 @@ import costTracking, {
   type CostTrackingOptions,
 } from "@lambdallm/cost-tracking";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { NOT_WAITED_FOR, printed } from "../../../test-support/quiet.ts";
 import {
   answerOf,
   ask,
@@ -351,6 +352,7 @@ describe("When the store never answers", () => {
       },
     );
     expect(seen).toEqual(["Hello", "timeout"]);
+    expect(printed()).toEqual([NOT_WAITED_FOR]);
   });
 });
 
