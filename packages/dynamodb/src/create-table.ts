@@ -93,7 +93,7 @@ async function create(
       }),
       { abortSignal },
     )
-    // Local engines have no time to live: nothing is deleted there, and nothing expired is read.
+    // Some local engines have no time to live: nothing is deleted there, and nothing expired is read.
     .catch(unless("UnknownOperationException"));
 }
 
