@@ -39,6 +39,7 @@ test("Operations wait for a free connection longer than for a connection to be m
     server.closeAllConnections();
     await new Promise((done) => server.close(done));
   });
-  expect(found).toEqual(Array.from({ length: 60 }, () => undefined));
+  const empty = { turns: [], hasOlder: false, next: 0 };
+  expect(found).toEqual(Array.from({ length: 60 }, () => empty));
   expect(most).toBe(50);
 });
