@@ -117,6 +117,22 @@ export function leaveUnprocessed(
   return client;
 }
 
+/** Takes the item that refused a write out of the error, as engines do that give none. */
+export function withholdRefusingItems(client: DynamoDBClient): DynamoDBClient {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        Reflect.deleteProperty(Object(error), "Item");
+        throw error;
+      }
+    },
+    { step: "initialize", name: "noRefusingItems" },
+  );
+  return client;
+}
+
 /** Gives refused writes the item that refused them, as the service does and dynalite does not. */
 export function returnRefusingItems(
   client: DynamoDBClient,
@@ -133,6 +149,7 @@ export function returnRefusingItems(
         if (
           !(error instanceof Error) ||
           error.name !== "ConditionalCheckFailedException" ||
+          Object(error).Item ||
           input.ReturnValuesOnConditionCheckFailure !== "ALL_OLD"
         )
           throw error;

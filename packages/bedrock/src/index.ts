@@ -15,6 +15,7 @@ import {
   providerMiddleware,
   systemBlocks,
   validateOptions,
+  warnOfClientRetries,
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import { presetRefusedModes } from "./output/ladder.ts";
@@ -142,15 +143,17 @@ export function bedrock<const Durable extends boolean = false>(
       region,
       inferenceProfile: inferenceProfile ?? "geographic",
       ownClient: client !== undefined,
-      createTransport: (transportRegion) =>
-        sdkTransport(
+      createTransport: (transportRegion) => {
+        if (client) warnOfClientRetries("bedrock", client);
+        return sdkTransport(
           client ??
             createClient({
               region: transportRegion,
               maxSockets,
               config: clientConfig,
             }),
-        ),
+        );
+      },
     }),
   });
 }

@@ -2,11 +2,15 @@ import {
   BedrockRuntimeClient,
   type BedrockRuntimeClientConfig,
   ConverseCommand,
+  type ConverseCommandOutput,
   ConverseStreamCommand,
+  type ConverseStreamCommandOutput,
   CountTokensCommand,
 } from "@aws-sdk/client-bedrock-runtime";
+import { ConfigurationError } from "@lambdallm/core";
 import { Connections, followSending } from "@lambdallm/core/feature";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { environmentRegion } from "./target.ts";
 import type { Transport } from "./transport.ts";
 
 /** A connection that takes longer than this is given up and may be retried. */
@@ -50,34 +54,44 @@ function environmentProxies(): NodeJS.ProcessEnv | undefined {
   return process.env["NODE_USE_ENV_PROXY"] === "1" ? process.env : undefined;
 }
 
-/** The AWS SDK's client as a transport. */
+/** The AWS SDK's client as a transport; or a stub of it, which answers with less, or with nothing at all. */
 export function sdkTransport(client: BedrockRuntimeClient): Transport {
   return {
     client,
-    region: () => client.config.region(),
+    region: () => regionOf(client),
     follow: (signal, sending) =>
-      followSending(client.config.requestHandler, signal, sending),
+      // A stub has no settings.
+      followSending(client.config?.requestHandler, signal, sending),
     async converse(input, abortSignal) {
-      const { $metadata, ...output } = await client.send(
-        new ConverseCommand(input),
-        { abortSignal },
-      );
-      return { ...output, requestId: $metadata.requestId };
+      const { $metadata, ...output }: Partial<ConverseCommandOutput> =
+        (await client.send(new ConverseCommand(input), { abortSignal })) ?? {};
+      return { ...output, requestId: $metadata?.requestId };
     },
     async converseStream(input, abortSignal) {
-      const { stream, $metadata } = await client.send(
-        new ConverseStreamCommand(input),
-        { abortSignal },
-      );
-      // The type allows for none, but the deserializer always makes one.
-      const events = stream as NonNullable<typeof stream>;
-      return { events, requestId: $metadata.requestId };
+      const { stream, $metadata }: Partial<ConverseStreamCommandOutput> =
+        (await client.send(new ConverseStreamCommand(input), {
+          abortSignal,
+        })) ?? {};
+      // The deserializer always makes one.
+      if (stream === undefined)
+        throw new ConfigurationError(
+          "The client's answer to ConverseStream has no stream. A stub of the client has to give one: anything that can be iterated over, such as an array of events.",
+        );
+      return { events: stream, requestId: $metadata?.requestId };
     },
     async countTokens(input, abortSignal) {
-      const { inputTokens } = await client.send(new CountTokensCommand(input), {
+      const output = await client.send(new CountTokensCommand(input), {
         abortSignal,
       });
-      return inputTokens ?? 0;
+      return output?.inputTokens ?? 0;
     },
   };
+}
+
+async function regionOf(client: BedrockRuntimeClient): Promise<string> {
+  const { config }: { config?: Partial<typeof client.config> } = client;
+  if (config?.region) return config.region();
+  const region = environmentRegion();
+  if (region !== undefined) return region;
+  throw new Error("The client has no config.region.");
 }

@@ -20,7 +20,7 @@ export interface Transport {
   converse(
     input: ConverseCommandInput,
     signal: AbortSignal,
-  ): Promise<Omit<ConverseCommandOutput, "$metadata"> & ResponseFacts>;
+  ): Promise<Partial<Omit<ConverseCommandOutput, "$metadata">> & ResponseFacts>;
   /** Resolves when the service has accepted the request; the events follow. */
   converseStream(
     input: ConverseStreamCommandInput,

@@ -1,11 +1,13 @@
-export { type InvocationEvents, warn } from "./call/events.ts";
+export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
 export { textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
+export { warnOfClientRetries } from "./checks/client-retries.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
+export { warn } from "./checks/warn.ts";
 export {
   callOptionChecks,
   invokeOptionChecks,

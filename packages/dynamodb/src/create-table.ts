@@ -73,10 +73,11 @@ async function create(
     )
     .catch(unless("ResourceInUseException"));
   await waitUntilActive(client, tableName, abortSignal);
-  const { TimeToLiveDescription: current } = await client.send(
+  const timeToLive = await client.send(
     new DescribeTimeToLiveCommand({ TableName: tableName }),
     { abortSignal },
   );
+  const current = timeToLive?.TimeToLiveDescription;
   if (current?.TimeToLiveStatus?.startsWith("ENABL")) return;
   await client
     .send(
@@ -86,7 +87,7 @@ async function create(
       }),
       { abortSignal },
     )
-    // Local engines have no time to live: nothing is deleted there, and nothing expired is read.
+    // Some local engines have no time to live: nothing is deleted there, and nothing expired is read.
     .catch(unless("UnknownOperationException"));
 }
 
@@ -96,16 +97,23 @@ async function waitUntilActive(
   abortSignal: AbortSignal,
 ): Promise<void> {
   for (let waitMs = FIRST_POLL_MS; ; waitMs = POLL_MS) {
-    const { Table: table } = await client.send(
+    const described = await client.send(
       new DescribeTableCommand({ TableName: tableName }),
       { abortSignal },
     );
-    const keys = table?.KeySchema?.map((key) => key.AttributeName).join(", ");
+    // Stubs may answer with nothing at all.
+    const table = described?.Table;
+    if (table === undefined)
+      throw new StoreError(
+        "createTable: there is no Table in the answer to DescribeTable.",
+        { reason: "failed", operation: "createTable" },
+      );
+    const keys = table.KeySchema?.map((key) => key.AttributeName).join(", ");
     if (keys !== "PK, SK")
       throw new ConfigurationError(
         `createTable: the table "${tableName}" exists with other keys (${keys}) than PK, SK.`,
       );
-    if (table?.TableStatus === "ACTIVE") return;
+    if (table.TableStatus === "ACTIVE") return;
     await sleep(waitMs, abortSignal);
   }
 }

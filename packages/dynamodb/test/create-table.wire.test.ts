@@ -149,7 +149,12 @@ describe("createTable", () => {
   test("hands on what the service refuses", async () => {
     for (const action of ["CreateTable", "UpdateTimeToLive"]) {
       const error = errorOf("AccessDeniedException");
-      const refused = failAction(client(), action, () => error);
+      const { client } = answering({
+        DescribeTimeToLive: () => ({
+          TimeToLiveDescription: { TimeToLiveStatus: "DISABLED" },
+        }),
+      });
+      const refused = failAction(client, action, () => error);
       const call = createTable({ tableName: table.tableName, client: refused });
       expect(await failureOf(call)).toBe(error);
     }

@@ -5,6 +5,7 @@ import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import {
   plainClient,
   returnRefusingItems,
+  withholdRefusingItems,
 } from "../../../test-support/dynamodb-client.ts";
 import {
   digest,
@@ -255,7 +256,7 @@ describe("Steps", () => {
     async (_, free) => {
       const key = newStep();
       await stepsOf().claim(key, claimOf("a"));
-      const slow = client();
+      const slow = withholdRefusingItems(client());
       let reads = 0;
       slow.middlewareStack.add(
         (next, context) => async (args) => {

@@ -1,3 +1,4 @@
+import { warn } from "../checks/warn.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import {
   type Given,
@@ -13,7 +14,7 @@ import { ModelInvocationError } from "../contract/model-error.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
 import { within } from "../time/within.ts";
 import { cutByDefault, hintOf } from "./answer-cut.ts";
-import { Events, warn } from "./events.ts";
+import { Events } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
 import { RunningCalls } from "./running-calls.ts";
 import { Stages } from "./stages.ts";

@@ -1,7 +1,7 @@
+import { warn } from "../checks/warn.ts";
 import { InvocationTimeoutError } from "../contract/errors.ts";
 import type { ModelRequest } from "../contract/model-call.ts";
 import { startTimer } from "../time/timer.ts";
-import { warn } from "./events.ts";
 import { aborted } from "./observer.ts";
 
 /** How long what was aborted may take to its end: a provider tells what it had cost, a store that hangs is left. */

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { isUint8Array } from "node:util/types";
-import { warn } from "../call/events.ts";
 import type { Invocation } from "../call/invocation.ts";
+import { warn } from "../checks/warn.ts";
 import { InvocationTimeoutError } from "../contract/errors.ts";
 import { startTimer } from "../time/timer.ts";
 import {

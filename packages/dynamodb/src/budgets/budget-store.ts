@@ -11,6 +11,7 @@ import {
   utcDayOf,
 } from "@lambdallm/core/stores";
 import { StoredItem } from "../table/attributes.ts";
+import { corrupt } from "../table/failure.ts";
 import type { Key, Operation, WriteOutcome } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
 import {
@@ -68,6 +69,8 @@ export class DynamoDBBudgetStore implements BudgetStore {
         const { expiresAt: _, ...reservation } = own;
         return { reserved: true, reservation, use: month.use(own.day) };
       }
+      if (outcome.written)
+        throw corrupt("reserve", "the answer of DynamoDB has no reservation");
       const use = month.use(day);
       const exceeded =
         use.dayNanoUsd + amountNanoUsd > (dailyNanoUsd ?? Infinity)

@@ -3,7 +3,11 @@ import {
   type DynamoDBClientConfig,
 } from "@aws-sdk/client-dynamodb";
 import { ConfigurationError } from "@lambdallm/core";
-import { Connections, check } from "@lambdallm/core/feature";
+import {
+  Connections,
+  check,
+  warnOfClientRetries,
+} from "@lambdallm/core/feature";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 /** How DynamoDB is reached. */
@@ -44,7 +48,12 @@ export function clientSource(
     throw new ConfigurationError(
       `${owner}: the option "client" brings its own settings: set region and clientConfig on it instead.`,
     );
-  return () => client ?? sharedClient(clientConfig ?? NO_CONFIG, region);
+  if (client === undefined)
+    return () => sharedClient(clientConfig ?? NO_CONFIG, region);
+  return () => {
+    warnOfClientRetries(owner, client);
+    return client;
+  };
 }
 
 function sharedClient(
