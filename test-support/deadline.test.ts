@@ -25,7 +25,7 @@ import timeoutGuard from "@lambdallm/timeout-guard";
 import httpErrorHandler from "@middy/http-error-handler";
 import { rounds } from "./rounds.ts";
 
-const RUNS = rounds(40, 200);
+const RUNS = rounds(40, 100);
 const TIMEOUT_MS = 4_000;
 /** Model calls stop after a second; the rest is for a machine that has a bad day. */
 const BUFFER_MS = 3_000;

@@ -358,7 +358,7 @@ describe("A value of several types compiles to branches of one type each", () =>
           expect(misfits(native)).toEqual([]);
         },
       ),
-      { numRuns: rounds(50, 500) },
+      { numRuns: rounds(50, 150) },
     );
     expect(compiled).toBeGreaterThan(75);
   });

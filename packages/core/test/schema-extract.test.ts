@@ -108,7 +108,7 @@ test("the text found is a part of the answer, and its value", () => {
       expect(text).toContain(found.text);
       expect(found.value).toEqual(JSON.parse(found.text));
     }),
-    { numRuns: rounds(1_000, 10_000) },
+    { numRuns: rounds(1_000, 3_000) },
   );
 });
 
@@ -131,7 +131,7 @@ test("JSON of any shape is found in prose and in a fenced block", () => {
         ).toEqual(found);
       },
     ),
-    { numRuns: rounds(300, 3_000) },
+    { numRuns: rounds(300, 1_000) },
   );
 });
 

@@ -63,7 +63,7 @@ describe("any template", () => {
           }
         expect(formatTemplate(template, variables)).toBe(expected);
       }),
-      { numRuns: rounds(200, 2_000) },
+      { numRuns: rounds(200, 500) },
     );
   });
 
@@ -112,7 +112,7 @@ describe("any template", () => {
           expect(error).toBeInstanceOf(ConfigurationError);
         }
       }),
-      { numRuns: rounds(300, 3_000) },
+      { numRuns: rounds(300, 1_000) },
     );
   });
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => table.stop());
 
-const ROUNDS = rounds(4, 24);
+const ROUNDS = rounds(4, 12);
 const LIMIT = 0.3 * DOLLAR;
 const SPENDER = new URL("fixtures/spender.ts", import.meta.url).pathname;
 

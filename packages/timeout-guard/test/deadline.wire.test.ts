@@ -20,7 +20,7 @@ import { rounds } from "../../../test-support/rounds.ts";
 import timeoutGuard from "../src/index.ts";
 import { type HandlerContext, HOUR_MS, provider, start } from "./support.ts";
 
-const RUNS = rounds(40, 200);
+const RUNS = rounds(40, 100);
 const TIMEOUT_MS = 4_000;
 /** Model calls stop after a second; the rest is for a machine that has a bad day. */
 const BUFFER_MS = 3_000;
