@@ -26,7 +26,9 @@ export interface Hold {
   /** Left out when the store could not say. */
   readonly use?: BudgetUse;
   /** The reservation, when nobody knows yet whether it was written. */
-  readonly unsure?: Promise<unknown>;
+  readonly unsure?: Promise<ReserveOutcome>;
+  /** Epoch milliseconds, from which on somebody else may have given the reservation up. */
+  readonly expiresAt: number;
 }
 
 export interface Refused {
@@ -128,7 +130,7 @@ export class Ledger {
           : await this.#inTime(reserving);
     } catch (error) {
       // It may have been written all the same, and its reply lost.
-      const hold = { tracker, reservation, unsure: reserving };
+      const hold = { tracker, reservation, expiresAt, unsure: reserving };
       if (onStoreError === "allow") {
         const nanoUsd = amountNanoUsd;
         this.#tell({ operation: "reserve", tracker, nanoUsd }, error);
@@ -141,7 +143,7 @@ export class Ledger {
     const memory = this.#memories.of(scope);
     memory.saw(day, use);
     if (outcome.reserved)
-      return { tracker, reservation: outcome.reservation, use };
+      return { tracker, reservation: outcome.reservation, expiresAt, use };
     const short =
       uncovered(limits, use, amountNanoUsd) ??
       // Money has come back between the refusal and the look at what is used.
@@ -172,7 +174,12 @@ export class Ledger {
 
   #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {
     const { tracker } = hold;
-    const settle = () => this.#settleIn(hold, nanoUsd);
+    // What one attempt has found out of the reservation, the next one knows.
+    let known = hold;
+    const settle = async () => {
+      known = await this.#ascertained(known, nanoUsd);
+      await this.#settleIn(known, nanoUsd);
+    };
     const settling = settle();
     // What fails is tried again when the invocation ends.
     settling.catch(() => {});
@@ -181,26 +188,42 @@ export class Ledger {
     return settling;
   }
 
-  async #settleIn(hold: Hold, nanoUsd: number): Promise<void> {
-    const { tracker, reservation, unsure } = hold;
+  /**
+   * Makes sure that the reservation is there before anything settles it, when money was spent: a settlement that finds none
+   * cannot tell whether it never arrived or was settled by an attempt before, whose reply was lost. Booking it then would
+   * count the call twice.
+   */
+  async #ascertained(hold: Hold, nanoUsd: number): Promise<Hold> {
+    const { tracker, reservation, unsure, expiresAt } = hold;
+    if (unsure === undefined) return hold;
+    const late = await unsure.catch(() => undefined);
+    if (late?.reserved) return { tracker, reservation, expiresAt };
+    if (nanoUsd === 0) return hold;
+    const now = Date.now();
+    // Given up by somebody else it stays counted, and would be a second one.
+    if (now >= expiresAt) throw noAnswer("reserve");
+    // Its id makes it the same reservation; and the money is spent, whatever the limits say.
+    const booked = await tracker.store.reserve({
+      ...reservation,
+      amountNanoUsd: nanoUsd,
+      limits: {},
+      at: Date.parse(reservation.day),
+      expiresAt: this.#leaseEnd(now),
+    });
+    return booked.reserved
+      ? { tracker, reservation: booked.reservation, expiresAt }
+      : hold;
+  }
+
+  async #settleIn(
+    { tracker, reservation, use }: Hold,
+    nanoUsd: number,
+  ): Promise<void> {
     const { store, scope } = tracker;
     const { day, amountNanoUsd } = reservation;
-    await Promise.allSettled([unsure]);
     const isSettled = await store.settle(reservation, nanoUsd);
-    if (unsure === undefined) {
-      if (isSettled)
-        this.#memories.of(scope).gaveBack(day, amountNanoUsd - nanoUsd);
-    } else if (!isSettled && nanoUsd > 0) {
-      // It never arrived, and the money is spent: book it, whatever the limits say.
-      const booked = await store.reserve({
-        ...reservation,
-        amountNanoUsd: nanoUsd,
-        limits: {},
-        at: Date.parse(day),
-        expiresAt: this.#leaseEnd(Date.now()),
-      });
-      if (booked.reserved) await store.settle(booked.reservation, nanoUsd);
-    }
+    if (isSettled && use !== undefined)
+      this.#memories.of(scope).gaveBack(day, amountNanoUsd - nanoUsd);
   }
 
   /**

@@ -144,6 +144,46 @@ describe("When the reservation fails", () => {
     });
   });
 
+  test("and the settlement's reply is lost, too, an allowed call is booked once", async () => {
+    const store = failing(storeWith(), "settle", {
+      failures: 1,
+      loses: "reply",
+    });
+    failing(store, "reserve", { failures: 1, loses: "reply" });
+    const use = [
+      problems().middleware,
+      tracking(store, { onStoreError: "allow" }),
+    ];
+    await run({ provider: half, use }, ask);
+    expect(await used(store)).toMatchObject({
+      dayNanoUsd: CENT / 2,
+      inFlight: 0,
+    });
+  });
+
+  test("and only its reply was lost, an allowed call that outlives its lease stays counted as its worst case", async () => {
+    const store = failing(storeWith(), "reserve", {
+      failures: 1,
+      loses: "reply",
+    });
+    const provider = providerOf(async () => {
+      jest.setSystemTime(NOON + 2 * 3_600_000);
+      // Somebody else takes the caller for dead.
+      await store.real.reap("global", Date.now());
+      return answerOf({}, 500);
+    });
+    const { events, middleware } = problems();
+    const context = new MockLambdaContext();
+    Object.assign(context, { getRemainingTimeInMillis: undefined });
+    const use = [middleware, tracking(store, { onStoreError: "allow" })];
+    expect(await run({ provider, use, context }, ask)).toBe("Hello");
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { operation: "reserve" },
+      { operation: "settle", usd: 0.005, error: { reason: "timeout" } },
+    ]);
+  });
+
   test("because the store throws at once, an allowed call is made all the same", async () => {
     const store = storeWith({
       reserve: () => {
