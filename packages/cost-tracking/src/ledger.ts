@@ -13,6 +13,7 @@ import { type PeriodUse, periodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { CostTracker } from "./tracker.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** After Lambda's timeout the caller counts as dead; clocks differ. */
 const LEASE_MARGIN_MS = 60_000;
@@ -34,6 +35,15 @@ export interface Hold {
 export interface Refused {
   readonly tracker: CostTracker;
   readonly short: PeriodUse;
+}
+
+/** What is to be set aside. */
+interface Wanted {
+  readonly nanoUsd: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Of the call. */
+  readonly signal: AbortSignal | undefined;
 }
 
 type Spending = Parameters<CostTracker["store"]["record"]>[1];
@@ -76,13 +86,14 @@ export class Ledger {
   /**
    * Sets an amount aside in all of the budgets, or in none.
    *
+   * @param signal Ends the wait for the store at once: what it has set aside by then, or will have, comes back.
+   * @returns Undefined when the signal was faster.
    * @throws {StoreError} when the settings say so.
    */
   async reserve(
     trackers: readonly CostTracker[],
-    nanoUsd: number,
-    at: number,
-  ): Promise<readonly Hold[] | Refused> {
+    { nanoUsd, at, signal }: Wanted,
+  ): Promise<readonly Hold[] | Refused | undefined> {
     const day = dayOf(at);
     if (this.#settings.isEnforced)
       for (const tracker of trackers) {
@@ -92,60 +103,63 @@ export class Ledger {
         if (short !== undefined) return { tracker, short };
       }
     const holds: Hold[] = [];
+    let refused: Refused | undefined;
     try {
       for (const tracker of trackers) {
-        const held = await this.#reserveIn(tracker, nanoUsd, at);
-        if ("short" in held) {
-          await this.settle(holds, 0);
-          return held;
-        }
-        holds.push(held);
+        const held = await this.#reserveIn(tracker, { nanoUsd, at, signal });
+        if ("short" in held) refused = held;
+        else holds.push(held);
+        if (refused !== undefined || signal?.aborted) break;
       }
     } catch (error) {
-      await this.settle(holds, 0);
+      await this.settle(holds, 0, signal);
       throw error;
     }
-    return holds;
+    const isAborted = signal?.aborted === true;
+    if (refused === undefined && !isAborted) return holds;
+    await this.settle(holds, 0, signal);
+    return isAborted ? undefined : refused;
   }
 
   async #reserveIn(
     tracker: CostTracker,
-    amountNanoUsd: number,
-    at: number,
+    { nanoUsd, at, signal }: Wanted,
   ): Promise<Hold | Refused> {
     const { isEnforced, onStoreError } = this.#settings;
     const { scope, store } = tracker;
     const limits = isEnforced ? tracker.limits : {};
     const day = dayOf(at);
-    const reservation = { scope, id: randomUUID(), day, amountNanoUsd };
+    const reservation = {
+      scope,
+      id: randomUUID(),
+      day,
+      amountNanoUsd: nanoUsd,
+    };
     const expiresAt = this.#leaseEnd(at);
     const request = { ...reservation, limits, at, expiresAt };
     // A store that is not async may throw at once.
     const reserving = (async () => store.reserve(request))();
-    let outcome: ReserveOutcome;
+    // It may be written, whatever is known of it.
+    const unsure = { tracker, reservation, expiresAt, unsure: reserving };
+    let outcome: ReserveOutcome | undefined;
     try {
-      outcome =
-        onStoreError === "block"
-          ? await reserving
-          : await this.#inTime(reserving);
+      outcome = await this.#answerOf(reserving, signal);
     } catch (error) {
-      // It may have been written all the same, and its reply lost.
-      const hold = { tracker, reservation, expiresAt, unsure: reserving };
-      if (onStoreError === "allow") {
-        const nanoUsd = amountNanoUsd;
+      if (onStoreError === "allow")
         this.#tell({ operation: "reserve", tracker, nanoUsd }, error);
-        return hold;
+      else {
+        this.#settleSoon(unsure, 0);
+        throw error;
       }
-      this.#settleSoon(hold, 0);
-      throw error;
     }
+    if (outcome === undefined) return unsure;
     const { use } = outcome;
     const memory = this.#memories.of(scope);
     memory.saw(day, use);
     if (outcome.reserved)
       return { tracker, reservation: outcome.reservation, expiresAt, use };
     const short =
-      uncovered(limits, use, amountNanoUsd) ??
+      uncovered(limits, use, nanoUsd) ??
       // Money has come back between the refusal and the look at what is used.
       periodUse(outcome.exceeded, limits, use);
     memory.refused(day, at, short);
@@ -159,17 +173,31 @@ export class Ledger {
     );
   }
 
-  async #inTime(reserving: Promise<ReserveOutcome>): Promise<ReserveOutcome> {
-    const outcome = await within(reserving, patienceMs(this.#invocation));
-    if (outcome !== undefined) return outcome;
-    throw noAnswer("reserve");
+  /** Undefined when the signal was faster. */
+  async #answerOf(
+    reserving: Promise<ReserveOutcome>,
+    signal: AbortSignal | undefined,
+  ): Promise<ReserveOutcome | undefined> {
+    const answered = unlessAborted(reserving, signal);
+    if (this.#settings.onStoreError === "block") return answered;
+    const outcome = await within(answered, patienceMs(this.#invocation));
+    if (outcome === undefined && !signal?.aborted) throw noAnswer("reserve");
+    return outcome;
   }
 
-  /** Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs. */
-  async settle(holds: readonly Hold[], nanoUsd: number): Promise<void> {
+  /**
+   * Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs, nor for any when
+   * nobody waits for the call any more: the end of the invocation does.
+   */
+  async settle(
+    holds: readonly Hold[],
+    nanoUsd: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     if (holds.length === 0) return;
     const settling = holds.map((hold) => this.#settleSoon(hold, nanoUsd));
-    await within(Promise.allSettled(settling), patienceMs(this.#invocation));
+    const settled = unlessAborted(Promise.allSettled(settling), signal);
+    await within(settled, patienceMs(this.#invocation));
   }
 
   #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {

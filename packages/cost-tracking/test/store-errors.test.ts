@@ -268,11 +268,17 @@ describe("When the store never answers", () => {
 
   test("a reservation is given up in time for an error", async () => {
     const store = storeWith({ reserve: hang });
+    // The end of the invocation cannot wait for it, either.
+    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
     jest.useRealTimers();
     const error = await rejection(
-      run({ use: [tracking(store)], context: context() }, ask),
+      run(
+        { use: [problems().middleware, tracking(store)], context: context() },
+        ask,
+      ),
     );
     expect(error).toMatchObject({ code: "INVOCATION_TIMEOUT" });
+    warnings.mockRestore();
   });
 
   test("an allowed call is made, and counted when the store wakes up", async () => {
@@ -370,6 +376,8 @@ describe("When the store never answers", () => {
 
   test("the answer does not wait for its settlement, nor does an answer that was cut off at the deadline", async () => {
     const store = storeWith({ settle: hang });
+    // The end of the invocation cannot wait for it.
+    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
     const model = new MockProvider({
       responses: ["Hello", { text: "late", delayMs: Number.POSITIVE_INFINITY }],
     });
@@ -391,6 +399,7 @@ describe("When the store never answers", () => {
       },
     );
     expect(seen).toEqual(["Hello", "timeout"]);
+    warnings.mockRestore();
   });
 });
 
