@@ -6,7 +6,7 @@ import costTracking, {
   type CostTrackingOptions,
   costTrackingValidateOptions,
 } from "@lambdallm/cost-tracking";
-import { MockProvider } from "@lambdallm/testing";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
@@ -99,6 +99,71 @@ describe.each(middyMajors)("%s", (_name, middy) => {
       message: expect.stringContaining(message),
     });
     expect(model.totalCalls).toBe(0);
+  });
+
+  describe("in Lambda's tenant isolation mode", () => {
+    const contextOf = (tenantId: unknown) =>
+      Object.assign(new MockLambdaContext(), { tenantId });
+    const scopeFor = (
+      options: Partial<CostTrackingOptions>,
+      tenantId: unknown = "acme",
+    ) =>
+      run(
+        {
+          middy,
+          use: [costTracking({ store, ...options })],
+          context: contextOf(tenantId),
+        },
+        async ({ costTracker }) => costTracker.scope,
+      );
+
+    test("the tenant has a budget of its own", async () => {
+      const own = memoryStores();
+      const use = [costTracking({ store: own, dailyBudgetUsd: 0.01 })];
+      const spend = (tenantId: string) =>
+        run({ middy, use, context: contextOf(tenantId) }, ask);
+      expect(await spend("acme")).toBe("Hello");
+      expect(await rejection(spend("acme"))).toMatchObject({
+        code: "BUDGET_EXCEEDED",
+        scope: "key/acme",
+      });
+      expect(await spend("umbrella")).toBe("Hello");
+    });
+
+    test.each<[Partial<CostTrackingOptions>, string]>([
+      [{ name: "tenant" }, "tenant/acme"],
+      [{ key: ({ user = "ada" }) => user }, "key/ada"],
+      [{ key: (_event, { tenantId }) => `${tenantId}/ada` }, "key/acme/ada"],
+      [{ budgets: [{}] }, "global"],
+      [{ budgets: [{ name: "team", key: () => "a" }, {}] }, "team/a"],
+    ])("what %j says comes first", async (options, scope) => {
+      expect(await scopeFor(options)).toBe(scope);
+    });
+
+    test.each([undefined, null])(
+      "an id that is %p is none, as outside of that mode",
+      async (tenantId) => {
+        const use = [costTracking({ store })];
+        const context = contextOf(tenantId);
+        const scope = await run(
+          { middy, use, context },
+          async ({ costTracker }) => costTracker.scope,
+        );
+        expect(scope).toBe("global");
+      },
+    );
+
+    test.each([
+      ["a#b", 'contains "#", which separates the parts of a key'],
+      ["", "is empty"],
+      ["k".repeat(513), "has 513 bytes; at most 512 are allowed"],
+      [7, "must be a string, not number"],
+    ])("the id %p is an error that names it", async (tenantId, problem) => {
+      expect(await rejection(scopeFor({}, tenantId))).toMatchObject({
+        code: "CONFIGURATION",
+        message: `costTracking: without the option "key", it is context.tenantId that says whose budget it is. The key of the budget "key" ${problem}.`,
+      });
+    });
   });
 
   test("limits of the event's plan hold, and a plan without one has none", async () => {
