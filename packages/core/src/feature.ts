@@ -30,6 +30,7 @@ export {
   providerMiddleware,
 } from "./middy/provider-middleware.ts";
 export { invocationOf, llmOf, withProvider } from "./middy/registry.ts";
+export { arnRegion } from "./models/arn-region.ts";
 export { baseModelId } from "./models/catalog.ts";
 export {
   estimateRequestTokens,
@@ -42,8 +43,9 @@ export {
   largestMaxTokens,
   maxTokensOf,
 } from "./models/max-tokens.ts";
+export { type FitOptions, misfitsOf } from "./models/misfits.ts";
 export { modelName } from "./models/model-name.ts";
-export { needsOf, type RequestNeeds, unmetNeeds } from "./models/needs.ts";
+export { needsOf, type RequestNeeds } from "./models/needs.ts";
 export { type Thinking, thinkingOf } from "./models/thinking.ts";
 export { withModel } from "./models/with-model.ts";
 export { extractJson } from "./schema/extract-json.ts";

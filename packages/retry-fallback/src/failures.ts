@@ -59,10 +59,10 @@ export function circuitOpen(
 
 export function notAsked(
   model: string,
-  obstacle: string,
+  misfits: readonly string[],
 ): ModelInvocationError {
   return new ModelInvocationError(
-    `The model ${modelName(model)} was not asked: ${obstacle}.`,
+    `The model ${modelName(model)} was not asked: ${misfits.join(", ")}.`,
     { reason: "capability", model },
   );
 }

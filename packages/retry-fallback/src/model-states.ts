@@ -1,3 +1,4 @@
+import { arnRegion } from "@lambdallm/core/feature";
 import { Circuit, type CircuitState } from "./circuit.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
@@ -29,15 +30,13 @@ export interface ModelState {
 const states = new Map<string, ModelState>();
 const MAX_STATES = 100;
 
-const ARN_REGION = /^arn:[^:]*:[^:]*:([^:]+):/;
-
 /** What this process knows about a model in a Region. */
 export function modelState(
   provider: { readonly name: string; readonly region?: string | undefined },
   model: string,
 ): ModelState {
   const { name } = provider;
-  const region = ARN_REGION.exec(model)?.[1] ?? provider.region;
+  const region = arnRegion(model) ?? provider.region;
   const key = `${name}\n${region}\n${model}`;
   const state = states.get(key) ?? newState(name, region, model);
   // The last one used comes last.

@@ -8,6 +8,7 @@ import {
   type CallModel,
   type Invocation,
   type ModelRequest,
+  misfitsOf,
   modelName,
   withModel,
 } from "@lambdallm/core/feature";
@@ -24,7 +25,6 @@ import {
 } from "./failures.ts";
 import { ModelGate } from "./model-gate.ts";
 import { modelState } from "./model-states.ts";
-import { obstacleTo } from "./obstacle.ts";
 import type { Settings } from "./settings.ts";
 import { type WatchedRequest, watchDeltas } from "./watch-deltas.ts";
 
@@ -188,9 +188,9 @@ export class PersistentCall {
     model: string,
     { reason, retryable }: ModelInvocationError,
   ): string | undefined {
-    const { minAttemptMs } = this.#options.settings;
+    const { invocation, settings } = this.#options;
     if (!retryable && !CURED_BY_FALLBACK.has(reason)) return undefined;
-    if (this.#isOver || this.#leftMs < minAttemptMs) return undefined;
+    if (this.#isOver || this.#leftMs < settings.minAttemptMs) return undefined;
     if (reason === "context-overflow")
       this.#overflowedTokens = Math.max(
         this.#overflowedTokens,
@@ -198,10 +198,12 @@ export class PersistentCall {
       );
     for (const candidate of this.#fallbacks) {
       if (this.#tried.has(candidate)) continue;
-      const { request } = this.#watched;
-      const obstacle = obstacleTo(request, candidate, this.#overflowedTokens);
-      if (obstacle === undefined) return candidate;
-      const error = notAsked(candidate, obstacle);
+      const misfits = misfitsOf(this.#watched.request, candidate, {
+        region: invocation.provider.region,
+        tooSmallTokens: this.#overflowedTokens,
+      });
+      if (misfits.length === 0) return candidate;
+      const error = notAsked(candidate, misfits);
       this.#errors.push(failedAttempt(candidate, 0, error));
     }
     return undefined;
