@@ -1,6 +1,7 @@
 export { type InvocationEvents, warn } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
-export { textAnswer } from "./call/text-answer.ts";
+export { type AnswerState, answerState } from "./call/stop-reasons.ts";
+export { brokenAnswer, textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";

@@ -5,6 +5,8 @@ import {
   type ModelResponse,
 } from "@lambdallm/core";
 import {
+  answerState,
+  brokenAnswer,
   type CallModel,
   type Invocation,
   type ModelRequest,
@@ -16,7 +18,6 @@ import { backoffMs, wait } from "./backoff.ts";
 import type { Health } from "./circuit.ts";
 import {
   aborted,
-  brokenAnswer,
   CURED_BY_FALLBACK,
   circuitOpen,
   failedAttempt,
@@ -152,7 +153,7 @@ export class PersistentCall {
       const response = await this.#options.next(request);
       const error = brokenAnswer(response);
       if (error !== undefined) return failed({ error, response, asked: true });
-      if (response.stopReason !== "timeout") health = "well";
+      if (answerState(response) !== "late") health = "well";
       return response;
     } catch (error) {
       const { thrown } = this.#watched;
