@@ -4,7 +4,9 @@ export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
+export { isObject } from "./checks/is-object.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { RecentMap } from "./checks/recent-map.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export {
   callOptionChecks,

@@ -6,6 +6,7 @@ import type {
   ModelRequest,
 } from "@lambdallm/core/feature";
 import type { BudgetUse } from "@lambdallm/core/stores";
+import { utcDayOf } from "@lambdallm/core/stores";
 import { Alerts } from "./alerts.ts";
 import {
   type Charge,
@@ -16,7 +17,7 @@ import {
 import { cheaperOffers, type Offer } from "./downgrade.ts";
 import { tellProblem } from "./events.ts";
 import type { Hold, Ledger, Refused } from "./ledger.ts";
-import { dayOf, usdOf } from "./money.ts";
+import { usdOf } from "./money.ts";
 import { budgetExceeded, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
@@ -100,7 +101,7 @@ export class Gate {
     const { signal } = request;
     if (signal?.aborted) return undefined;
     const at = Date.now();
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const wanted = { request, nanoUsd: this.#mostOf(request) };
     const { nanoUsd } = wanted;
     const reserved = await ledger.reserve(trackers, { nanoUsd, at, signal });

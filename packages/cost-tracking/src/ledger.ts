@@ -6,8 +6,9 @@ import type {
   BudgetUse,
   ReserveOutcome,
 } from "@lambdallm/core/stores";
+import { utcDayOf } from "@lambdallm/core/stores";
 import { tellProblem } from "./events.ts";
-import { dayOf, usdOf } from "./money.ts";
+import { usdOf } from "./money.ts";
 import { finishPatienceMs, patienceMs, within } from "./patience.ts";
 import { type PeriodUse, periodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
@@ -94,7 +95,7 @@ export class Ledger {
     trackers: readonly CostTracker[],
     { nanoUsd, at, signal }: Wanted,
   ): Promise<readonly Hold[] | Refused | undefined> {
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     if (this.#settings.isEnforced)
       for (const tracker of trackers) {
         const { scope, limits } = tracker;
@@ -128,7 +129,7 @@ export class Ledger {
     const { isEnforced, onStoreError } = this.#settings;
     const { scope, store } = tracker;
     const limits = isEnforced ? tracker.limits : {};
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const reservation = {
       scope,
       id: randomUUID(),
