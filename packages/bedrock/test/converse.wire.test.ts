@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import {
   afterAll,
   beforeAll,
@@ -516,4 +517,23 @@ describe("countTokens", () => {
       ).rejects.toMatchObject({ name: "ModelInvocationError" }),
     );
   });
+});
+
+test("Nothing listens to the signal of a call that has ended", async () => {
+  reply = { content: [{ text: "Yes" }] };
+  const signals: AbortSignal[] = [];
+  await invocation(
+    local,
+    (context) => context.invoke("Well?"),
+    {},
+    60_000,
+    ({ events }) => {
+      events.on("attempt-start", ({ request: { signal } }) => {
+        if (signal) signals.push(signal);
+      });
+    },
+  );
+  expect(
+    signals.map((signal) => getEventListeners(signal, "abort").length),
+  ).toEqual([0]);
 });

@@ -144,6 +144,20 @@ describe.each<CostTrackingOptions>([
     expect(events).toEqual([]);
   });
 
+  test("leaves no rejection behind when the store fails after that", async () => {
+    const failing = Promise.withResolvers<never>();
+    const store = storeWith({ reserve: () => failing.promise });
+    const { events, middleware } = listener("budget-problem");
+    const use = [middleware, tracking(store, options)];
+    const { end } = await abortedCall({ use });
+    failing.reject(new Error("The table is gone."));
+    // Later than every pending callback: a rejection that nobody looks at fails the test.
+    await new Promise((resolve) => process.nextTick(resolve));
+    await end();
+    expect(events).toEqual([]);
+    expect(await used(store)).toEqual(nothing);
+  });
+
   test("gives back what a narrower budget has set aside, and asks no wider one", async () => {
     const store = storeWith();
     const { reserve } = store.real;

@@ -382,6 +382,24 @@ describe("A price that is not known", () => {
     },
   );
 
+  test.each<Partial<CostTrackingOptions>>([
+    { onExceeded: "alert", unknownPrice: "error" },
+    // There is a price, and still no bound.
+    { unknownPrice: { input: 1, output: 1 } },
+  ])("refuses the call with %j, too", async (options) => {
+    const model = new MockProvider();
+    const use = [
+      costTracking({ store: memoryStores(), dailyBudgetUsd: 1, ...options }),
+    ];
+    const error = await rejection(
+      run({ provider: model.middleware(), use }, (context) =>
+        context.invoke("Hi", undefined, { model: openPrompt }),
+      ),
+    );
+    expect(error).toMatchObject({ code: "CONFIGURATION" });
+    expect(model.totalCalls).toBe(0);
+  });
+
   test("of an ARN is told without its account number", async () => {
     const use = [costTracking({ store: memoryStores(), dailyBudgetUsd: 1 })];
     const opaque =
@@ -441,7 +459,7 @@ describe("A price that is not known", () => {
 
   test("takes the price that was given for it", async () => {
     const own = memoryStores();
-    const unknownPrice = { input: 1, output: 5 };
+    const unknownPrice = { input: 2, output: 5 };
     const { middleware } = listener("budget-problem");
     const seen: number[] = [];
     const watching = providerOf(async ({ model }) => {
@@ -463,7 +481,7 @@ describe("A price that is not known", () => {
     ];
     await run({ provider: watching, use }, askUnknown({}));
     expect(seen[0]).toBeGreaterThanOrEqual(5_000_000);
-    expect(await used(own)).toMatchObject({ dayNanoUsd: 150_000 + 1_000_000 });
+    expect(await used(own)).toMatchObject({ dayNanoUsd: 300_000 + 1_000_000 });
     // A call without maxTokens has the default, so it has a bound.
     await run({ use }, askUnknown({ maxTokens: undefined }));
     const flex = { bedrock: { serviceTier: { type: "flex" } } };
