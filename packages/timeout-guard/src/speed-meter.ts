@@ -23,7 +23,7 @@ export const MIN_TOKENS = 50;
 const REMEMBERED_ANSWERS = 8;
 
 /** Models that are remembered; the one that was not used for longest is forgotten first. */
-export const REMEMBERED_MODELS = 50;
+const REMEMBERED_MODELS = 50;
 
 /**
  * Remembers how fast models have answered lately, and says how fast they are on a slow day: of the last answers, no more
