@@ -1,5 +1,4 @@
-import type { BudgetState } from "@lambdallm/core/stores";
-import { utcDayOf, utcMonthOf } from "@lambdallm/core/stores";
+import { type BudgetState, utcDayOf, utcMonthOf } from "@lambdallm/core/stores";
 import { DAY_MS, monthEnd, usdOf } from "./money.ts";
 
 /** What a month will have cost, judged by its last days. */

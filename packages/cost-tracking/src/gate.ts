@@ -5,8 +5,7 @@ import type {
   Invocation,
   ModelRequest,
 } from "@lambdallm/core/feature";
-import type { BudgetUse } from "@lambdallm/core/stores";
-import { utcDayOf } from "@lambdallm/core/stores";
+import { type BudgetUse, utcDayOf } from "@lambdallm/core/stores";
 import { Alerts } from "./alerts.ts";
 import {
   type Charge,

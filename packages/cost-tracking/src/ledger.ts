@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { StoreError } from "@lambdallm/core";
 import type { Invocation } from "@lambdallm/core/feature";
-import type {
-  BudgetReservation,
-  BudgetUse,
-  ReserveOutcome,
+import {
+  type BudgetReservation,
+  type BudgetUse,
+  type ReserveOutcome,
+  utcDayOf,
 } from "@lambdallm/core/stores";
-import { utcDayOf } from "@lambdallm/core/stores";
 import { tellProblem } from "./events.ts";
 import { usdOf } from "./money.ts";
 import { finishPatienceMs, patienceMs, within } from "./patience.ts";
@@ -43,7 +43,7 @@ interface Wanted {
   readonly nanoUsd: number;
   /** Epoch milliseconds. */
   readonly at: number;
-  /** Of the call. */
+  /** Of the call. Ends the wait for the store at once: what is set aside by then, or will be, comes back. */
   readonly signal: AbortSignal | undefined;
 }
 
@@ -87,7 +87,6 @@ export class Ledger {
   /**
    * Sets an amount aside in all of the budgets, or in none.
    *
-   * @param signal Ends the wait for the store at once: what it has set aside by then, or will have, comes back.
    * @returns Undefined when the signal was faster.
    * @throws {StoreError} when the settings say so.
    */

@@ -1,6 +1,9 @@
 import { BudgetExceededError } from "@lambdallm/core";
-import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
-import { utcDayOf } from "@lambdallm/core/stores";
+import {
+  type BudgetLimits,
+  type BudgetUse,
+  utcDayOf,
+} from "@lambdallm/core/stores";
 import { DAY_MS, dayStart, monthEnd, usdOf } from "./money.ts";
 
 export type Period = "daily" | "monthly";

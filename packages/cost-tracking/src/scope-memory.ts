@@ -1,6 +1,9 @@
 import { RecentMap } from "@lambdallm/core/feature";
-import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
-import { utcMonthOf } from "@lambdallm/core/stores";
+import {
+  type BudgetLimits,
+  type BudgetUse,
+  utcMonthOf,
+} from "@lambdallm/core/stores";
 import { type Period, type PeriodUse, periodsOf } from "./periods.ts";
 
 /** How long a refusal is remembered: others may give back what they did not use. */
