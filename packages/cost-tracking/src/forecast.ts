@@ -57,9 +57,9 @@ export function forecastOf(facts: ForecastFacts): CostForecast {
     basedOnDays: days.length,
     ...(limitNanoUsd !== undefined && { budgetUsd: usdOf(limitNanoUsd) }),
   };
-  const isUsedUp = limitNanoUsd !== undefined && spent >= limitNanoUsd;
+  const left = Math.max(0, (limitNanoUsd ?? Infinity) - spent);
   if (days.length < SHORTEST_BASE_DAYS)
-    return isUsedUp ? { ...result, runsOutOn: today } : result;
+    return left === 0 ? { ...result, runsOutOn: today } : result;
 
   const count = days.length;
   const mean = days.reduce((sum, day) => sum + day, 0) / count;
@@ -69,17 +69,15 @@ export function forecastOf(facts: ForecastFacts): CostForecast {
   const projected = spent + mean * daysLeft;
   const spread =
     RANGE * Math.sqrt(variance * (daysLeft + daysLeft ** 2 / count));
-  const daysToLimit =
-    limitNanoUsd === undefined
-      ? Number.POSITIVE_INFINITY
-      : Math.max(0, limitNanoUsd - spent) / mean;
+  // The first of the days had spending.
+  const daysToLimit = left / mean;
   return {
     ...result,
     projectedUsd: usdOf(projected),
     lowUsd: usdOf(Math.max(spent, projected - spread)),
     highUsd: usdOf(projected + spread),
-    ...((isUsedUp || daysToLimit < daysLeft) && {
-      runsOutOn: utcDayOf(now + (isUsedUp ? 0 : daysToLimit * DAY_MS)),
+    ...(daysToLimit < daysLeft && {
+      runsOutOn: utcDayOf(now + daysToLimit * DAY_MS),
     }),
   };
 }
