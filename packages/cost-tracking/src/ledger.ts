@@ -115,10 +115,9 @@ export class Ledger {
       await this.settle(holds, 0, signal);
       throw error;
     }
-    const isAborted = signal?.aborted === true;
-    if (refused === undefined && !isAborted) return holds;
+    if (refused === undefined && !signal?.aborted) return holds;
     await this.settle(holds, 0, signal);
-    return isAborted ? undefined : refused;
+    return refused;
   }
 
   async #reserveIn(

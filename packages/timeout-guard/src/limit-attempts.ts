@@ -122,12 +122,9 @@ function losesTextAtDeadline(request: ModelRequest): boolean {
   const { onDelta, output, model } = request;
   // Half of a value is none: there is nothing to save.
   if (onDelta !== undefined || output !== undefined) return false;
-  const timeMs = leftMs(request);
-  // Without a deadline nothing is lost, and past it nothing is sent.
-  if (timeMs === Number.POSITIVE_INFINITY || timeMs <= 0) return false;
   const speed = meter.speedOf(nameOf(model)) ?? UNKNOWN_SPEED;
   const inTime =
-    durationMs(speed, longestAnswer(request)) * SLOWER_STILL <= timeMs;
+    durationMs(speed, longestAnswer(request)) * SLOWER_STILL <= leftMs(request);
   return !inTime && canStream(request);
 }
 
