@@ -34,4 +34,4 @@ export type {
   StepStore,
 } from "./stores/step-store.ts";
 export type { Stores } from "./stores/stores.ts";
-export { checkDay, utcDayOf } from "./stores/utc-day.ts";
+export { checkDay, utcDayOf, utcMonthOf } from "./stores/utc-day.ts";

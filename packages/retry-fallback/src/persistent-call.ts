@@ -5,9 +5,12 @@ import {
   type ModelResponse,
 } from "@lambdallm/core";
 import {
+  answerState,
+  brokenAnswer,
   type CallModel,
   type Invocation,
   type ModelRequest,
+  misfitsOf,
   modelName,
   sleep,
   withModel,
@@ -16,7 +19,6 @@ import { backoffMs } from "./backoff.ts";
 import type { Health } from "./circuit.ts";
 import {
   aborted,
-  brokenAnswer,
   CURED_BY_FALLBACK,
   circuitOpen,
   failedAttempt,
@@ -25,7 +27,6 @@ import {
 } from "./failures.ts";
 import { ModelGate } from "./model-gate.ts";
 import { modelState } from "./model-states.ts";
-import { obstacleTo } from "./obstacle.ts";
 import type { Settings } from "./settings.ts";
 import { type WatchedRequest, watchDeltas } from "./watch-deltas.ts";
 
@@ -153,7 +154,7 @@ export class PersistentCall {
       const response = await this.#options.next(request);
       const error = brokenAnswer(response);
       if (error !== undefined) return failed({ error, response, asked: true });
-      if (response.stopReason !== "timeout") health = "well";
+      if (answerState(response) !== "late") health = "well";
       return response;
     } catch (error) {
       const { thrown } = this.#watched;
@@ -189,9 +190,9 @@ export class PersistentCall {
     model: string,
     { reason, retryable }: ModelInvocationError,
   ): string | undefined {
-    const { minAttemptMs } = this.#options.settings;
+    const { invocation, settings } = this.#options;
     if (!retryable && !CURED_BY_FALLBACK.has(reason)) return undefined;
-    if (this.#isOver || this.#leftMs < minAttemptMs) return undefined;
+    if (this.#isOver || this.#leftMs < settings.minAttemptMs) return undefined;
     if (reason === "context-overflow")
       this.#overflowedTokens = Math.max(
         this.#overflowedTokens,
@@ -199,10 +200,12 @@ export class PersistentCall {
       );
     for (const candidate of this.#fallbacks) {
       if (this.#tried.has(candidate)) continue;
-      const { request } = this.#watched;
-      const obstacle = obstacleTo(request, candidate, this.#overflowedTokens);
-      if (obstacle === undefined) return candidate;
-      const error = notAsked(candidate, obstacle);
+      const misfits = misfitsOf(this.#watched.request, candidate, {
+        region: invocation.provider.region,
+        tooSmallTokens: this.#overflowedTokens,
+      });
+      if (misfits.length === 0) return candidate;
+      const error = notAsked(candidate, misfits);
       this.#errors.push(failedAttempt(candidate, 0, error));
     }
     return undefined;

@@ -7,7 +7,13 @@ import {
   type ModelResponse,
   textOf,
 } from "@lambdallm/core";
-import { type Invocation, llmOf, systemBlocks } from "@lambdallm/core/feature";
+import {
+  type AnswerState,
+  answerState,
+  type Invocation,
+  llmOf,
+  systemBlocks,
+} from "@lambdallm/core/feature";
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
 import { joinExchanges } from "./exchanges.ts";
@@ -35,21 +41,11 @@ export interface TurnFacts {
 }
 
 /** Answers that are not whole. */
-const INCOMPLETE: ReadonlySet<string> = new Set([
-  "timeout",
-  "malformed_model_output",
-  "malformed_tool_use",
-  "model_context_window_exceeded",
-]);
-
-/**
- * Answers that are not the model's. They are not stored: what a guardrail refuses would be refused in every later
- * turn again.
- */
-const REPLACED: ReadonlySet<string> = new Set([
-  "guardrail_intervened",
-  "content_filtered",
-]);
+const INCOMPLETE: ReadonlySet<AnswerState | undefined> = new Set([
+  "late",
+  "broken",
+  "overflowed",
+] as const);
 
 /** A question, its answer, and both in the store, or an error. */
 export class ChatTurn {
@@ -100,12 +96,11 @@ export class ChatTurn {
     };
   }
 
-  async #keep({
-    stopReason,
-    message,
-  }: ModelResponse): Promise<Turn | undefined> {
-    if (REPLACED.has(stopReason)) return undefined;
-    return this.#save(message.content, INCOMPLETE.has(stopReason));
+  async #keep(response: ModelResponse): Promise<Turn | undefined> {
+    const state = answerState(response);
+    // That is not the model's, and what a guardrail refuses would be refused in every later turn again.
+    if (state === "blocked") return undefined;
+    return this.#save(response.message.content, INCOMPLETE.has(state));
   }
 
   async #keepFailed(error: unknown): Promise<void> {
@@ -221,9 +216,7 @@ export class ChatTurn {
     const partial = timedOut || failed ? error.partial : undefined;
     if (partial !== undefined) return partial.message.content;
     if (this.#shown !== "") return [{ text: this.#shown }];
-    const begun =
-      timedOut ||
-      (failed && (error.billed !== "none" || error.reason === "aborted"));
+    const begun = timedOut || (failed && error.billed !== "none");
     return begun ? [] : undefined;
   }
 }

@@ -1,5 +1,10 @@
 import { estimateTokens, type ModelResponse } from "@lambdallm/core";
-import { type Invocation, warn, withModel } from "@lambdallm/core/feature";
+import {
+  answerState,
+  type Invocation,
+  warn,
+  withModel,
+} from "@lambdallm/core/feature";
 import type { SessionSummary, Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
 import { beginsPlainly } from "./exchanges.ts";
@@ -13,8 +18,6 @@ and questions that are still open. Write plain text of at most 300 words, in the
 
 /** For the summary alone: a budget for thinking, which the provider's options may give, comes on top. */
 const ROOM = { maxTokens: 1_500 };
-
-const WHOLE: ReadonlySet<string> = new Set(["end_turn", "stop_sequence"]);
 
 /** Summarises the older part of a session when it is long enough. Never fails: the next turn tries again. */
 export async function summarise(
@@ -56,8 +59,9 @@ class Summariser {
     const older = this.#fitting(this.#older());
     const last = older.at(-1);
     if (last === undefined) return;
-    const { stopReason, text } = await this.#ask(older, history.summary);
-    if (!WHOLE.has(stopReason) || text.trim() === "")
+    const answer = await this.#ask(older, history.summary);
+    const { stopReason, text } = answer;
+    if (answerState(answer) !== "complete" || text.trim() === "")
       throw new Error(`the model ended with ${stopReason}`);
     const upTo = last.first + last.messages.length;
     const saved = await history.saveSummary({ text: text.trim(), upTo }, last);

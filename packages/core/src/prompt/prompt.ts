@@ -1,3 +1,4 @@
+import { isObject } from "../checks/is-object.ts";
 import { check, validateOptions } from "../checks/options.ts";
 import { callOptionChecks } from "../context/context.ts";
 import type {
@@ -176,7 +177,7 @@ class PromptTemplate<Result> implements Prompt<object, Result> {
   }
 
   static fromJSON<Result>(json: unknown): Prompt<object, Result> {
-    if (typeof json !== "object" || json === null || Array.isArray(json))
+    if (!isObject(json))
       throw new ConfigurationError(
         'Prompt: what it is read from must be an object with a "template".',
       );
