@@ -205,6 +205,14 @@ function isOpaque(value: object | null): boolean {
   );
 }
 
+/** The names of a template's variables; of `{user.name}` it is `user`. */
+export function variablesOf(template: string): ReadonlySet<string> {
+  const names = parse(template).map((part) =>
+    typeof part === "string" ? "" : part.path.split(".", 1).join(),
+  );
+  return new Set(names.filter((name) => name !== ""));
+}
+
 /** Whether a template has any variable. */
 export function hasVariables(template: string): boolean {
   return parse(template).some((part) => typeof part !== "string");

@@ -6,7 +6,11 @@ import type {
   PromptSource,
   StructuredOptions,
 } from "../context/llm-context.ts";
-import { formatTemplate, type Variables } from "../context/template.ts";
+import {
+  formatTemplate,
+  type Variables,
+  variablesOf,
+} from "../context/template.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import { toJsonSchema } from "../schema/to-json-schema.ts";
 import type { OutputSchema } from "../schema/types.ts";
@@ -22,7 +26,6 @@ import type {
   PromptResult,
   PromptVariables,
 } from "./types.ts";
-import { variablesOf } from "./variables-of.ts";
 
 /**
  * A template with its schemas and settings. It does not change: another one is made with `Prompt.fromJSON({ ...prompt.toJSON(),
