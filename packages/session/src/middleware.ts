@@ -107,7 +107,7 @@ export function session<TEvent = any>(
   };
 
   const sessionAfter = async (request: MiddyRequest): Promise<void> => {
-    await sessions.get(request)?.save();
+    await sessions.get(request)?.saveAtEnd();
   };
 
   return { before: sessionBefore, after: sessionAfter };

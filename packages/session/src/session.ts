@@ -60,6 +60,7 @@ export class Session {
   readonly #turns: Turns;
   #repairs: readonly Repair[] = [];
   #repairedReads = 0;
+  #savesLater = false;
 
   /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
   constructor(options: SessionOptions) {
@@ -173,11 +174,25 @@ export class Session {
    * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
    */
   async save(): Promise<void> {
-    if (this.#metadata.isModified) {
-      await this.load();
-      await this.#metadata.save();
-    }
+    if (this.#metadata.isModified) await this.#saveMetadata();
     await this.#turns.save();
+  }
+
+  /**
+   * `save()` at the end of a handler. A turn that is still running may be the response, which cannot begin before this
+   * returns: what it does not take along is stored behind it, at the end of the invocation.
+   *
+   * @internal
+   */
+  async saveAtEnd(): Promise<void> {
+    if (this.#metadata.isModified) await this.#saveMetadata();
+    if (this.#turns.areRunning) this.#savesLater = true;
+    else await this.#turns.save();
+  }
+
+  async #saveMetadata(): Promise<void> {
+    await this.load();
+    await this.#metadata.save();
   }
 
   /** The part of the history that the next message is sent with: by the memory strategy, repaired, without the summary. */
@@ -285,9 +300,10 @@ export class Session {
       );
   }
 
-  /** Saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
+  /** Otherwise saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
   async #end(): Promise<void> {
     await this.#turns.between(async () => {});
+    if (this.#savesLater) await this.save();
     if (this.isModified)
       process.emitWarning(
         "A session was changed and not saved: call await session.save().",

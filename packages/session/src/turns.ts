@@ -28,6 +28,7 @@ export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new Queue();
   readonly #pending = new Set<SessionMessage>();
+  #running = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -38,12 +39,30 @@ export class Turns {
     return [...this.#pending];
   }
 
+  /** Whether a model is being asked, or waits to be. */
+  get areRunning(): boolean {
+    return this.#running > 0;
+  }
+
   add(message: Message): void {
     this.#pending.add(message);
   }
 
   /** Asks the model, and stores the question and the answer. */
-  take(
+  async take(
+    invocation: Invocation,
+    question: Message,
+    options: TurnOptions,
+  ): Promise<ModelResponse> {
+    this.#running += 1;
+    try {
+      return await this.#take(invocation, question, options);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #take(
     invocation: Invocation,
     question: Message,
     options: TurnOptions,
