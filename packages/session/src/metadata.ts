@@ -55,13 +55,13 @@ export class Metadata {
   }
 
   /** @throws {SessionConflictError} In the mode `reject`, when somebody else has changed it. */
-  save(): Promise<void> {
+  save(signal: AbortSignal): Promise<void> {
     const history = this.#history;
     return history.headerWrites.run(async () => {
       if (this.#edited === undefined || !this.isModified) return;
       const mine = storable(this.#edited);
       this.#base ??= this.#stored;
-      const contention = new Contention(history.limit);
+      const contention = new Contention(history.limit, signal);
       let wanted = mine;
       for (;;) {
         if (!sameData(this.#stored, this.#base)) {
@@ -74,14 +74,14 @@ export class Metadata {
           }
           wanted = merge(this.#base, mine, this.#stored);
         }
-        if (await history.saveHeader(wanted)) break;
+        if (await history.saveHeader(wanted, signal)) break;
         if (!(await contention.pause())) throw neverFirst();
-        await history.catchUp();
+        await history.catchUp(signal);
       }
       // What was edited meanwhile stays, and what others wrote comes in.
       fill(this.#edited, merge(mine, storable(this.#edited), wanted));
       this.#base = wanted;
-    });
+    }, signal);
   }
 
   get #stored(): Stored {

@@ -19,6 +19,7 @@ import {
 } from "@lambdallm/core/feature";
 import type { SessionMessage } from "@lambdallm/core/stores";
 import { Delivery } from "./delivery.ts";
+import { invocationEnded, withGrace } from "./ending.ts";
 import { joinExchanges } from "./exchanges.ts";
 import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
@@ -37,8 +38,12 @@ export type MessageContent = string | readonly ContentBlock[];
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
 
-/** The turn listens with its own; `context.converse` checks the others. */
-const observers = { onDelta: check.function, onResponse: check.function };
+/** The turn needs these itself; `context.converse` checks the others. */
+const observers = {
+  onDelta: check.function,
+  onResponse: check.function,
+  signal: check.signal,
+};
 
 /**
  * A conversation that is kept in a store. It is read when it is first needed, and never before.
@@ -61,6 +66,10 @@ export class Session {
   #repairs: readonly Repair[] = [];
   #repairedReads = 0;
   #savesLater = false;
+  /** Aborted at the end of the invocation. */
+  readonly #closing = new AbortController();
+  /** Of what has all the time of the invocation. */
+  readonly #never = new AbortController().signal;
 
   /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
   constructor(options: SessionOptions) {
@@ -72,7 +81,9 @@ export class Session {
     const invocation = request.context && invocationOf(request.context);
     this.#invocation = invocation;
     this.#memory = memory;
+    const closing = this.#closing.signal;
     this.#history = new StoredHistory({
+      closing,
       store: store.sessions,
       key,
       ttlMs,
@@ -81,12 +92,13 @@ export class Session {
     });
     this.#metadata = new Metadata(this.#history);
     this.#turns = new Turns({
+      closing,
       store: store.sessions,
       key,
       history: this.#history,
       memory,
       delivery: new Delivery({ ...request, invocation }),
-      load: () => this.load(),
+      load: (signal) => this.#load(signal),
     });
     this.#invocation?.addFinalizer(() => this.#end());
   }
@@ -132,8 +144,12 @@ export class Session {
    * @throws {StoreError} The store failed.
    */
   async load(): Promise<void> {
+    await this.#load(this.#closing.signal);
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
     const history = this.#history;
-    await history.load(messagesToLoad(this.#memory));
+    await history.load(messagesToLoad(this.#memory), signal);
     if (this.#repairedReads === history.reads) return;
     this.#repairedReads = history.reads;
     const { hasOlder } = history;
@@ -174,8 +190,12 @@ export class Session {
    * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
    */
   async save(): Promise<void> {
-    if (this.#metadata.isModified) await this.#saveMetadata();
-    await this.#turns.save();
+    await this.#withGrace("save", (signal) => this.#save(signal));
+  }
+
+  async #save(signal: AbortSignal): Promise<void> {
+    if (this.#metadata.isModified) await this.#saveMetadata(signal);
+    await this.#turns.save(signal);
   }
 
   /**
@@ -185,14 +205,15 @@ export class Session {
    * @internal
    */
   async saveAtEnd(): Promise<void> {
-    if (this.#metadata.isModified) await this.#saveMetadata();
-    if (this.#turns.areRunning) this.#savesLater = true;
-    else await this.#turns.save();
+    if (!this.#turns.areRunning) return this.save();
+    this.#savesLater = true;
+    if (this.#metadata.isModified)
+      await this.#withGrace("save", (signal) => this.#saveMetadata(signal));
   }
 
-  async #saveMetadata(): Promise<void> {
-    await this.load();
-    await this.#metadata.save();
+  async #saveMetadata(signal: AbortSignal): Promise<void> {
+    await this.#load(signal);
+    await this.#metadata.save(signal);
   }
 
   /** The part of the history that the next message is sent with: by the memory strategy, repaired, without the summary. */
@@ -206,7 +227,8 @@ export class Session {
         ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
         ...this.#turns.pending,
       ],
-      (messages) => this.#turns.between(() => history.load(messages)),
+      (messages) =>
+        this.#turns.between(() => history.load(messages), this.#closing.signal),
     );
   }
 
@@ -225,7 +247,9 @@ export class Session {
 
   /** Deletes the session from the store, and what was not saved. */
   async clear(): Promise<void> {
-    await this.#turns.clear(() => this.#metadata.reset());
+    await this.#withGrace("delete", (signal) =>
+      this.#turns.clear(() => this.#metadata.reset(), signal),
+    );
   }
 
   /**
@@ -267,9 +291,10 @@ export class Session {
     content: MessageContent,
     options: SessionConverseOptions = {},
   ): Promise<ModelResponse> {
-    const { onDelta, onResponse } = options;
+    const { onDelta, onResponse, signal } = options;
     return this.#tracked("session.converse", async (invocation) => {
-      validateOptions("session.converse", observers, { onDelta, onResponse });
+      const given = { onDelta, onResponse, signal };
+      validateOptions("session.converse", observers, given);
       return this.#turn(invocation, "session.converse", content, options);
     });
   }
@@ -293,6 +318,13 @@ export class Session {
     return invocation.track(() => run(invocation));
   }
 
+  #withGrace<T>(
+    operation: string,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return withGrace(this.#closing.signal, operation, run);
+  }
+
   #mustBeRead(what: string, isRead: boolean): void {
     if (!isRead)
       throw new ConfigurationError(
@@ -302,8 +334,9 @@ export class Session {
 
   /** Otherwise saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
   async #end(): Promise<void> {
-    await this.#turns.between(async () => {});
-    if (this.#savesLater) await this.save();
+    this.#closing.abort(invocationEnded());
+    await this.#turns.between(async () => {}, this.#never);
+    if (this.#savesLater) await this.#save(this.#never);
     if (this.isModified)
       process.emitWarning(
         "A session was changed and not saved: call await session.save().",

@@ -19,36 +19,48 @@ export function patienceMs({ backstop, remainingTimeMs }: TimeLimit): number {
 }
 
 /**
- * Waits for a store no longer than the invocation can.
+ * Waits for a store no longer than the invocation can, and until the signal aborts.
  *
  * @throws {StoreError} with the reason `timeout`; what the store does later is not waited for.
  */
 export async function withinTime<T>(
   limit: TimeLimit,
   operation: string,
+  signal: AbortSignal,
   run: () => Promise<T>,
 ): Promise<T> {
+  signal.throwIfAborted();
+  const end = Promise.withResolvers<never>();
+  const abort = () => end.reject(signal.reason);
+  signal.addEventListener("abort", abort);
   const waitMs = patienceMs(limit);
-  if (waitMs > MAX_TIMER_MS) return run();
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(
+  const giveUp = () =>
+    end.reject(
       new StoreError(
         `The time was over, and the session's store had not answered (${operation}).`,
         { reason: "timeout", operation, retryable: true },
       ),
     );
-  }, waitMs);
+  const timer = waitMs > MAX_TIMER_MS ? undefined : setTimeout(giveUp, waitMs);
   try {
-    return await Promise.race([run(), late.promise]);
+    return await Promise.race([run(), end.promise]);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }
 
-export function sleep(ms: number): Promise<void> {
+/** Resolves after this time, and at once when the signal aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
 }
 
