@@ -4,6 +4,7 @@ export { textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { jsonBytes, plainJson } from "./checks/plain-json.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export {
   callOptionChecks,

@@ -15,6 +15,7 @@ import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
+import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
@@ -76,6 +77,7 @@ export class ChatTurn {
       options.onResponse?.(replayed);
       return replayed;
     }
+    checkSize("The message, with those that were added before,", this.#asked());
     const messages = await this.#messages();
     const llm = llmOf(invocation);
     let response: ModelResponse;
@@ -200,7 +202,7 @@ export class ChatTurn {
     const { history, delivery, signal, onSaved } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
-      content: snapshot(content),
+      content: snapshot(content, "The model's answer: content"),
       ...(incomplete && { incomplete }),
     };
     return withGrace(signal, "append", async (late) => {

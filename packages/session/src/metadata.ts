@@ -3,6 +3,7 @@ import {
   type JsonValue,
   SessionConflictError,
 } from "@lambdallm/core";
+import { plainJson } from "@lambdallm/core/feature";
 import type { SessionHeader } from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
 import { sameData } from "./snapshot.ts";
@@ -90,18 +91,13 @@ export class Metadata {
 }
 
 function storable(metadata: unknown): Stored {
-  let copy: unknown;
-  try {
-    copy = JSON.parse(JSON.stringify(metadata));
-  } catch {
-    // The reason would quote the data.
-  }
-  if (typeof copy !== "object" || copy === null || Array.isArray(copy))
+  const plain: unknown = plainJson(metadata, "session.metadata");
+  if (typeof plain !== "object" || plain === null || Array.isArray(plain))
     throw new ConfigurationError(
       "session.metadata must be an object that JSON can hold.",
     );
-  // Just made of JSON.
-  return copy as Stored;
+  // Without what is undefined, and without bytes.
+  return JSON.parse(JSON.stringify(plain));
 }
 
 /** What was changed from `base` to `mine`, field by field, on top of what is stored. */

@@ -27,6 +27,7 @@ import { type SessionOptions, sessionSettings } from "./options.ts";
 import { repair } from "./repair.ts";
 import type { Repair } from "./repair-problem.ts";
 import { selectMessages } from "./select-messages.ts";
+import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import { StoredHistory } from "./stored-history.ts";
 import { describe } from "./summary-text.ts";
@@ -365,7 +366,8 @@ function messageOf(
       `${method}: the message must be a text that is not blank, or a list of content blocks.`,
     );
   const content = typeof given === "string" ? [{ text: given }] : given;
-  const message = { role, content };
+  const message = snapshot({ role, content }, `${method}: messages[0]`);
   checkMessages(method, [message]);
-  return snapshot(message);
+  checkSize(`${method}: messages[0].content`, [message]);
+  return message;
 }
