@@ -44,9 +44,7 @@ export class StoredHistory {
 
   readonly #options: HistoryOptions;
   #next = 0;
-  #loading:
-    | { readonly messages: number; readonly done: Promise<void> }
-    | undefined;
+  #loading: Promise<void> | undefined;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -70,9 +68,8 @@ export class StoredHistory {
   #load(messages: number): Promise<void> {
     if (this.reads > 0 && (!this.hasOlder || this.messages.length >= messages))
       return Promise.resolve();
-    const running = this.#loading;
-    if (running !== undefined && running.messages >= messages)
-      return running.done;
+    // Who needs more than that asks again.
+    if (this.#loading !== undefined) return this.#loading;
     const limits = messages < Infinity ? { lastMessages: messages } : {};
     const known = this.reads > 0 ? this.messages.length : -1;
     const done = this.#read(limits, this.#options.closing)
@@ -84,19 +81,14 @@ export class StoredHistory {
       .finally(() => {
         this.#loading = undefined;
       });
-    this.#loading = { messages, done };
+    this.#loading = done;
     return done;
   }
 
   /** Reads what others have written since; returns their turns. */
   async catchUp(signal: AbortSignal): Promise<readonly Turn[]> {
     // It may have begun before the lock was taken.
-    await withinTime(
-      UNLIMITED,
-      "load",
-      signal,
-      async () => this.#loading?.done,
-    );
+    await withinTime(UNLIMITED, "load", signal, async () => this.#loading);
     if (this.reads === 0) return [];
     const from = this.#next;
     const stored = await this.#read({ from }, signal);
@@ -232,7 +224,7 @@ export class StoredHistory {
     const { store, key } = this.#options;
     // What it would bring is gone then.
     await withinTime(UNLIMITED, "load", signal, async () =>
-      this.#loading?.done.catch(() => {}),
+      this.#loading?.catch(() => {}),
     );
     // A header that is being written would be there again.
     await this.headerWrites.run(async () => {

@@ -251,6 +251,7 @@ describe("a stored history that no model takes", () => {
           null,
           "Hi",
           {},
+          ["Hi"],
           { text: 5 },
           { image: null },
           { text: "a", image: {} },
@@ -261,7 +262,7 @@ describe("a stored history that no model takes", () => {
         ),
       ],
       ["user: Hi|Now"],
-      Array.from({ length: 10 }, () => "0 broken-block"),
+      Array.from({ length: 11 }, () => "0 broken-block"),
     ],
     [
       "a document without a text",
@@ -284,6 +285,16 @@ describe("a stored history that no model takes", () => {
       "nothing of a question that is marked as incomplete, which answers can be",
       [{ ...user(file, text("Hi")), incomplete: true }],
       ["user: [document]|Hi|Now"],
+      [],
+    ],
+    [
+      "nothing of an answer that is marked as not incomplete",
+      [
+        user(text("Hi")),
+        { ...assistant(call("a")), incomplete: false },
+        user(result("a")),
+      ],
+      ["user: Hi", "assistant: [toolUse]", "user: [toolResult]|Now"],
       [],
     ],
     [
