@@ -252,6 +252,7 @@ describe("a stored history that no model takes", () => {
           "Hi",
           {},
           ["Hi"],
+          { 'image"': {} },
           { text: 5 },
           { image: null },
           { text: "a", image: {} },
@@ -262,7 +263,7 @@ describe("a stored history that no model takes", () => {
         ),
       ],
       ["user: Hi|Now"],
-      Array.from({ length: 11 }, () => "0 broken-block"),
+      Array.from({ length: 12 }, () => "0 broken-block"),
     ],
     [
       "a document without a text",
@@ -295,6 +296,12 @@ describe("a stored history that no model takes", () => {
         user(result("a")),
       ],
       ["user: Hi", "assistant: [toolUse]", "user: [toolResult]|Now"],
+      [],
+    ],
+    [
+      "nothing of a kind that is not known here",
+      [user(text("Hi"), { NewKind: {} })],
+      ["user: Hi|[NewKind]|Now"],
       [],
     ],
     [
