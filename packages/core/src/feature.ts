@@ -7,6 +7,7 @@ export { checkMessages } from "./checks/check-messages.ts";
 export { warnOfClientRetries } from "./checks/client-retries.ts";
 export { isObject } from "./checks/is-object.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { jsonBytes, plainJson } from "./checks/plain-json.ts";
 export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";

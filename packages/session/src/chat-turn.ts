@@ -16,10 +16,12 @@ import {
 } from "@lambdallm/core/feature";
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
+import { withGrace } from "./ending.ts";
 import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
+import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
@@ -36,6 +38,8 @@ export interface TurnFacts {
   readonly pending: readonly SessionMessage[];
   readonly question: Message;
   readonly options: TurnOptions;
+  /** Ends the turn. What is paid for by then is stored all the same. */
+  readonly signal: AbortSignal;
   /** Told when the turn is in the store, the pending messages with it. */
   readonly onSaved: () => void;
 }
@@ -69,6 +73,7 @@ export class ChatTurn {
       options.onResponse?.(replayed);
       return replayed;
     }
+    checkSize("The message, with those that were added before,", this.#asked());
     const messages = await this.#messages();
     const llm = llmOf(invocation);
     let response: ModelResponse;
@@ -121,7 +126,8 @@ export class ChatTurn {
 
   /** The messages of the request, older ones read as long as the memory strategy wants them. */
   async #messages(): Promise<readonly Message[]> {
-    const { history, memory, invocation, question, options } = this.#facts;
+    const { history, memory, invocation, question, options, signal } =
+      this.#facts;
     const { model, maxTokens, system, bedrock } = invocation.defaults;
     const company: Company = {
       model: options.model ?? model,
@@ -135,7 +141,7 @@ export class ChatTurn {
     const chosen = await selectMessages(
       { history, memory, company },
       () => this.#past(),
-      (messages) => history.load(messages),
+      (messages) => history.load(messages, signal),
     );
     return withSummary(withQuestion(chosen, question), history.summary);
   }
@@ -188,25 +194,28 @@ export class ChatTurn {
     content: readonly ContentBlock[],
     incomplete: boolean,
   ): Promise<Turn | undefined> {
-    const { history, delivery, onSaved } = this.#facts;
+    const { history, delivery, signal, onSaved } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
-      content: snapshot(content),
+      content: snapshot(content, "The model's answer: content"),
       ...(incomplete && { incomplete }),
     };
-    const other = await delivery.write((writeId) =>
-      history.append(
-        [...this.#asked(), answer],
-        writeId,
-        (turn) => this.#isSame(turn),
-        // It is kept as what was said, and stands for no answer that has seen everything.
-        incomplete ? "rebase" : undefined,
-      ),
-    );
-    if (other !== undefined) delivery.claim(other);
-    onSaved();
-    await history.refreshHeader();
-    return other;
+    return withGrace(signal, "append", async (late) => {
+      const other = await delivery.write((writeId) =>
+        history.append(
+          [...this.#asked(), answer],
+          writeId,
+          (turn) => this.#isSame(turn),
+          late,
+          // It is kept as what was said, and stands for no answer that has seen everything.
+          incomplete ? "rebase" : undefined,
+        ),
+      );
+      if (other !== undefined) delivery.claim(other);
+      onSaved();
+      await history.refreshHeader(late);
+      return other;
+    });
   }
 
   /** What there is of an answer that failed; undefined when the model had not begun, and there is nothing to keep. */

@@ -7,6 +7,7 @@ import {
 } from "@lambdallm/core/feature";
 import type { SessionSummary, Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
+import { withGrace } from "./ending.ts";
 import { beginsPlainly } from "./exchanges.ts";
 import { contextBudget, type SummaryOptions } from "./memory.ts";
 import type { StoredHistory } from "./stored-history.ts";
@@ -25,9 +26,10 @@ export async function summarise(
   options: SummaryOptions,
   invocation: Invocation,
   model: string,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await new Summariser(history, options, invocation, model).run();
+    await new Summariser(history, options, invocation, model, signal).run();
   } catch (error) {
     if (!history.emit("session-summary-error", { error }))
       warn("The session's summary failed", error);
@@ -39,17 +41,20 @@ class Summariser {
   readonly #options: SummaryOptions;
   readonly #invocation: Invocation;
   readonly #model: string;
+  readonly #signal: AbortSignal;
 
   constructor(
     history: StoredHistory,
     options: SummaryOptions,
     invocation: Invocation,
     model: string,
+    signal: AbortSignal,
   ) {
     this.#history = history;
     this.#options = options;
     this.#invocation = invocation;
     this.#model = options.model ?? model;
+    this.#signal = signal;
   }
 
   async run(): Promise<void> {
@@ -64,7 +69,10 @@ class Summariser {
     if (answerState(answer) !== "complete" || text.trim() === "")
       throw new Error(`the model ended with ${stopReason}`);
     const upTo = last.first + last.messages.length;
-    const saved = await history.saveSummary({ text: text.trim(), upTo }, last);
+    const summary = { text: text.trim(), upTo };
+    const saved = await withGrace(this.#signal, "saveSummary", (late) =>
+      history.saveSummary(summary, last, late),
+    );
     const messages = older.flatMap((turn) => turn.messages).length;
     history.emit("session-summary", { messages, saved });
   }
@@ -106,6 +114,7 @@ class Summariser {
       messages: [{ role: "user" as const, content: [{ text }] }],
       defaults: ROOM,
       ...(defaults.bedrock && { bedrock: defaults.bedrock }),
+      signal: this.#signal,
       tags: { ...defaults.tags, "session.call": "summary" },
       // The turn is done, and its answer waits: half of the time is the handler's.
       deadline: Date.now() + Math.max(0, deadline - Date.now()) / 2,

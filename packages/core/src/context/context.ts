@@ -109,9 +109,10 @@ export function createContext(invocation: Invocation): LLMContext {
   const converseRequest = (method: string, given: ConverseRequest) => {
     validateOptions(method, converseChecks, given);
     const request = toRequest(given);
-    if (given.messages?.length !== 0 || !given.bedrock?.promptVariables)
-      checkConversation(method, request);
-    return request;
+    // A managed prompt may have all the messages itself.
+    if (given.messages?.length === 0 && given.bedrock?.promptVariables)
+      return request;
+    return { ...request, messages: checkConversation(method, request) };
   };
 
   const totalCostUsd = () =>
