@@ -16,7 +16,7 @@ export {
   callOptionChecks,
   invokeOptionChecks,
   systemBlocks,
-} from "./context/context.ts";
+} from "./context/requests.ts";
 export { isManagedPrompt } from "./contract/managed-prompt.ts";
 export type {
   Adaptation,

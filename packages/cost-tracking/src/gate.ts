@@ -60,22 +60,21 @@ export class Gate {
   async attempt(
     request: ModelRequest,
     next: CallModel,
-    { callId }: CallInfo,
+    call: CallInfo,
   ): Promise<ModelResponse> {
     const { settings } = this.#options;
-    const admission = await this.#admit(request, callId);
+    const admission = await this.#admit(request, call.callId);
     // The core does not send it.
     if (admission === undefined) return next(request);
-    const watched = watch(admission.request);
     const facts = (): ChargeFacts => ({
       request: admission.request,
       worstNanoUsd: admission.nanoUsd,
       assumedPrice: settings.assumedPrice,
-      hasBegun: watched.hasBegun(),
+      hasBegun: call.hasBegun,
     });
     let response: ModelResponse;
     try {
-      response = await next(watched.request);
+      response = await next(admission.request);
     } catch (error) {
       const charge = chargeOfFailure(error, facts());
       await this.#settle(admission, charge, charge.nanoUsd > 0);
@@ -211,20 +210,4 @@ function without(use: BudgetUse, nanoUsd: number): BudgetUse {
     dayNanoUsd: use.dayNanoUsd - nanoUsd,
     monthNanoUsd: use.monthNanoUsd - nanoUsd,
   };
-}
-
-/** Notices whether the caller has seen a piece of the answer. */
-function watch(request: ModelRequest) {
-  const { onDelta } = request;
-  let begun = false;
-  const hasBegun = () => begun;
-  if (onDelta === undefined) return { request, hasBegun };
-  const watching: ModelRequest = {
-    ...request,
-    onDelta: (delta) => {
-      begun = true;
-      onDelta(delta);
-    },
-  };
-  return { request: watching, hasBegun };
 }

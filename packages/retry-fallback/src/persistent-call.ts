@@ -7,6 +7,7 @@ import {
 import {
   answerState,
   brokenAnswer,
+  type CallInfo,
   type CallModel,
   type Invocation,
   type ModelRequest,
@@ -28,13 +29,12 @@ import {
 import { ModelGate } from "./model-gate.ts";
 import { modelState } from "./model-states.ts";
 import type { Settings } from "./settings.ts";
-import { type WatchedRequest, watchDeltas } from "./watch-deltas.ts";
 
 /** Of the invocation that the middleware was used in. */
 export interface CallOptions {
   readonly settings: Settings;
   readonly invocation: Pick<Invocation, "events" | "provider">;
-  readonly callId: number;
+  readonly call: CallInfo;
   readonly next: CallModel;
 }
 
@@ -56,7 +56,7 @@ const AT_ONCE: Retry = { waitMs: 0, tokens: 0 };
 /** One model call with its retries and fallbacks. */
 export class PersistentCall {
   readonly #options: CallOptions;
-  readonly #watched: WatchedRequest;
+  readonly #request: ModelRequest;
   /** Goes on where it was left, as the iterators of arrays do. */
   readonly #fallbacks: IterableIterator<string>;
   readonly #tried = new Set<string>();
@@ -70,13 +70,14 @@ export class PersistentCall {
 
   constructor(request: ModelRequest, options: CallOptions) {
     this.#options = options;
-    this.#watched = watchDeltas(request);
+    this.#request = request;
     this.#fallbacks = options.settings.fallbackModels.values();
   }
 
   async run(): Promise<ModelResponse> {
-    const { callId, invocation } = this.#options;
-    let { model } = this.#watched.request;
+    const { call, invocation } = this.#options;
+    const { callId } = call;
+    let { model } = this.#request;
     for (;;) {
       this.#tried.add(model);
       const outcome = await this.#ask(model);
@@ -98,9 +99,10 @@ export class PersistentCall {
 
   /** Asks one model until it answers, or until asking it again makes no sense. */
   async #ask(model: string): Promise<ModelResponse | Failure> {
-    const { callId, invocation, settings } = this.#options;
+    const { call, invocation, settings } = this.#options;
+    const { callId } = call;
     const { events, provider } = invocation;
-    const request = withModel(this.#watched.request, model);
+    const request = withModel(this.#request, model);
     const { signal } = request;
     const gate = new ModelGate(
       modelState(provider, model),
@@ -157,7 +159,7 @@ export class PersistentCall {
       if (answerState(response) !== "late") health = "well";
       return response;
     } catch (error) {
-      const { thrown } = this.#watched;
+      const { thrown } = this.#options.call;
       if (thrown !== undefined) throw thrown.error;
       if (!ModelInvocationError.isInstance(error)) throw error;
       if (isOutage(error) && !signal?.aborted) health = "sick";
@@ -200,7 +202,7 @@ export class PersistentCall {
       );
     for (const candidate of this.#fallbacks) {
       if (this.#tried.has(candidate)) continue;
-      const misfits = misfitsOf(this.#watched.request, candidate, {
+      const misfits = misfitsOf(this.#request, candidate, {
         region: invocation.provider.region,
         tooSmallTokens: this.#overflowedTokens,
       });
@@ -213,12 +215,12 @@ export class PersistentCall {
 
   /** The caller has seen something of the answer, or does not want one any more. */
   get #isOver(): boolean {
-    const { seen, request } = this.#watched;
-    return seen || request.signal?.aborted === true;
+    const { hasBegun } = this.#options.call;
+    return hasBegun || this.#request.signal?.aborted === true;
   }
 
   get #leftMs(): number {
-    const { deadline = Number.POSITIVE_INFINITY } = this.#watched.request;
+    const { deadline = Number.POSITIVE_INFINITY } = this.#request;
     return deadline - Date.now();
   }
 

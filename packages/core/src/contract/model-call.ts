@@ -204,6 +204,10 @@ export type CallModel = (request: ModelRequest) => Promise<ModelResponse>;
 export interface CallInfo {
   /** The call's number in its invocation, as in the events. */
   readonly callId: number;
+  /** The caller has seen a piece of an answer, which cannot be taken back. */
+  readonly hasBegun: boolean;
+  /** What the caller's `onDelta` has thrown: anything. That is the caller's, not the model's. */
+  readonly thrown?: { readonly error: unknown } | undefined;
 }
 
 /** A function around a model call. Returns new objects; never mutates. */

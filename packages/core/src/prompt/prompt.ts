@@ -1,11 +1,11 @@
 import { isObject } from "../checks/is-object.ts";
 import { check, validateOptions } from "../checks/options.ts";
-import { callOptionChecks } from "../context/context.ts";
 import type {
   CallOptions,
   PromptSource,
   StructuredOptions,
 } from "../context/llm-context.ts";
+import { callOptionChecks } from "../context/requests.ts";
 import {
   formatTemplate,
   type Variables,
