@@ -1,5 +1,5 @@
 import bedrock from "@lambdallm/bedrock";
-import { type LLMContext, Model } from "@lambdallm/core";
+import { Model, toResponseBody } from "@lambdallm/core";
 import middy from "@middy/core";
 import { executionModeStreamifyResponse } from "@middy/core/StreamifyResponse";
 import httpErrorHandler from "@middy/http-error-handler";
@@ -32,34 +32,23 @@ export const handler = middy<SummaryEvent>({
           "Send { text: a non-empty string, words?: a number from 1 to 500 }.",
       });
 
+    const facts = () => ({
+      usage: context.usage,
+      costUsd: context.totalCostUsd,
+    });
     if (event.queryStringParameters?.["stream"] === "true") {
       const stream = context.stream(PROMPT, { ...request });
       // Until here a failure can still become a status code.
       await stream.started;
       return {
         statusCode: 200,
-        headers: { "content-type": "text/event-stream" },
-        body: serverSentEvents(stream, context),
+        body: toResponseBody(stream, { format: "sse", done: facts }),
       };
     }
 
     const summary = await context.invoke(PROMPT, { ...request });
-    return json(200, {
-      summary,
-      usage: context.usage,
-      costUsd: context.totalCostUsd,
-    });
+    return json(200, { summary, ...facts() });
   });
-
-async function* serverSentEvents(
-  stream: ReturnType<LLMContext["stream"]>,
-  context: LLMContext,
-): AsyncGenerator<string> {
-  for await (const text of stream)
-    yield `data: ${JSON.stringify({ text })}\n\n`;
-  const { usage, totalCostUsd: costUsd } = context;
-  yield `event: done\ndata: ${JSON.stringify({ usage, costUsd })}\n\n`;
-}
 
 function parseRequest(body: unknown): SummaryRequest | undefined {
   if (typeof body !== "object" || body === null) return undefined;

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import {
   afterAll,
   beforeAll,
@@ -95,12 +96,22 @@ describe("A plain call", () => {
       metrics: { latencyMs: 12 },
       additionalModelResponseFields: { stop_sequence: "END" },
     };
-    const { response, total } = await invocation(local, async (context) => ({
-      response: await context.converse({
-        messages: [{ role: "user", content: [{ text: "Well?" }] }],
-      }),
-      total: context.totalCostUsd,
-    }));
+    const LEAST_MS = 30;
+    local.setFaults([{ latencyMs: LEAST_MS }]);
+    const { response, total, tookMs } = await invocation(
+      local,
+      async (context) => {
+        const start = performance.now();
+        const answer = await context.converse({
+          messages: [{ role: "user", content: [{ text: "Well?" }] }],
+        });
+        return {
+          response: answer,
+          total: context.totalCostUsd,
+          tookMs: performance.now() - start,
+        };
+      },
+    );
     expect(response).toMatchObject({
       text: "Yes",
       message: { role: "assistant", content: [{ text: "Yes" }] },
@@ -117,12 +128,14 @@ describe("A plain call", () => {
       region: "us-east-1",
       attempts: 1,
       requestId: expect.any(String),
-      latencyMs: expect.any(Number),
       bedrock: {
         metrics: { latencyMs: 12 },
         additionalModelResponseFields: { stop_sequence: "END" },
       },
     });
+    // The caller's time, not the service's; its timer has whole milliseconds.
+    expect(response.latencyMs).toBeGreaterThan(LEAST_MS - 1);
+    expect(response.latencyMs).toBeLessThanOrEqual(tookMs);
     // us. profile: 1.1, 5.5, reads 0.11, one-hour writes 2.2 USD a million.
     expect(response.costUsd).toBe(0.0011 + 0.00055 + 0.00022 + 0.0011);
     expect(total).toBe(response.costUsd);
@@ -504,4 +517,23 @@ describe("countTokens", () => {
       ).rejects.toMatchObject({ name: "ModelInvocationError" }),
     );
   });
+});
+
+test("Nothing listens to the signal of a call that has ended", async () => {
+  reply = { content: [{ text: "Yes" }] };
+  const signals: AbortSignal[] = [];
+  await invocation(
+    local,
+    (context) => context.invoke("Well?"),
+    {},
+    60_000,
+    ({ events }) => {
+      events.on("attempt-start", ({ request: { signal } }) => {
+        if (signal) signals.push(signal);
+      });
+    },
+  );
+  expect(
+    signals.map((signal) => getEventListeners(signal, "abort").length),
+  ).toEqual([0]);
 });

@@ -1,9 +1,11 @@
 import {
   afterAll,
+  afterEach,
   beforeAll,
   beforeEach,
   describe,
   expect,
+  jest,
   test,
 } from "@jest/globals";
 import { bedrock } from "@lambdallm/bedrock";
@@ -12,6 +14,7 @@ import { type Adaptation, invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import retryFallback, { resetRetryState } from "@lambdallm/retry-fallback";
 import { MockLambdaContext } from "@lambdallm/testing";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   bodyOf,
@@ -26,15 +29,16 @@ const SONNET = `global.${Model.CLAUDE_SONNET_4}`;
 
 let local: LocalBedrock;
 beforeAll(async () => {
-  // A day on which all of the models answer.
-  local = await start({
-    respond: () => "fine",
-    now: () => Date.UTC(2026, 0, 1),
-  });
+  local = await start({ respond: () => "fine", now: () => Date.now() });
 });
 beforeEach(() => {
+  // A day on which all of the models answer.
+  fakeDate(Date.UTC(2026, 0, 1));
   local.reset();
   resetRetryState();
+});
+afterEach(() => {
+  jest.useRealTimers();
 });
 afterAll(() => local.close());
 

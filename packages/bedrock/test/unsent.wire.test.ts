@@ -7,9 +7,17 @@ import {
   type Socket,
 } from "node:net";
 import { promisify } from "node:util";
-import { describe, expect, test } from "@jest/globals";
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
 import type { LLMContext } from "@lambdallm/core";
 import { generate } from "selfsigned";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import { clientConfig, failureOf, invocation, start } from "./support.ts";
 
 const UNUSED = {
@@ -275,13 +283,21 @@ describe("What was certainly not sent", () => {
   });
 });
 
-describe("A connection that was used before", () => {
+describe("A connection that nobody has used for a while", () => {
   const answer = JSON.stringify({
     output: { message: { role: "assistant", content: [{ text: "Yes" }] } },
     stopReason: "end_turn",
     usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
     metrics: { latencyMs: 1 },
   });
+
+  beforeEach(() => fakeDate(Date.now()));
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const freeze = () => {
+    jest.setSystemTime(Date.now() + 5_000);
+  };
 
   /** Answers while `isDead` does not want the connection to be reset. */
   function resetting(isDead: (requestOfSocket: number) => boolean) {
@@ -303,6 +319,7 @@ describe("A connection that was used before", () => {
     const { server, requests } = resetting((count) => count === 2);
     const attempts = await asking(server, async (context) => {
       await hello(context);
+      freeze();
       expect(await hello(context)).toBe("Yes");
       return context.metrics.attempts;
     });
@@ -314,7 +331,9 @@ describe("A connection that was used before", () => {
     const { server, requests } = resetting((count) => count === 2);
     await asking(server, async (context) => {
       await Promise.all([hello(context), hello(context)]);
+      freeze();
       await hello(context);
+      freeze();
       await hello(context);
     });
     // Of two, the one used last is found dead; so is, by the next call, the new one.
@@ -330,6 +349,7 @@ describe("A connection that was used before", () => {
     });
     const error = await asking(server, async (context) => {
       await hello(context);
+      freeze();
       return failureOf(hello(context));
     });
     expect(error).toMatchObject({
@@ -339,6 +359,17 @@ describe("A connection that was used before", () => {
     });
     expect(requests()).toEqual([2, 1]);
   });
+});
+
+test("A connection that was in use just now, and is reset after the request, may have been billed, and is not tried again here", async () => {
+  await using local = await start();
+  const error = await invocation(local, async (context) => {
+    await hello(context);
+    local.setFaults([{ cut: "before" }]);
+    return failureOf(hello(context));
+  });
+  expect(error).toMatchObject({ reason: "connection", billed: "unknown" });
+  expect(local.requests).toHaveLength(2);
 });
 
 test("A new connection that is reset after the request may have been billed, and is not tried again here", async () => {

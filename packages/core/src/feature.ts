@@ -1,10 +1,14 @@
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
-export { textAnswer } from "./call/text-answer.ts";
+export { type AnswerState, answerState } from "./call/stop-reasons.ts";
+export { brokenAnswer, textAnswer } from "./call/text-answer.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { warnOfClientRetries } from "./checks/client-retries.ts";
+export { isObject } from "./checks/is-object.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
+export { jsonBytes, plainJson } from "./checks/plain-json.ts";
+export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export { warn } from "./checks/warn.ts";
@@ -12,7 +16,7 @@ export {
   callOptionChecks,
   invokeOptionChecks,
   systemBlocks,
-} from "./context/context.ts";
+} from "./context/requests.ts";
 export { isManagedPrompt } from "./contract/managed-prompt.ts";
 export type {
   Adaptation,
@@ -34,6 +38,7 @@ export {
 } from "./middy/provider-middleware.ts";
 export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";
+export { arnRegion } from "./models/arn-region.ts";
 export { baseModelId } from "./models/catalog.ts";
 export {
   estimateRequestTokens,
@@ -46,8 +51,9 @@ export {
   largestMaxTokens,
   maxTokensOf,
 } from "./models/max-tokens.ts";
+export { type FitOptions, misfitsOf } from "./models/misfits.ts";
 export { modelName } from "./models/model-name.ts";
-export { needsOf, type RequestNeeds, unmetNeeds } from "./models/needs.ts";
+export { needsOf, type RequestNeeds } from "./models/needs.ts";
 export { type Thinking, thinkingOf } from "./models/thinking.ts";
 export { withModel } from "./models/with-model.ts";
 export {

@@ -33,5 +33,6 @@ export type {
   StepRecord,
   StepStore,
 } from "./stores/step-store.ts";
+export { MAX_TURN_BYTES } from "./stores/storable.ts";
 export type { Stores } from "./stores/stores.ts";
-export { checkDay, utcDayOf } from "./stores/utc-day.ts";
+export { checkDay, utcDayOf, utcMonthOf } from "./stores/utc-day.ts";

@@ -107,23 +107,6 @@ describe.each(middyMajors)("an invocation on %s", (_name, middy) => {
       expect(calls).toEqual([]);
     });
 
-    test("and takes its listener off a signal that outlives it", async () => {
-      const { signal } = new AbortController();
-      let listeners = 0;
-      const watched = new Proxy(signal, {
-        get(target, key) {
-          if (key === "addEventListener") listeners += 1;
-          if (key === "removeEventListener") listeners -= 1;
-          const value: unknown = Reflect.get(target, key);
-          return typeof value === "function" ? value.bind(target) : value;
-        },
-      });
-      await run(middy, [new MockProvider().middleware()], async ({ invoke }) =>
-        invoke("Hi", undefined, { signal: watched }),
-      );
-      expect(listeners).toBe(0);
-    });
-
     test("with the model's own error where the abort is not the reason", async () => {
       const own = new Error("the model's");
       const controller = new AbortController();

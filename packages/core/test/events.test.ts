@@ -95,8 +95,17 @@ describe.each(middyMajors)(
     });
 
     test("carry the request, the response with its cost, the error and the time", async () => {
+      jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask"] });
       const failure = new Error("no");
-      const model = new MockProvider({ responses: ["answer", failure] });
+      const model = new MockProvider({
+        responses: [
+          { text: "answer", delayMs: 250 },
+          async () => {
+            jest.advanceTimersByTime(40);
+            throw failure;
+          },
+        ],
+      });
       const seen: unknown[] = [];
       const observer = before(async ({ context }) => {
         const { events } = invocationOf(context);
@@ -105,25 +114,32 @@ describe.each(middyMajors)(
         events.on("attempt-error", ({ error }) => seen.push(error));
       });
       await run(middy, [model.middleware(), observer], async ({ invoke }) => {
-        await invoke("Hi");
-        await rejection(invoke("Hi"));
+        const answer = invoke("Hi");
+        await jest.advanceTimersByTimeAsync(250);
+        await answer;
+        await rejection(invoke("Ho"));
       });
+      jest.useRealTimers();
       expect(seen).toEqual([
         {
           callId: 1,
           request: expect.objectContaining({ model: PRICED }),
           response: expect.objectContaining({
             text: "answer",
-            costUsd: expect.any(Number),
+            latencyMs: 250,
+            // A token of 1 USD and two of 5 USD a million.
+            costUsd: 0.000011,
           }),
-          durationMs: expect.any(Number),
+          durationMs: 250,
         },
         failure,
         {
           callId: 2,
-          request: expect.anything(),
+          request: expect.objectContaining({
+            messages: [{ role: "user", content: [{ text: "Ho" }] }],
+          }),
           error: failure,
-          durationMs: expect.any(Number),
+          durationMs: 40,
         },
       ]);
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Message } from "@lambdallm/core";
-import { needsOf, unmetNeeds } from "@lambdallm/core/feature";
+import { needsOf } from "@lambdallm/core/feature";
 
 const bytes = new Uint8Array([1]);
 const nothing = {
@@ -150,46 +150,5 @@ describe("What a request needs", () => {
       tools: true,
       streaming: true,
     });
-  });
-});
-
-describe("What a model cannot do of it", () => {
-  const all = {
-    tools: true,
-    streaming: true,
-    images: true,
-    documents: true,
-    pdf: true,
-    video: true,
-    audio: true,
-    prefill: true,
-  };
-
-  test("is what the catalog says it cannot", () => {
-    const able = {
-      id: "x",
-      streamingTools: false,
-      vision: false,
-      pdf: false,
-      prefill: false,
-    };
-    expect(unmetNeeds(all, able)).toEqual([
-      "it has no tools in streams",
-      "it reads no images",
-      "it reads no PDF documents",
-      "it takes no answer to continue",
-    ]);
-    expect(unmetNeeds(all, { ...able, tools: false })).toContain(
-      "it has no tools",
-    );
-    expect(unmetNeeds({ ...all, streaming: false }, able)).not.toContain(
-      "it has no tools in streams",
-    );
-    expect(unmetNeeds(nothing, able)).toEqual([]);
-  });
-
-  test("is nothing as far as the catalog does not know", () => {
-    expect(unmetNeeds(all, { id: "x" })).toEqual([]);
-    expect(unmetNeeds(all, undefined)).toEqual([]);
   });
 });

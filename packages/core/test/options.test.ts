@@ -216,4 +216,15 @@ describe("validateOptions", () => {
       );
     },
   );
+
+  test.each([{}, { maxRetries: undefined }])(
+    "names an option that has to be given, and what to give: %p",
+    (options) => {
+      expect(() =>
+        validateOptions("retryFallback", known, options, ["maxRetries"]),
+      ).toThrow(
+        'retryFallback: the option "maxRetries" is missing: give a positive integer.',
+      );
+    },
+  );
 });

@@ -5,8 +5,8 @@ import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError, formatTemplate } from "@lambdallm/core";
 import fc from "fast-check";
 import { stringify } from "yaml";
+import { variablesOf } from "../src/context/template.ts";
 import { Prompt } from "../src/prompt/prompt.ts";
-import { variablesOf } from "../src/prompt/variables-of.ts";
 
 const name = fc.oneof(
   fc.stringMatching(/^[A-Za-z_ä][\w-]{0,9}$/),

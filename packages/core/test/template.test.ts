@@ -183,12 +183,12 @@ describe("what is given in place of variables", () => {
     [Promise.resolve("late"), "a promise that was not awaited"],
     [new Map(), "a Map"],
     [new Set(), "a Set"],
-    [new Error("no"), "a Error"],
+    [new Error("no"), "an Error"],
     [new Uint8Array(1), "a Uint8Array"],
-    [{ toJSON: () => undefined }, "a Object"],
+    [{ toJSON: () => undefined }, "an object"],
     [
       Object.assign(Object.create(null), { toJSON: () => undefined }),
-      "a object",
+      "an object",
     ],
   ])("is refused when it has nothing to say as JSON: %#", (value, kind) => {
     expect(failure("Say {it}", { it: value }).message).toBe(

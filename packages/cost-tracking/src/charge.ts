@@ -50,17 +50,15 @@ export function chargeOfAnswer(
 /** A failed attempt costs what its error says, and the worst case where it does not say it. */
 export function chargeOfFailure(error: unknown, facts: ChargeFacts): Charge {
   const { request, worstNanoUsd, hasBegun } = facts;
-  const { model, signal } = request;
+  const { model } = request;
   const nothing = { model, nanoUsd: 0 };
   // Unless it is one of the caller's own, thrown at the sight of a piece.
   if (isFromBeforeSending(error) && !hasBegun) return nothing;
   if (ModelInvocationError.isInstance(error)) {
-    const { partial, billed, reason } = error;
+    const { partial, billed } = error;
     if (partial !== undefined)
       return chargeOfAnswer(partial, costOf(partial), facts);
-    // An abort may come when the model is already writing.
-    if (billed === "none" && reason !== "aborted" && !signal?.aborted)
-      return nothing;
+    if (billed === "none") return nothing;
   }
   if (InvocationTimeoutError.isInstance(error) && error.partial !== undefined)
     return chargeOfAnswer(error.partial, costOf(error.partial), facts);

@@ -1,10 +1,6 @@
-import { findModel } from "@lambdallm/core";
 import {
-  estimateTextTokens,
-  largestMaxTokens,
   type ModelRequest,
-  needsOf,
-  unmetNeeds,
+  misfitsOf,
   withModel,
 } from "@lambdallm/core/feature";
 import type { Settings } from "./settings.ts";
@@ -22,6 +18,8 @@ export function cheaperOffers(
   { downgradeTo, assumedPrice }: Settings,
   regions: readonly Region[],
 ): Offer[] {
+  const { maxTokens = 0 } = request;
+  const [region] = regions;
   const offers: Offer[] = [];
   for (const model of downgradeTo) {
     const changed = withModel(request, model);
@@ -29,36 +27,11 @@ export function cheaperOffers(
     if (
       worst.missing === undefined &&
       worst.nanoUsd < nanoUsd &&
-      fits(changed, regions[0])
+      // The default of maxTokens gives way to a long prompt.
+      misfitsOf(changed, model, { region, outputTokens: maxTokens }).length ===
+        0
     )
       offers.push({ request: changed, nanoUsd: worst.nanoUsd });
   }
   return offers.sort((a, b) => b.nanoUsd - a.nanoUsd);
-}
-
-/** Whether the model of the request can take it. What the catalog does not know, the model is taken to be able to. */
-function fits(request: ModelRequest, region: Region): boolean {
-  const { model, maxTokens = 0 } = request;
-  const info = findModel(model, { region });
-  const {
-    contextWindowTokens = Number.POSITIVE_INFINITY,
-    endOfLife,
-    stillActiveIn = [],
-  } = info ?? {};
-  const isRetired =
-    endOfLife !== undefined &&
-    Date.now() >= Date.parse(endOfLife) &&
-    !stillActiveIn.includes(arnRegion(model) ?? region ?? "");
-  // What files come to is a guess, which excludes nobody; and the default of maxTokens gives way to a long prompt.
-  const tokens =
-    estimateTextTokens(request) + Math.min(maxTokens, largestMaxTokens(info));
-  return (
-    !isRetired &&
-    tokens <= contextWindowTokens &&
-    unmetNeeds(needsOf(request), info).length === 0
-  );
-}
-
-function arnRegion(model: string): Region {
-  return /^arn:[^:]*:[^:]*:([^:]+):/.exec(model)?.[1];
 }

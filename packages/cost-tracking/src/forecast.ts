@@ -1,5 +1,5 @@
-import type { BudgetState } from "@lambdallm/core/stores";
-import { DAY_MS, dayOf, monthEnd, monthOf, usdOf } from "./money.ts";
+import { type BudgetState, utcDayOf, utcMonthOf } from "@lambdallm/core/stores";
+import { DAY_MS, monthEnd, usdOf } from "./money.ts";
 
 /** What a month will have cost, judged by its last days. */
 export interface CostForecast {
@@ -47,19 +47,19 @@ const RANGE = 1.96;
  */
 export function forecastOf(facts: ForecastFacts): CostForecast {
   const { scope, limitNanoUsd, state, now } = facts;
-  const today = dayOf(now);
+  const today = utcDayOf(now);
   const spent = state.monthNanoUsd;
   const days = wholeDays(facts);
   const result = {
     scope,
-    month: monthOf(today),
+    month: utcMonthOf(today),
     spentUsd: usdOf(spent),
     basedOnDays: days.length,
     ...(limitNanoUsd !== undefined && { budgetUsd: usdOf(limitNanoUsd) }),
   };
-  const isUsedUp = limitNanoUsd !== undefined && spent >= limitNanoUsd;
+  const left = Math.max(0, (limitNanoUsd ?? Infinity) - spent);
   if (days.length < SHORTEST_BASE_DAYS)
-    return isUsedUp ? { ...result, runsOutOn: today } : result;
+    return left === 0 ? { ...result, runsOutOn: today } : result;
 
   const count = days.length;
   const mean = days.reduce((sum, day) => sum + day, 0) / count;
@@ -69,28 +69,26 @@ export function forecastOf(facts: ForecastFacts): CostForecast {
   const projected = spent + mean * daysLeft;
   const spread =
     RANGE * Math.sqrt(variance * (daysLeft + daysLeft ** 2 / count));
-  const daysToLimit =
-    limitNanoUsd === undefined
-      ? Number.POSITIVE_INFINITY
-      : Math.max(0, limitNanoUsd - spent) / mean;
+  // The first of the days had spending.
+  const daysToLimit = left / mean;
   return {
     ...result,
     projectedUsd: usdOf(projected),
     lowUsd: usdOf(Math.max(spent, projected - spread)),
     highUsd: usdOf(projected + spread),
-    ...((isUsedUp || daysToLimit < daysLeft) && {
-      runsOutOn: dayOf(now + (isUsedUp ? 0 : daysToLimit * DAY_MS)),
+    ...(daysToLimit < daysLeft && {
+      runsOutOn: utcDayOf(now + daysToLimit * DAY_MS),
     }),
   };
 }
 
 /** What the last whole days have cost, the first of them being one with spending. */
 function wholeDays({ state, before, now }: ForecastFacts): number[] {
-  const month = monthOf(dayOf(now));
+  const month = utcMonthOf(utcDayOf(now));
   const amounts: number[] = [];
   for (let ago = LONGEST_BASE_DAYS; ago >= 1; ago--) {
-    const day = dayOf(now - ago * DAY_MS);
-    const { days } = monthOf(day) === month ? state : before;
+    const day = utcDayOf(now - ago * DAY_MS);
+    const { days } = utcMonthOf(day) === month ? state : before;
     const amount = days[Number(day.slice(8))] ?? 0;
     if (amount > 0 || amounts.length > 0) amounts.push(amount);
   }

@@ -5,7 +5,7 @@ import type {
   Invocation,
   ModelRequest,
 } from "@lambdallm/core/feature";
-import type { BudgetUse } from "@lambdallm/core/stores";
+import { type BudgetUse, utcDayOf } from "@lambdallm/core/stores";
 import { Alerts } from "./alerts.ts";
 import {
   type Charge,
@@ -16,7 +16,7 @@ import {
 import { cheaperOffers, type Offer } from "./downgrade.ts";
 import { tellProblem } from "./events.ts";
 import type { Hold, Ledger, Refused } from "./ledger.ts";
-import { dayOf, usdOf } from "./money.ts";
+import { usdOf } from "./money.ts";
 import { budgetExceeded, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
@@ -60,26 +60,21 @@ export class Gate {
   async attempt(
     request: ModelRequest,
     next: CallModel,
-    { callId }: CallInfo,
+    call: CallInfo,
   ): Promise<ModelResponse> {
-    const { settings, ledger } = this.#options;
+    const { settings } = this.#options;
+    const admission = await this.#admit(request, call.callId);
     // The core does not send it.
-    if (request.signal?.aborted) return next(request);
-    const admission = await this.#admit(request, callId);
-    if (request.signal?.aborted) {
-      await ledger.settle(admission.holds, 0);
-      return next(request);
-    }
-    const watched = watch(admission.request);
+    if (admission === undefined) return next(request);
     const facts = (): ChargeFacts => ({
       request: admission.request,
       worstNanoUsd: admission.nanoUsd,
       assumedPrice: settings.assumedPrice,
-      hasBegun: watched.hasBegun(),
+      hasBegun: call.hasBegun,
     });
     let response: ModelResponse;
     try {
-      response = await next(watched.request);
+      response = await next(admission.request);
     } catch (error) {
       const charge = chargeOfFailure(error, facts());
       await this.#settle(admission, charge, charge.nanoUsd > 0);
@@ -95,32 +90,37 @@ export class Gate {
         };
   }
 
-  async #admit(request: ModelRequest, callId: number): Promise<Admission> {
+  /** Undefined when the call was aborted first. */
+  async #admit(
+    request: ModelRequest,
+    callId: number,
+  ): Promise<Admission | undefined> {
     const { settings, trackers, ledger } = this.#options;
+    const { signal } = request;
+    if (signal?.aborted) return undefined;
     const at = Date.now();
-    const day = dayOf(at);
+    const day = utcDayOf(at);
     const wanted = { request, nanoUsd: this.#mostOf(request) };
-    const reserved = await ledger.reserve(trackers, wanted.nanoUsd, at);
+    const { nanoUsd } = wanted;
+    const reserved = await ledger.reserve(trackers, { nanoUsd, at, signal });
+    if (reserved === undefined) return undefined;
     if (!("short" in reserved)) {
       for (const hold of reserved) this.#alerts.passed(hold);
       if (settings.isShadow) this.#pretend(wanted, reserved, callId);
       return { ...wanted, day, holds: reserved };
     }
-    this.#alerts.refused(reserved, wanted.nanoUsd, day);
+    this.#alerts.refused(reserved, nanoUsd, day);
     for (const offer of this.#cheaperThan(wanted)) {
-      const holds = await ledger.reserve(trackers, offer.nanoUsd, at);
+      const cheaper = { nanoUsd: offer.nanoUsd, at, signal };
+      const holds = await ledger.reserve(trackers, cheaper);
+      if (holds === undefined) return undefined;
       if ("short" in holds) continue;
       for (const hold of holds) this.#alerts.passed(hold);
       this.#decided(reserved, wanted, callId, offer);
       return { ...offer, day, holds };
     }
     this.#decided(reserved, wanted, callId);
-    throw budgetExceeded(
-      reserved.tracker.scope,
-      reserved.short,
-      at,
-      wanted.nanoUsd,
-    );
+    throw budgetExceeded(reserved.tracker.scope, reserved.short, at, nanoUsd);
   }
 
   /** The upper bound of its cost; 0 when it is not known, and the settings allow that. */
@@ -201,7 +201,7 @@ export class Gate {
         reservedUsd: usdOf(nanoUsd),
         actualUsd: usdOf(charge.nanoUsd),
       });
-    await ledger.settle(holds, charge.nanoUsd);
+    await ledger.settle(holds, charge.nanoUsd, request.signal);
   }
 }
 
@@ -210,20 +210,4 @@ function without(use: BudgetUse, nanoUsd: number): BudgetUse {
     dayNanoUsd: use.dayNanoUsd - nanoUsd,
     monthNanoUsd: use.monthNanoUsd - nanoUsd,
   };
-}
-
-/** Notices whether the caller has seen a piece of the answer. */
-function watch(request: ModelRequest) {
-  const { onDelta } = request;
-  let begun = false;
-  const hasBegun = () => begun;
-  if (onDelta === undefined) return { request, hasBegun };
-  const watching: ModelRequest = {
-    ...request,
-    onDelta: (delta) => {
-      begun = true;
-      onDelta(delta);
-    },
-  };
-  return { request: watching, hasBegun };
 }

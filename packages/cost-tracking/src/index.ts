@@ -4,10 +4,10 @@ import {
   invocationOf,
   type MiddyMiddleware,
 } from "@lambdallm/core/feature";
+import { utcDayOf } from "@lambdallm/core/stores";
 import type { Context as LambdaContext } from "aws-lambda";
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
-import { dayOf } from "./money.ts";
 import { ScopeMemories } from "./scope-memory.ts";
 import { type CostTrackingOptions, settingsOf } from "./settings.ts";
 import { SpendingLog } from "./spending-log.ts";
@@ -85,7 +85,7 @@ export function costTracking<TEvent = any>(
     });
     const outerShareLeft = invocation.budgetShareLeft;
     invocation.budgetShareLeft = () => {
-      const day = dayOf(Date.now());
+      const day = utcDayOf(Date.now());
       const shares = limited.map(({ scope, limits }) =>
         memories.of(scope).shareLeft(day, limits),
       );

@@ -1,18 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { StoreError } from "@lambdallm/core";
 import { type Invocation, within } from "@lambdallm/core/feature";
-import type {
-  BudgetReservation,
-  BudgetUse,
-  ReserveOutcome,
+import {
+  type BudgetReservation,
+  type BudgetUse,
+  type ReserveOutcome,
+  utcDayOf,
 } from "@lambdallm/core/stores";
 import { tellProblem } from "./events.ts";
-import { dayOf, usdOf } from "./money.ts";
+import { usdOf } from "./money.ts";
 import { finishPatienceMs, patienceMs } from "./patience.ts";
 import { type PeriodUse, periodUse, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { CostTracker } from "./tracker.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** After Lambda's timeout the caller counts as dead; clocks differ. */
 const LEASE_MARGIN_MS = 60_000;
@@ -26,12 +28,23 @@ export interface Hold {
   /** Left out when the store could not say. */
   readonly use?: BudgetUse;
   /** The reservation, when nobody knows yet whether it was written. */
-  readonly unsure?: Promise<unknown>;
+  readonly unsure?: Promise<ReserveOutcome>;
+  /** Epoch milliseconds, from which on somebody else may have given the reservation up. */
+  readonly expiresAt: number;
 }
 
 export interface Refused {
   readonly tracker: CostTracker;
   readonly short: PeriodUse;
+}
+
+/** What is to be set aside. */
+interface Wanted {
+  readonly nanoUsd: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Of the call. Ends the wait for the store at once: what is set aside by then, or will be, comes back. */
+  readonly signal: AbortSignal | undefined;
 }
 
 type Spending = Parameters<CostTracker["store"]["record"]>[1];
@@ -74,14 +87,14 @@ export class Ledger {
   /**
    * Sets an amount aside in all of the budgets, or in none.
    *
+   * @returns Undefined when the signal was faster.
    * @throws {StoreError} when the settings say so.
    */
   async reserve(
     trackers: readonly CostTracker[],
-    nanoUsd: number,
-    at: number,
-  ): Promise<readonly Hold[] | Refused> {
-    const day = dayOf(at);
+    { nanoUsd, at, signal }: Wanted,
+  ): Promise<readonly Hold[] | Refused | undefined> {
+    const day = utcDayOf(at);
     if (this.#settings.isEnforced)
       for (const tracker of trackers) {
         const { scope, limits } = tracker;
@@ -90,60 +103,62 @@ export class Ledger {
         if (short !== undefined) return { tracker, short };
       }
     const holds: Hold[] = [];
+    let refused: Refused | undefined;
     try {
       for (const tracker of trackers) {
-        const held = await this.#reserveIn(tracker, nanoUsd, at);
-        if ("short" in held) {
-          await this.settle(holds, 0);
-          return held;
-        }
-        holds.push(held);
+        const held = await this.#reserveIn(tracker, { nanoUsd, at, signal });
+        if ("short" in held) refused = held;
+        else holds.push(held);
+        if (refused !== undefined || signal?.aborted) break;
       }
     } catch (error) {
-      await this.settle(holds, 0);
+      await this.settle(holds, 0, signal);
       throw error;
     }
-    return holds;
+    if (refused === undefined && !signal?.aborted) return holds;
+    await this.settle(holds, 0, signal);
+    return refused;
   }
 
   async #reserveIn(
     tracker: CostTracker,
-    amountNanoUsd: number,
-    at: number,
+    { nanoUsd, at, signal }: Wanted,
   ): Promise<Hold | Refused> {
     const { isEnforced, onStoreError } = this.#settings;
     const { scope, store } = tracker;
     const limits = isEnforced ? tracker.limits : {};
-    const day = dayOf(at);
-    const reservation = { scope, id: randomUUID(), day, amountNanoUsd };
+    const day = utcDayOf(at);
+    const reservation = {
+      scope,
+      id: randomUUID(),
+      day,
+      amountNanoUsd: nanoUsd,
+    };
     const expiresAt = this.#leaseEnd(at);
     const request = { ...reservation, limits, at, expiresAt };
     // A store that is not async may throw at once.
     const reserving = (async () => store.reserve(request))();
-    let outcome: ReserveOutcome;
+    // It may be written, whatever is known of it.
+    const unsure = { tracker, reservation, expiresAt, unsure: reserving };
+    let outcome: ReserveOutcome | undefined;
     try {
-      outcome =
-        onStoreError === "block"
-          ? await reserving
-          : await this.#inTime(reserving);
+      outcome = await this.#answerOf(reserving, signal);
     } catch (error) {
-      // It may have been written all the same, and its reply lost.
-      const hold = { tracker, reservation, unsure: reserving };
-      if (onStoreError === "allow") {
-        const nanoUsd = amountNanoUsd;
+      if (onStoreError === "allow")
         this.#tell({ operation: "reserve", tracker, nanoUsd }, error);
-        return hold;
+      else {
+        this.#settleSoon(unsure, 0);
+        throw error;
       }
-      this.#settleSoon(hold, 0);
-      throw error;
     }
+    if (outcome === undefined) return unsure;
     const { use } = outcome;
     const memory = this.#memories.of(scope);
     memory.saw(day, use);
     if (outcome.reserved)
-      return { tracker, reservation: outcome.reservation, use };
+      return { tracker, reservation: outcome.reservation, expiresAt, use };
     const short =
-      uncovered(limits, use, amountNanoUsd) ??
+      uncovered(limits, use, nanoUsd) ??
       // Money has come back between the refusal and the look at what is used.
       periodUse(outcome.exceeded, limits, use);
     memory.refused(day, at, short);
@@ -157,27 +172,43 @@ export class Ledger {
     );
   }
 
-  async #inTime(reserving: Promise<ReserveOutcome>): Promise<ReserveOutcome> {
+  /** Undefined when the signal was faster. */
+  async #answerOf(
+    reserving: Promise<ReserveOutcome>,
+    signal: AbortSignal | undefined,
+  ): Promise<ReserveOutcome | undefined> {
+    const answered = unlessAborted(reserving, signal);
+    if (this.#settings.onStoreError === "block") return answered;
     const limitMs = patienceMs(this.#invocation);
-    const onTimeUp = (): never => {
-      throw noAnswer("reserve");
-    };
-    return within({ limitMs, onTimeUp }, () => reserving);
+    const outcome = await within({ limitMs, onTimeUp: leave }, () => answered);
+    if (outcome === undefined && !signal?.aborted) throw noAnswer("reserve");
+    return outcome;
   }
 
-  /** Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs. */
-  async settle(holds: readonly Hold[], nanoUsd: number): Promise<void> {
+  /**
+   * Replaces what was set aside by what was spent. Never throws, and does not wait for a store that hangs, nor for any when
+   * nobody waits for the call any more: the end of the invocation does.
+   */
+  async settle(
+    holds: readonly Hold[],
+    nanoUsd: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     if (holds.length === 0) return;
     const settling = holds.map((hold) => this.#settleSoon(hold, nanoUsd));
+    const settled = unlessAborted(Promise.allSettled(settling), signal);
     const limitMs = patienceMs(this.#invocation);
-    await within({ limitMs, onTimeUp: leave }, () =>
-      Promise.allSettled(settling),
-    );
+    await within({ limitMs, onTimeUp: leave }, () => settled);
   }
 
   #settleSoon(hold: Hold, nanoUsd: number): Promise<void> {
     const { tracker } = hold;
-    const settle = () => this.#settleIn(hold, nanoUsd);
+    // What one attempt has found out of the reservation, the next one knows.
+    let known = hold;
+    const settle = async () => {
+      known = await this.#ascertained(known, nanoUsd);
+      await this.#settleIn(known, nanoUsd);
+    };
     const settling = settle();
     // What fails is tried again when the invocation ends.
     settling.catch(() => {});
@@ -186,26 +217,42 @@ export class Ledger {
     return settling;
   }
 
-  async #settleIn(hold: Hold, nanoUsd: number): Promise<void> {
-    const { tracker, reservation, unsure } = hold;
+  /**
+   * Makes sure that the reservation is there before anything settles it, when money was spent: a settlement that finds none
+   * cannot tell whether it never arrived or was settled by an attempt before, whose reply was lost. Booking it then would
+   * count the call twice.
+   */
+  async #ascertained(hold: Hold, nanoUsd: number): Promise<Hold> {
+    const { tracker, reservation, unsure, expiresAt } = hold;
+    if (unsure === undefined) return hold;
+    const late = await unsure.catch(() => undefined);
+    if (late?.reserved) return { tracker, reservation, expiresAt };
+    if (nanoUsd === 0) return hold;
+    const now = Date.now();
+    // Given up by somebody else it stays counted, and would be a second one.
+    if (now >= expiresAt) throw noAnswer("reserve");
+    // Its id makes it the same reservation; and the money is spent, whatever the limits say.
+    const booked = await tracker.store.reserve({
+      ...reservation,
+      amountNanoUsd: nanoUsd,
+      limits: {},
+      at: Date.parse(reservation.day),
+      expiresAt: this.#leaseEnd(now),
+    });
+    return booked.reserved
+      ? { tracker, reservation: booked.reservation, expiresAt }
+      : hold;
+  }
+
+  async #settleIn(
+    { tracker, reservation, use }: Hold,
+    nanoUsd: number,
+  ): Promise<void> {
     const { store, scope } = tracker;
     const { day, amountNanoUsd } = reservation;
-    await Promise.allSettled([unsure]);
     const isSettled = await store.settle(reservation, nanoUsd);
-    if (unsure === undefined) {
-      if (isSettled)
-        this.#memories.of(scope).gaveBack(day, amountNanoUsd - nanoUsd);
-    } else if (!isSettled && nanoUsd > 0) {
-      // It never arrived, and the money is spent: book it, whatever the limits say.
-      const booked = await store.reserve({
-        ...reservation,
-        amountNanoUsd: nanoUsd,
-        limits: {},
-        at: Date.parse(day),
-        expiresAt: this.#leaseEnd(Date.now()),
-      });
-      if (booked.reserved) await store.settle(booked.reservation, nanoUsd);
-    }
+    if (isSettled && use !== undefined)
+      this.#memories.of(scope).gaveBack(day, amountNanoUsd - nanoUsd);
   }
 
   /**
@@ -262,7 +309,7 @@ export class Ledger {
 }
 
 /** What takes too long is not waited for. */
-function leave(): void {}
+function leave(): undefined {}
 
 function noAnswer(operation: string): StoreError {
   return new StoreError("The budget store did not answer in time.", {

@@ -27,16 +27,6 @@ export function dayStart(at: number): number {
   return at - (at % DAY_MS);
 }
 
-/** UTC, such as `2026-11-22`. */
-export function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-/** UTC, such as `2026-11`. */
-export function monthOf(day: string): string {
-  return day.slice(0, 7);
-}
-
 /** When the UTC month begins, in epoch milliseconds. */
 export function monthStart(at: number): number {
   const date = new Date(at);

@@ -1,5 +1,9 @@
 import { BudgetExceededError } from "@lambdallm/core";
-import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
+import {
+  type BudgetLimits,
+  type BudgetUse,
+  utcDayOf,
+} from "@lambdallm/core/stores";
 import { DAY_MS, dayStart, monthEnd, usdOf } from "./money.ts";
 
 export type Period = "daily" | "monthly";
@@ -83,7 +87,7 @@ export function budgetExceeded(
       ? `The ${budget} is used up.`
       : `What is left of the ${budget} does not cover this call, which was not sent.`;
   const next = period === "daily" ? dayStart(at) + DAY_MS : monthEnd(at);
-  const when = new Date(next).toISOString().slice(0, 10);
+  const when = utcDayOf(next);
   return new BudgetExceededError(
     `${what} The next one begins on ${when} at 00:00 UTC.`,
     { ...failure, retryAfterMs: next - at },

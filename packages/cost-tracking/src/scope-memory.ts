@@ -1,5 +1,9 @@
-import type { BudgetLimits, BudgetUse } from "@lambdallm/core/stores";
-import { monthOf } from "./money.ts";
+import { RecentMap } from "@lambdallm/core/feature";
+import {
+  type BudgetLimits,
+  type BudgetUse,
+  utcMonthOf,
+} from "@lambdallm/core/stores";
 import { type Period, type PeriodUse, periodsOf } from "./periods.ts";
 
 /** How long a refusal is remembered: others may give back what they did not use. */
@@ -28,7 +32,7 @@ export class ScopeMemory {
   gaveBack(day: string, nanoUsd: number): void {
     if (nanoUsd > 0) this.#refusal = undefined;
     const use = this.#use;
-    if (use === undefined || monthOf(use.day) !== monthOf(day)) return;
+    if (use === undefined || utcMonthOf(use.day) !== utcMonthOf(day)) return;
     this.#use = {
       day: use.day,
       dayNanoUsd: use.dayNanoUsd - (use.day === day ? nanoUsd : 0),
@@ -70,7 +74,7 @@ export class ScopeMemory {
   /** True the first time, for each day or month. */
   isNews(period: Period, share: number, day: string): boolean {
     const name = `${period} ${share}`;
-    const when = period === "daily" ? day : monthOf(day);
+    const when = period === "daily" ? day : utcMonthOf(day);
     const isNews = this.#alerts.get(name) !== when;
     this.#alerts.set(name, when);
     return isNews;
@@ -86,17 +90,11 @@ export class ScopeMemory {
 
 /** The memories of the scopes that were used last. */
 export class ScopeMemories {
-  readonly #memories = new Map<string, ScopeMemory>();
+  readonly #memories = new RecentMap<string, ScopeMemory>(MAX_SCOPES);
 
   of(scope: string): ScopeMemory {
     const memory = this.#memories.get(scope) ?? new ScopeMemory();
-    // Put at the end, so that the one at the front is the one that was not used for longest.
-    this.#memories.delete(scope);
     this.#memories.set(scope, memory);
-    for (const oldest of this.#memories.keys()) {
-      if (this.#memories.size <= MAX_SCOPES) break;
-      this.#memories.delete(oldest);
-    }
     return memory;
   }
 }

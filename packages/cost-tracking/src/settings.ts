@@ -20,7 +20,8 @@ export interface BudgetOptions<TEvent = unknown> {
   readonly name?: string | undefined;
   /**
    * Whose budget it is, such as a tenant: every key has one of its own. Take it from the authenticated caller, never from
-   * the request's body. What it returns is checked: no text, no call. @default one budget for all
+   * the request's body. What it returns is checked: no text, no call. @default `context.tenantId`, the tenant of Lambda's
+   * tenant isolation mode; without that mode, and in the list `budgets`, one budget for all
    */
   readonly key?:
     | ((event: TEvent, context: LambdaContext) => unknown)
@@ -197,11 +198,12 @@ function trackersOf(options: CostTrackingOptions): Settings["trackersOf"] {
         `two budgets have the name "${name}": give them names of their own.`,
       );
     names.add(name);
+    const isForAll = key === undefined && budgets !== undefined;
     return (event: unknown, context: LambdaContext) =>
       new CostTracker({
         store,
-        name,
-        key: key && keyOf(name, key(event, context)),
+        name: budget.name,
+        key: isForAll ? undefined : keyOf(budget, event, context),
         dailyBudgetUsd: limitOf("dailyBudgetUsd", budget, event, context),
         monthlyBudgetUsd: limitOf("monthlyBudgetUsd", budget, event, context),
       });
@@ -209,16 +211,27 @@ function trackersOf(options: CostTrackingOptions): Settings["trackersOf"] {
   return (event, context) => makers.map((make) => make(event, context));
 }
 
-/** An undefined key would be none at all, and the budget one for everybody. */
-function keyOf(name: string, key: unknown): string {
+/** Of the tenant whose function it is, where nothing else is said. */
+function keyOf(
+  { name = "key", key }: BudgetOptions,
+  event: unknown,
+  context: LambdaContext,
+): string | undefined {
+  // Null where types do not reach: no tenant.
+  const tenantId = context.tenantId ?? undefined;
+  if (key === undefined && tenantId === undefined) return undefined;
+  const id = key === undefined ? tenantId : key(event, context);
   try {
-    checkId(`key of the budget "${name}"`, key);
-    return key;
+    // An undefined key would be none at all, and the budget one for everybody.
+    checkId(`key of the budget "${name}"`, id);
+    return id;
   } catch (error) {
     // Nothing else is thrown there.
     const { message } = error as Error;
     return fail(
-      `the option "key" has to return whose budget it is, such as the authenticated caller's tenant. ${message}`,
+      key === undefined
+        ? `without the option "key", it is context.tenantId that says whose budget it is. ${message}`
+        : `the option "key" has to return whose budget it is, such as the authenticated caller's tenant. ${message}`,
     );
   }
 }

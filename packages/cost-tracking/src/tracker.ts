@@ -1,4 +1,3 @@
-import { ConfigurationError } from "@lambdallm/core";
 import {
   check,
   type OptionCheck,
@@ -8,9 +7,10 @@ import {
   type BudgetLimits,
   checkId,
   type Stores,
+  utcDayOf,
 } from "@lambdallm/core/stores";
 import { type CostForecast, forecastOf } from "./forecast.ts";
-import { DAY_MS, dayOf, monthEnd, monthStart, nanoLimit } from "./money.ts";
+import { DAY_MS, monthEnd, monthStart, nanoLimit } from "./money.ts";
 import { budgetExceeded, type Period, uncovered } from "./periods.ts";
 import { type CostReport, reportOf } from "./report.ts";
 
@@ -79,12 +79,8 @@ export class CostTracker {
 
   /** @throws {ConfigurationError} naming the option that is wrong; for a key that is empty, too long or contains `#`. */
   constructor(options: CostTrackerOptions) {
-    validateOptions("CostTracker", checks, options);
+    validateOptions("CostTracker", checks, options, ["store"]);
     const { store, key, dailyBudgetUsd, monthlyBudgetUsd } = options;
-    if (store === undefined)
-      throw new ConfigurationError(
-        'CostTracker: the option "store" is missing: give a store that keeps budgets, such as dynamoDBStore().',
-      );
     if (key !== undefined) checkId("key of the budget", key);
     const { name = key === undefined ? "global" : "key" } = options;
     this.store = store.budgets;
@@ -133,8 +129,8 @@ export class CostTracker {
     const at = date.getTime();
     const isDaily = period === "daily";
     const days = isDaily
-      ? { from: dayOf(at), to: dayOf(at) }
-      : { from: dayOf(monthStart(at)), to: dayOf(monthEnd(at) - DAY_MS) };
+      ? { from: utcDayOf(at), to: utcDayOf(at) }
+      : { from: utcDayOf(monthStart(at)), to: utcDayOf(monthEnd(at) - DAY_MS) };
     const [state, rows] = await Promise.all([
       store.read(scope, at),
       store.report(scope, days),

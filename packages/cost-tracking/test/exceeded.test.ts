@@ -526,6 +526,30 @@ describe("Alerts", () => {
     ]);
   });
 
+  test("of 80 % come with a downgraded call that passes them, too", async () => {
+    const { events, middleware } = listener("budget-alert");
+    const use = [
+      middleware,
+      costTracking({
+        store: memoryStores(),
+        // Dearer than the whole budget: the refusal itself is no alert.
+        dailyBudgetUsd: 0.006,
+        onExceeded: "downgrade",
+        downgradeTo: [CHEAP],
+      }),
+    ];
+    await run({ provider: echo().provider, use }, ask);
+    expect(events.map(({ event }) => event)).toEqual([
+      {
+        scope: "global",
+        period: "daily",
+        share: 0.8,
+        usedUsd: 0.005,
+        limitUsd: 0.006,
+      },
+    ]);
+  });
+
   test("of 100 % come with the first refusal, and not of a call that is dearer than the whole budget", async () => {
     const { events, middleware } = listener("budget-alert");
     const use = [
@@ -591,6 +615,22 @@ describe("Shadow mode", () => {
       expect(await used(store)).toMatchObject({ dayNanoUsd: 2 * CENT });
     },
   );
+
+  test("tells of a monthly limit from the call on that passes it", async () => {
+    const { events, middleware } = listener("budget-exceeded");
+    const use = [
+      middleware,
+      costTracking({
+        store: memoryStores(),
+        monthlyBudgetUsd: 0.02,
+        shadow: true,
+      }),
+    ];
+    await run({ use }, (context) => times(3, context));
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { callId: 3, period: "monthly", usedUsd: 0.02, limitUsd: 0.02 },
+    ]);
+  });
 
   test("of alerts tells the alerts only", async () => {
     const { events, middleware } = listener("budget-exceeded", "budget-alert");

@@ -6,7 +6,7 @@ import costTracking, {
   type CostTrackingOptions,
   costTrackingValidateOptions,
 } from "@lambdallm/cost-tracking";
-import { MockProvider } from "@lambdallm/testing";
+import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
@@ -99,6 +99,71 @@ describe.each(middyMajors)("%s", (_name, middy) => {
       message: expect.stringContaining(message),
     });
     expect(model.totalCalls).toBe(0);
+  });
+
+  describe("in Lambda's tenant isolation mode", () => {
+    const contextOf = (tenantId: unknown) =>
+      Object.assign(new MockLambdaContext(), { tenantId });
+    const scopeFor = (
+      options: Partial<CostTrackingOptions>,
+      tenantId: unknown = "acme",
+    ) =>
+      run(
+        {
+          middy,
+          use: [costTracking({ store, ...options })],
+          context: contextOf(tenantId),
+        },
+        async ({ costTracker }) => costTracker.scope,
+      );
+
+    test("the tenant has a budget of its own", async () => {
+      const own = memoryStores();
+      const use = [costTracking({ store: own, dailyBudgetUsd: 0.01 })];
+      const spend = (tenantId: string) =>
+        run({ middy, use, context: contextOf(tenantId) }, ask);
+      expect(await spend("acme")).toBe("Hello");
+      expect(await rejection(spend("acme"))).toMatchObject({
+        code: "BUDGET_EXCEEDED",
+        scope: "key/acme",
+      });
+      expect(await spend("umbrella")).toBe("Hello");
+    });
+
+    test.each<[Partial<CostTrackingOptions>, string]>([
+      [{ name: "tenant" }, "tenant/acme"],
+      [{ key: ({ user = "ada" }) => user }, "key/ada"],
+      [{ key: (_event, { tenantId }) => `${tenantId}/ada` }, "key/acme/ada"],
+      [{ budgets: [{}] }, "global"],
+      [{ budgets: [{ name: "team", key: () => "a" }, {}] }, "team/a"],
+    ])("what %j says comes first", async (options, scope) => {
+      expect(await scopeFor(options)).toBe(scope);
+    });
+
+    test.each([undefined, null])(
+      "an id that is %p is none, as outside of that mode",
+      async (tenantId) => {
+        const use = [costTracking({ store })];
+        const context = contextOf(tenantId);
+        const scope = await run(
+          { middy, use, context },
+          async ({ costTracker }) => costTracker.scope,
+        );
+        expect(scope).toBe("global");
+      },
+    );
+
+    test.each([
+      ["a#b", 'contains "#", which separates the parts of a key'],
+      ["", "is empty"],
+      ["k".repeat(513), "has 513 bytes; at most 512 are allowed"],
+      [7, "must be a string, not number"],
+    ])("the id %p is an error that names it", async (tenantId, problem) => {
+      expect(await rejection(scopeFor({}, tenantId))).toMatchObject({
+        code: "CONFIGURATION",
+        message: `costTracking: without the option "key", it is context.tenantId that says whose budget it is. The key of the budget "key" ${problem}.`,
+      });
+    });
   });
 
   test("limits of the event's plan hold, and a plan without one has none", async () => {
@@ -317,6 +382,24 @@ describe("A price that is not known", () => {
     },
   );
 
+  test.each<Partial<CostTrackingOptions>>([
+    { onExceeded: "alert", unknownPrice: "error" },
+    // There is a price, and still no bound.
+    { unknownPrice: { input: 1, output: 1 } },
+  ])("refuses the call with %j, too", async (options) => {
+    const model = new MockProvider();
+    const use = [
+      costTracking({ store: memoryStores(), dailyBudgetUsd: 1, ...options }),
+    ];
+    const error = await rejection(
+      run({ provider: model.middleware(), use }, (context) =>
+        context.invoke("Hi", undefined, { model: openPrompt }),
+      ),
+    );
+    expect(error).toMatchObject({ code: "CONFIGURATION" });
+    expect(model.totalCalls).toBe(0);
+  });
+
   test("of an ARN is told without its account number", async () => {
     const use = [costTracking({ store: memoryStores(), dailyBudgetUsd: 1 })];
     const opaque =
@@ -376,7 +459,7 @@ describe("A price that is not known", () => {
 
   test("takes the price that was given for it", async () => {
     const own = memoryStores();
-    const unknownPrice = { input: 1, output: 5 };
+    const unknownPrice = { input: 2, output: 5 };
     const { middleware } = listener("budget-problem");
     const seen: number[] = [];
     const watching = providerOf(async ({ model }) => {
@@ -398,7 +481,7 @@ describe("A price that is not known", () => {
     ];
     await run({ provider: watching, use }, askUnknown({}));
     expect(seen[0]).toBeGreaterThanOrEqual(5_000_000);
-    expect(await used(own)).toMatchObject({ dayNanoUsd: 150_000 + 1_000_000 });
+    expect(await used(own)).toMatchObject({ dayNanoUsd: 300_000 + 1_000_000 });
     // A call without maxTokens has the default, so it has a bound.
     await run({ use }, askUnknown({ maxTokens: undefined }));
     const flex = { bedrock: { serviceTier: { type: "flex" } } };

@@ -92,6 +92,37 @@ describe.each(middyMajors)("%s", (_name, middy) => {
     expect(costUsd).toBe(0.005);
   });
 
+  test.each([
+    ["an answer", async () => half],
+    ["an error", () => Promise.reject(failure("partial", half))],
+  ])("%s comes after its settlement", async (_what, call) => {
+    const store = storeWith();
+    const { settle } = store.real;
+    const asked = Promise.withResolvers<void>();
+    const awake = Promise.withResolvers<void>();
+    store.budgets.settle = async (...given) => {
+      asked.resolve();
+      await awake.promise;
+      return settle(...given);
+    };
+    const tracking = costTracking({ store, dailyBudgetUsd: 1 });
+    const order: string[] = [];
+    await run(
+      { middy, provider: providerOf(call), use: [tracking] },
+      async (context) => {
+        const end = () => order.push("the call has ended");
+        const ended = ask(context).then(end, end);
+        await asked.promise;
+        await new Promise(setImmediate);
+        order.push("the store replies");
+        awake.resolve();
+        await ended;
+      },
+    );
+    expect(order).toEqual(["the store replies", "the call has ended"]);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT / 2 });
+  });
+
   test("a stream is settled before its iteration ends", async () => {
     const store = memoryStores();
     const tracking = costTracking({ store, dailyBudgetUsd: 1 });
@@ -158,8 +189,13 @@ const failures: readonly [what: string, error: Error, cents: number][] = [
   ],
   ["a partial answer of known usage: its price", failure("partial", half), 0.5],
   [
-    "an abort, whatever the provider says: the worst case",
+    "an abort of what was not sent: nothing",
     failure("none", undefined, "aborted"),
+    0,
+  ],
+  [
+    "an abort on the way: the worst case",
+    failure("unknown", undefined, "aborted"),
     1,
   ],
   [
@@ -173,6 +209,11 @@ const failures: readonly [what: string, error: Error, cents: number][] = [
     1,
   ],
   ["an error of another kind: the worst case", new Error("What?"), 1],
+  [
+    "an error of a store that has nothing to do with budgets: the worst case",
+    new StoreError("Down.", { reason: "unavailable", operation: "append" }),
+    1,
+  ],
   [
     "an error in what the provider was told, before it sends anything: nothing",
     new ConfigurationError("No Region."),
@@ -197,6 +238,34 @@ describe("The charge", () => {
     expect(await used(store)).toMatchObject({
       dayNanoUsd: cents * CENT,
       inFlight: 0,
+    });
+  });
+
+  test.each([
+    [Number.NaN, 0],
+    [-5, 0],
+    [Number.POSITIVE_INFINITY, 0],
+    [0.4, 0],
+    [1.6, 2],
+  ])("of %d tokens is reported as one of %d", async (given, tokens) => {
+    const store = memoryStores();
+    const { usage } = half;
+    const provider = providerOf(async () =>
+      answerOf({
+        usage: { ...usage, inputTokens: given, outputTokens: given },
+      }),
+    );
+    const report = await run(
+      { provider, use: [costTracking({ store, dailyBudgetUsd: 1 })] },
+      async (context) => {
+        await ask(context);
+        return context.costTracker;
+      },
+    ).then((tracker) => tracker.report("daily"));
+    expect(report).toMatchObject({
+      calls: 1,
+      inputTokens: tokens,
+      outputTokens: tokens,
     });
   });
 

@@ -7,6 +7,7 @@ import {
   test,
 } from "@jest/globals";
 import { StoreError } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import type { BudgetStore } from "@lambdallm/core/stores";
 import costTracking, {
   type CostTrackingOptions,
@@ -78,8 +79,83 @@ describe("When the reservation fails", () => {
       failures: 1,
       loses: "reply",
     });
+    const { reserve } = store.budgets;
+    let reservations = 0;
+    store.budgets.reserve = (request) => {
+      reservations += 1;
+      return reserve(request);
+    };
     await rejection(run({ use: [tracking(store)] }, ask));
     expect(await used(store)).toMatchObject({ dayNanoUsd: 0, inFlight: 0 });
+    expect(reservations).toBe(1);
+  });
+
+  test.each([
+    [
+      "fails",
+      async () => {
+        throw down("reserve");
+      },
+    ],
+    [
+      "has no room",
+      async () =>
+        ({
+          reserved: false,
+          exceeded: "daily",
+          use: { dayNanoUsd: CENT, monthNanoUsd: CENT },
+        }) as const,
+    ],
+  ])(
+    "a narrow budget has its money back before the error of a wide one that %s",
+    async (_why, answer) => {
+      const store = storeWith();
+      const { reserve, settle } = store.real;
+      store.budgets.reserve = async (request) =>
+        request.scope === "global" ? answer() : reserve(request);
+      const asked = Promise.withResolvers<void>();
+      const awake = Promise.withResolvers<void>();
+      store.budgets.settle = async (...given) => {
+        asked.resolve();
+        await awake.promise;
+        return settle(...given);
+      };
+      const budgets = [
+        { key: () => "a", dailyBudgetUsd: 1 },
+        { dailyBudgetUsd: 5 },
+      ];
+      const order: string[] = [];
+      await run(
+        { use: [costTracking({ store, budgets })] },
+        async (context) => {
+          const failed = rejection(ask(context)).then(() =>
+            order.push("error"),
+          );
+          await asked.promise;
+          await new Promise(setImmediate);
+          order.push("reply");
+          awake.resolve();
+          await failed;
+        },
+      );
+      expect(order).toEqual(["reply", "error"]);
+    },
+  );
+
+  test("and the money cannot be given back at once, that waits for the end of the invocation", async () => {
+    const store = failing(storeWith(), "settle", { failures: 1 });
+    failing(store, "reserve", { failures: 1, loses: "reply" });
+    const { events, middleware } = problems();
+    const use = [middleware, tracking(store)];
+    const seen = await run({ use }, async (context) => {
+      await rejection(ask(context));
+      // Later than every pending callback: a rejection that nobody looks at fails the test.
+      await new Promise(setImmediate);
+      return used(store);
+    });
+    expect(seen).toMatchObject({ dayNanoUsd: CENT, inFlight: 1 });
+    expect(await used(store)).toMatchObject({ dayNanoUsd: 0, inFlight: 0 });
+    expect(events).toEqual([]);
   });
 
   test("in a wide budget, the narrow one gets its money back", async () => {
@@ -145,6 +221,46 @@ describe("When the reservation fails", () => {
     });
   });
 
+  test("and the settlement's reply is lost, too, an allowed call is booked once", async () => {
+    const store = failing(storeWith(), "settle", {
+      failures: 1,
+      loses: "reply",
+    });
+    failing(store, "reserve", { failures: 1, loses: "reply" });
+    const use = [
+      problems().middleware,
+      tracking(store, { onStoreError: "allow" }),
+    ];
+    await run({ provider: half, use }, ask);
+    expect(await used(store)).toMatchObject({
+      dayNanoUsd: CENT / 2,
+      inFlight: 0,
+    });
+  });
+
+  test("and only its reply was lost, an allowed call that outlives its lease stays counted as its worst case", async () => {
+    const store = failing(storeWith(), "reserve", {
+      failures: 1,
+      loses: "reply",
+    });
+    const provider = providerOf(async () => {
+      jest.setSystemTime(NOON + 2 * 3_600_000);
+      // Somebody else takes the caller for dead.
+      await store.real.reap("global", Date.now());
+      return answerOf({}, 500);
+    });
+    const { events, middleware } = problems();
+    const context = new MockLambdaContext();
+    Object.assign(context, { getRemainingTimeInMillis: undefined });
+    const use = [middleware, tracking(store, { onStoreError: "allow" })];
+    expect(await run({ provider, use, context }, ask)).toBe("Hello");
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { operation: "reserve" },
+      { operation: "settle", usd: 0.005, error: { reason: "timeout" } },
+    ]);
+  });
+
   test("because the store throws at once, an allowed call is made all the same", async () => {
     const store = storeWith({
       reserve: () => {
@@ -169,6 +285,44 @@ describe("When the reservation fails", () => {
     const provider = providerOf(async () => answerOf({}, 0));
     await run({ provider, use }, ask);
     expect(await used(store)).toMatchObject({ dayNanoUsd: 0, inFlight: 0 });
+  });
+});
+
+describe("What is left as far as this process knows", () => {
+  const leftAfter = (
+    store: ReturnType<typeof storeWith>,
+    options: CostTrackingOptions,
+    prepare: () => void,
+  ) => {
+    const use = [problems().middleware, tracking(store, options)];
+    return run({ provider: half, use }, async (context) => {
+      await ask(context);
+      prepare();
+      await ask(context);
+      return invocationOf(context).budgetShareLeft();
+    });
+  };
+
+  test("is no more for a settlement that somebody else came before", async () => {
+    const store = storeWith();
+    const share = await leftAfter(store, { dailyBudgetUsd: 0.1 }, () => {
+      store.budgets.settle = async () => false;
+    });
+    // Half a cent, and a whole one that stays counted.
+    expect(share).toBeCloseTo(1 - 0.15, 12);
+  });
+
+  test("is no more for a reservation of which it has seen nothing", async () => {
+    const store = storeWith();
+    const options = {
+      dailyBudgetUsd: 0.1,
+      onStoreError: "allow",
+    } satisfies CostTrackingOptions;
+    const share = await leftAfter(store, options, () => {
+      failing(store, "reserve", { failures: 1, loses: "reply" });
+    });
+    expect(share).toBeCloseTo(1 - 0.05, 12);
+    expect(await used(store)).toMatchObject({ dayNanoUsd: CENT, inFlight: 0 });
   });
 });
 
@@ -231,16 +385,23 @@ describe("When the store never answers", () => {
     const store = storeWith({ reserve: hang });
     jest.useRealTimers();
     const error = await rejection(
-      run({ use: [tracking(store)], context: context() }, ask),
+      run(
+        { use: [problems().middleware, tracking(store)], context: context() },
+        ask,
+      ),
     );
     expect(error).toMatchObject({ code: "INVOCATION_TIMEOUT" });
+    // The end of the invocation cannot wait for it, either.
+    expect(printed()).toEqual([NOT_WAITED_FOR]);
   });
 
   test("an allowed call is made, and counted when the store wakes up", async () => {
     const store = storeWith();
     const { reserve } = store.real;
     const awake = Promise.withResolvers<void>();
+    let reservations = 0;
     store.budgets.reserve = async (request) => {
+      reservations += 1;
       await awake.promise;
       return reserve(request);
     };
@@ -259,6 +420,8 @@ describe("When the store never answers", () => {
       dayNanoUsd: CENT / 2,
       inFlight: 0,
     });
+    // It has said that it is there: nobody has to ask again.
+    expect(reservations).toBe(1);
     expect(events.map(({ event }) => event)).toMatchObject([
       { operation: "reserve", error: { reason: "timeout" } },
     ]);
@@ -483,7 +646,7 @@ test("A store that refuses what it is only told of is left alone", async () => {
       throw down("reserve");
     },
   });
-  const { middleware } = problems();
+  const { events, middleware } = problems();
   let calls = 0;
   store.budgets.reserve = async () => {
     calls += 1;
@@ -497,4 +660,7 @@ test("A store that refuses what it is only told of is left alone", async () => {
   const use = [middleware, tracking(store, { onStoreError: "allow" })];
   expect(await run({ use }, ask)).toBe("Hello");
   expect(calls).toBe(2);
+  expect(events.map(({ event }) => event)).toMatchObject([
+    { operation: "reserve" },
+  ]);
 });

@@ -320,7 +320,12 @@ describe("A forecast", () => {
     expect(
       await new CostTracker({ store, monthlyBudgetUsd: 56 }).forecast(),
     ).toMatchObject({ runsOutOn: DAY });
-    for (const limits of [{ monthlyBudgetUsd: 74 }, {}])
+    // 73 lasts exactly until the month ends.
+    for (const limits of [
+      { monthlyBudgetUsd: 74 },
+      { monthlyBudgetUsd: 73 },
+      {},
+    ])
       expect(
         await new CostTracker({ store, ...limits }).forecast(),
       ).not.toHaveProperty("runsOutOn");
@@ -351,12 +356,32 @@ describe("A forecast", () => {
       spentUsd: 1,
       budgetUsd: 2,
     });
-    await spend(store, 4 * DOLLAR);
-    expect(await new CostTracker({ store, ...limits }).forecast()).toEqual({
-      ...forecast,
-      spentUsd: 5,
-      budgetUsd: 2,
-      runsOutOn: DAY,
+    // Exactly all of it is all of it.
+    for (const spentUsd of [2, 5]) {
+      await spend(store, (spentUsd === 2 ? 1 : 3) * DOLLAR);
+      expect(await new CostTracker({ store, ...limits }).forecast()).toEqual({
+        ...forecast,
+        spentUsd,
+        budgetUsd: 2,
+        runsOutOn: DAY,
+      });
+    }
+  });
+
+  test("is there from three whole days on", async () => {
+    const store = memoryStores();
+    for (const day of [1, 2, 3])
+      await spend(store, day * DOLLAR, NOON - day * DAY_MS);
+    // Their standard deviation is 1.
+    const spread = 1.96 * Math.sqrt(8.5 + 8.5 ** 2 / 3);
+    expect(await new CostTracker({ store }).forecast()).toEqual({
+      scope: "global",
+      month: "2026-11",
+      spentUsd: 6,
+      basedOnDays: 3,
+      projectedUsd: 6 + 2 * 8.5,
+      lowUsd: expect.closeTo(23 - spread, 6),
+      highUsd: expect.closeTo(23 + spread, 6),
     });
   });
 });

@@ -1,8 +1,4 @@
-import {
-  type FailedAttempt,
-  ModelInvocationError,
-  type ModelResponse,
-} from "@lambdallm/core";
+import { type FailedAttempt, ModelInvocationError } from "@lambdallm/core";
 import { type ModelRequest, modelName } from "@lambdallm/core/feature";
 
 /** What cannot be retried, but another model may be able to do. */
@@ -16,30 +12,6 @@ export const CURED_BY_FALLBACK: ReadonlySet<string> = new Set([
 /** Whether the error says that the model is down. Throttling says that there is too much of us. */
 export function isOutage({ reason, retryable }: ModelInvocationError): boolean {
   return retryable && reason !== "throttled";
-}
-
-/** The failure that an answer is: one that the model itself broke off. Undefined for all others. */
-export function brokenAnswer(
-  response: ModelResponse,
-): ModelInvocationError | undefined {
-  const { model, stopReason } = response;
-  const overflowed = stopReason === "model_context_window_exceeded";
-  if (
-    !overflowed &&
-    stopReason !== "malformed_model_output" &&
-    stopReason !== "malformed_tool_use"
-  )
-    return undefined;
-  return new ModelInvocationError(
-    `The model ${modelName(model)} ended with ${stopReason}: there is no complete answer.`,
-    {
-      reason: overflowed ? "context-overflow" : "interrupted",
-      model,
-      retryable: !overflowed,
-      billed: "partial",
-      partial: response,
-    },
-  );
 }
 
 export function circuitOpen(
@@ -59,10 +31,10 @@ export function circuitOpen(
 
 export function notAsked(
   model: string,
-  obstacle: string,
+  misfits: readonly string[],
 ): ModelInvocationError {
   return new ModelInvocationError(
-    `The model ${modelName(model)} was not asked: ${obstacle}.`,
+    `The model ${modelName(model)} was not asked: ${misfits.join(", ")}.`,
     { reason: "capability", model },
   );
 }

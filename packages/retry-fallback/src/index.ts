@@ -44,11 +44,11 @@ export function retryFallback(
     invocation.intercept(
       "retry",
       "retryFallback",
-      async (request, next, { callId }) =>
+      async (request, next, call) =>
         new PersistentCall(request, {
           settings,
           invocation,
-          callId,
+          call,
           next,
         }).run(),
     );

@@ -1,3 +1,4 @@
+import { arnRegion, RecentMap } from "@lambdallm/core/feature";
 import { Circuit, type CircuitState } from "./circuit.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
@@ -26,10 +27,7 @@ export interface ModelState {
  * The one thing here that outlives an invocation, on purpose: an invocation is over before it could learn that a model is
  * down. Ids can come from outside, so the oldest states are forgotten.
  */
-const states = new Map<string, ModelState>();
-const MAX_STATES = 100;
-
-const ARN_REGION = /^arn:[^:]*:[^:]*:([^:]+):/;
+const states = new RecentMap<string, ModelState>(100);
 
 /** What this process knows about a model in a Region. */
 export function modelState(
@@ -37,17 +35,10 @@ export function modelState(
   model: string,
 ): ModelState {
   const { name } = provider;
-  const region = ARN_REGION.exec(model)?.[1] ?? provider.region;
+  const region = arnRegion(model) ?? provider.region;
   const key = `${name}\n${region}\n${model}`;
   const state = states.get(key) ?? newState(name, region, model);
-  // The last one used comes last.
-  states.delete(key);
   states.set(key, state);
-  if (states.size > MAX_STATES)
-    for (const oldest of states.keys()) {
-      states.delete(oldest);
-      break;
-    }
   return state;
 }
 

@@ -5,9 +5,13 @@ import {
   type ModelResponse,
 } from "@lambdallm/core";
 import {
+  answerState,
+  brokenAnswer,
+  type CallInfo,
   type CallModel,
   type Invocation,
   type ModelRequest,
+  misfitsOf,
   modelName,
   sleep,
   withModel,
@@ -16,7 +20,6 @@ import { backoffMs } from "./backoff.ts";
 import type { Health } from "./circuit.ts";
 import {
   aborted,
-  brokenAnswer,
   CURED_BY_FALLBACK,
   circuitOpen,
   failedAttempt,
@@ -25,15 +28,13 @@ import {
 } from "./failures.ts";
 import { ModelGate } from "./model-gate.ts";
 import { modelState } from "./model-states.ts";
-import { obstacleTo } from "./obstacle.ts";
 import type { Settings } from "./settings.ts";
-import { type WatchedRequest, watchDeltas } from "./watch-deltas.ts";
 
 /** Of the invocation that the middleware was used in. */
 export interface CallOptions {
   readonly settings: Settings;
   readonly invocation: Pick<Invocation, "events" | "provider">;
-  readonly callId: number;
+  readonly call: CallInfo;
   readonly next: CallModel;
 }
 
@@ -55,7 +56,7 @@ const AT_ONCE: Retry = { waitMs: 0, tokens: 0 };
 /** One model call with its retries and fallbacks. */
 export class PersistentCall {
   readonly #options: CallOptions;
-  readonly #watched: WatchedRequest;
+  readonly #request: ModelRequest;
   /** Goes on where it was left, as the iterators of arrays do. */
   readonly #fallbacks: IterableIterator<string>;
   readonly #tried = new Set<string>();
@@ -69,13 +70,14 @@ export class PersistentCall {
 
   constructor(request: ModelRequest, options: CallOptions) {
     this.#options = options;
-    this.#watched = watchDeltas(request);
+    this.#request = request;
     this.#fallbacks = options.settings.fallbackModels.values();
   }
 
   async run(): Promise<ModelResponse> {
-    const { callId, invocation } = this.#options;
-    let { model } = this.#watched.request;
+    const { call, invocation } = this.#options;
+    const { callId } = call;
+    let { model } = this.#request;
     for (;;) {
       this.#tried.add(model);
       const outcome = await this.#ask(model);
@@ -97,9 +99,10 @@ export class PersistentCall {
 
   /** Asks one model until it answers, or until asking it again makes no sense. */
   async #ask(model: string): Promise<ModelResponse | Failure> {
-    const { callId, invocation, settings } = this.#options;
+    const { call, invocation, settings } = this.#options;
+    const { callId } = call;
     const { events, provider } = invocation;
-    const request = withModel(this.#watched.request, model);
+    const request = withModel(this.#request, model);
     const { signal } = request;
     const gate = new ModelGate(
       modelState(provider, model),
@@ -153,10 +156,10 @@ export class PersistentCall {
       const response = await this.#options.next(request);
       const error = brokenAnswer(response);
       if (error !== undefined) return failed({ error, response, asked: true });
-      if (response.stopReason !== "timeout") health = "well";
+      if (answerState(response) !== "late") health = "well";
       return response;
     } catch (error) {
-      const { thrown } = this.#watched;
+      const { thrown } = this.#options.call;
       if (thrown !== undefined) throw thrown.error;
       if (!ModelInvocationError.isInstance(error)) throw error;
       if (isOutage(error) && !signal?.aborted) health = "sick";
@@ -189,9 +192,9 @@ export class PersistentCall {
     model: string,
     { reason, retryable }: ModelInvocationError,
   ): string | undefined {
-    const { minAttemptMs } = this.#options.settings;
+    const { invocation, settings } = this.#options;
     if (!retryable && !CURED_BY_FALLBACK.has(reason)) return undefined;
-    if (this.#isOver || this.#leftMs < minAttemptMs) return undefined;
+    if (this.#isOver || this.#leftMs < settings.minAttemptMs) return undefined;
     if (reason === "context-overflow")
       this.#overflowedTokens = Math.max(
         this.#overflowedTokens,
@@ -199,10 +202,12 @@ export class PersistentCall {
       );
     for (const candidate of this.#fallbacks) {
       if (this.#tried.has(candidate)) continue;
-      const { request } = this.#watched;
-      const obstacle = obstacleTo(request, candidate, this.#overflowedTokens);
-      if (obstacle === undefined) return candidate;
-      const error = notAsked(candidate, obstacle);
+      const misfits = misfitsOf(this.#request, candidate, {
+        region: invocation.provider.region,
+        tooSmallTokens: this.#overflowedTokens,
+      });
+      if (misfits.length === 0) return candidate;
+      const error = notAsked(candidate, misfits);
       this.#errors.push(failedAttempt(candidate, 0, error));
     }
     return undefined;
@@ -210,12 +215,12 @@ export class PersistentCall {
 
   /** The caller has seen something of the answer, or does not want one any more. */
   get #isOver(): boolean {
-    const { seen, request } = this.#watched;
-    return seen || request.signal?.aborted === true;
+    const { hasBegun } = this.#options.call;
+    return hasBegun || this.#request.signal?.aborted === true;
   }
 
   get #leftMs(): number {
-    const { deadline = Number.POSITIVE_INFINITY } = this.#watched.request;
+    const { deadline = Number.POSITIVE_INFINITY } = this.#request;
     return deadline - Date.now();
   }
 

@@ -30,7 +30,7 @@ export interface RetryFallbackOptions {
    * would be left before the deadline. @default 1_000
    */
   readonly minAttemptMs?: number | undefined;
-  /** Answers when the model cannot. */
+  /** Answers when the model cannot; passed over when the catalog says that it does not fit the request, or its life has ended. */
   readonly fallbackModel?: ModelId | undefined;
   /** Several of them, asked in this order. */
   readonly fallbackModels?: readonly ModelId[] | undefined;

@@ -18,7 +18,7 @@ import {
   type RetryFallbackOptions,
   resetRetryState,
 } from "@lambdallm/retry-fallback";
-import type { MockResponse } from "@lambdallm/testing";
+import { MockProvider, type MockResponse } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   byModel,
@@ -366,6 +366,75 @@ describe.each(middyMajors)("the fallback models on %s", (_name, middy) => {
         request,
       );
       expect(asked).toEqual([FIRST, fit]);
+    });
+
+    test("from the day on which their life ends, though no other is left", async () => {
+      const ending = "my.ending-model";
+      registerModel(ending, { endOfLife: "2026-11-22" });
+      const asks = async (now: number) => {
+        jest.setSystemTime(now);
+        const { asked, error } = await ask(
+          { [FIRST]: failure("quota"), [ending]: "ok" },
+          { fallbackModel: ending },
+        );
+        return { asked, error };
+      };
+      const day = Date.UTC(2026, 10, 22);
+      expect(await asks(day - 1_000)).toMatchObject({ asked: [FIRST, ending] });
+      expect(await asks(day)).toMatchObject({
+        asked: [FIRST],
+        error: {
+          reason: "quota",
+          errors: [
+            { model: FIRST, reason: "quota" },
+            {
+              model: ending,
+              reason: "capability",
+              message: `The model ${ending} was not asked: it reached its end of life on 2026-11-22.`,
+            },
+          ],
+        },
+      });
+    });
+
+    test("by the Region of the provider", async () => {
+      const moving = "my.moving-model";
+      registerModel(moving, {
+        endOfLife: "2026-11-22",
+        stillActiveIn: ["eu-west-1"],
+      });
+      jest.setSystemTime(Date.UTC(2026, 10, 22));
+      const asks = async (region: string) => {
+        const model = new MockProvider({
+          responses: [byModel({ [FIRST]: failure("quota"), [moving]: "ok" })],
+        });
+        // The mock is in no Region.
+        const provider = Object.assign(model, { region });
+        const options = { fallbackModel: moving };
+        const scene = { model: provider, options };
+        return (await timePasses(play(middy, scene, hello))).asked;
+      };
+      expect(await asks("us-east-1")).toEqual([FIRST]);
+      expect(await asks("eu-west-1")).toEqual([FIRST, moving]);
+    });
+
+    test("with all that they cannot do", async () => {
+      const { error } = await ask(
+        { [FIRST]: failure("unavailable") },
+        { maxRetries: 0, fallbackModel: withoutTools },
+        {
+          tools: [tool],
+          messages: [{ role: "user", content: [png] }],
+        },
+      );
+      expect(error).toMatchObject({
+        errors: [
+          { model: FIRST },
+          {
+            message: `The model ${withoutTools} was not asked: it has no tools, it reads no images.`,
+          },
+        ],
+      });
     });
 
     test("but not when the catalog does not know them", async () => {

@@ -11,6 +11,7 @@ import {
 import { type LLMContext, Model, type Tool } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
 import { circuitStates, resetRetryState } from "@lambdallm/retry-fallback";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import { invocation, REGION, start } from "./wire-support.ts";
 
 const FIRST = `global.${Model.CLAUDE_HAIKU_4_5}`;
@@ -167,6 +168,9 @@ test("The totals count every attempt that was billed", async () => {
 });
 
 describe("The request is adapted to a fallback of another family", () => {
+  // The catalog's models end one day; these tests do not.
+  beforeEach(() => fakeDate(Date.UTC(2026, 10, 22)));
+
   const weather: Tool = {
     toolSpec: {
       name: "weather",
@@ -183,7 +187,6 @@ describe("The request is adapted to a fallback of another family", () => {
     first: string,
     fallback: string,
     request: Partial<Parameters<LLMContext["converse"]>[0]>,
-    // Some of the models here have reached their end of life by now.
     service = local,
   ) => {
     service.setFaults([{ error: "ServiceQuotaExceededException" }]);
@@ -257,7 +260,9 @@ describe("The request is adapted to a fallback of another family", () => {
   });
 
   test("a system prompt goes in front of the first message where there is no system field", async () => {
-    await using earlier = await start({ now: () => Date.UTC(2025, 5, 1) });
+    // When there was such a model.
+    fakeDate(Date.UTC(2025, 5, 1));
+    await using earlier = await start({ now: () => Date.now() });
     const [before, after] = await bodies(
       FALLBACK,
       Model.TITAN_TEXT_EXPRESS,

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import {
   afterEach,
   beforeEach,
@@ -7,7 +8,7 @@ import {
   test,
 } from "@jest/globals";
 import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
-import { invocationOf } from "@lambdallm/core/feature";
+import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import {
   circuitStates,
   type RetryFallbackOptions,
@@ -17,12 +18,14 @@ import {
 import { type MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
+  byModel,
   FIRST,
   failure,
   fakeClock,
   heard,
   hello,
   play,
+  SECOND,
   timePasses,
 } from "./support.ts";
 
@@ -493,5 +496,35 @@ describe.each(middyMajors)("retryFallback() on %s", (_name, middy) => {
     await expect(handler({}, {} as never)).rejects.toThrow(
       /add \.use\(bedrock\(\)\) before/,
     );
+  });
+});
+
+describe.each(middyMajors)("The signal of a call, on %s", (_name, middy) => {
+  test("is not listened to any more after its retries, waits and fallbacks", async () => {
+    const signals = new Set<AbortSignal>();
+    const watch: MiddyMiddleware = {
+      before: async ({ context }) => {
+        invocationOf(context).events.on("attempt-start", ({ request }) => {
+          if (request.signal) signals.add(request.signal);
+        });
+      },
+    };
+    const { asked } = await timePasses(
+      play(
+        middy,
+        {
+          responses: [
+            byModel({ [FIRST]: failure("unavailable"), [SECOND]: "ok" }),
+          ],
+          options: { maxRetries: 2, fallbackModel: SECOND },
+          others: [watch],
+        },
+        hello,
+      ),
+    );
+    expect(asked).toEqual([FIRST, FIRST, FIRST, SECOND]);
+    expect(
+      [...signals].map((signal) => getEventListeners(signal, "abort").length),
+    ).toEqual([0]);
   });
 });

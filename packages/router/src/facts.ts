@@ -4,7 +4,6 @@ import {
   estimateTextTokens,
   type ModelRequest,
   needsOf,
-  type RequestNeeds,
   systemBlocks,
 } from "@lambdallm/core/feature";
 
@@ -56,7 +55,11 @@ export type RoutedRequest = ConverseRequest & Pick<ModelRequest, "defaults">;
 /** A call as it is decided on. */
 export interface RoutedCall {
   readonly facts: RouteFacts;
-  readonly needs: RequestNeeds;
+  /** What a model has to be able to take. */
+  readonly prompt: Pick<
+    ModelRequest,
+    "messages" | "tools" | "system" | "onDelta"
+  >;
   /** Those of `facts.inputTokens` that are no guess about files. */
   readonly textTokens: number;
 }
@@ -66,8 +69,13 @@ export function readCall(
   { budgetShareLeft, remainingTimeMs }: RouteCircumstances,
 ): RoutedCall {
   const { messages, tools = [], system = [], onDelta } = request;
-  const needs = needsOf({ messages, tools, ...(onDelta && { onDelta }) });
-  const prompt = { messages, tools, system: systemBlocks(system) };
+  const prompt = {
+    messages,
+    tools,
+    system: systemBlocks(system),
+    ...(onDelta && { onDelta }),
+  };
+  const needs = needsOf(prompt);
   const facts = Object.freeze({
     inputTokens: estimateRequestTokens(prompt),
     maxTokens: request.maxTokens ?? request.defaults?.maxTokens,
@@ -85,5 +93,5 @@ export function readCall(
     tags: request.tags ?? {},
     request,
   });
-  return { facts, needs, textTokens: estimateTextTokens(prompt) };
+  return { facts, prompt, textTokens: estimateTextTokens(prompt) };
 }

@@ -1,7 +1,10 @@
 import { costOf, findModel } from "@lambdallm/core";
-import { DEFAULT_MAX_TOKENS, largestMaxTokens } from "@lambdallm/core/feature";
+import {
+  DEFAULT_MAX_TOKENS,
+  largestMaxTokens,
+  misfitsOf,
+} from "@lambdallm/core/feature";
 import type { RoutedCall } from "./facts.ts";
-import { misfitsOf } from "./fit.ts";
 import type { RouterSettings } from "./settings.ts";
 import { type QualityTier, tierOf } from "./tiers.ts";
 
@@ -67,20 +70,27 @@ export function estimateModel(
 ): RankedModel {
   const info = findModel(model, { region, now });
   const { expectedOutputTokens, requireNativeOutput } = settings;
-  const { maxTokens, inputTokens, budgetShareLeft, request } = call.facts;
+  const { maxTokens, inputTokens, budgetShareLeft, hasSchema, request } =
+    call.facts;
   const outputTokens = Math.min(
     expectedOutputTokens ?? maxTokens ?? DEFAULT_OUTPUT_TOKENS,
     maxTokens ?? DEFAULT_MAX_TOKENS,
     largestMaxTokens(info),
   );
-  const misfits = misfitsOf(model, info, call, {
-    // A default gives way to a long prompt; what the call asks for does not.
-    outputTokens:
-      request.maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
-    requireNativeOutput,
-    region,
-    now,
-  });
+  const nativeOutput = info?.nativeStructuredOutput === true;
+  const misfits = [
+    ...misfitsOf(call.prompt, model, {
+      region,
+      now,
+      textTokens: call.textTokens,
+      // A default gives way to a long prompt; what the call asks for does not.
+      outputTokens:
+        request.maxTokens ?? expectedOutputTokens ?? DEFAULT_OUTPUT_TOKENS,
+    }),
+    ...(hasSchema && requireNativeOutput && !nativeOutput
+      ? ["it is not known to have native structured output"]
+      : []),
+  ];
   const tier = tierOf(model, info, settings.quality);
   const costUsd = costOf({
     model,
@@ -100,7 +110,7 @@ export function estimateModel(
     misfits,
     tier,
     costUsd,
-    nativeOutput: info?.nativeStructuredOutput === true,
+    nativeOutput,
     score: scoreOf(tier, costUsd, budgetShareLeft),
   };
 }

@@ -123,6 +123,11 @@ describe("A model is chosen only if it can do what the call needs", () => {
       "about 10001 tokens do not fit into its context of 10000",
     ]);
     expect(misfitsFor(text, {}, { expectedOutputTokens: 400 })).toEqual([]);
+    const longer = text + "four".repeat(100);
+    expect(misfitsFor(longer, {}, { expectedOutputTokens: 300 })).toEqual([]);
+    expect(misfitsFor(longer, {}, { expectedOutputTokens: 301 })).toEqual([
+      "about 10001 tokens do not fit into its context of 10000",
+    ]);
     expect(misfitsFor({ ...asking(), system: text.repeat(2) })).toEqual([
       "about 19604 tokens do not fit into its context of 10000",
     ]);

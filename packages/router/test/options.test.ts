@@ -12,7 +12,7 @@ const models = [Model.NOVA_LITE, Model.CLAUDE_HAIKU_4_5];
 describe("The options", () => {
   test.each([
     [undefined, "the options must be an object"],
-    [{}, 'the option "models" needs at least one model to choose from'],
+    [{}, 'the option "models" needs at least one model to choose from.'],
     [{ models: [] }, 'the option "models" needs at least one model'],
     [{ models: "all" }, 'the option "models" must be an array'],
     [{ models: [Model.NOVA_LITE, ""] }, "models[1] must be a non-empty string"],
@@ -76,7 +76,7 @@ describe("The options", () => {
       // What JavaScript lets through.
       const error = thrown(() => create(options as unknown as RouterOptions));
       expect(ConfigurationError.isInstance(error)).toBe(true);
-      expect(error.message).toMatch(/^router/);
+      expect(error.message).toMatch(/^router: /);
       expect(error.message).toContain(message);
     }
   });

@@ -219,6 +219,25 @@ describe.each(middyMajors)("A routed call on %s", (_name, middy) => {
     expect(await chosen(0.1)).toBe(Model.CLAUDE_HAIKU_4_5);
   });
 
+  test("takes a budget for full at most, and for empty at least", async () => {
+    const scores = async (shareLeft: number) => {
+      const { events, middleware } = routeListener();
+      await run(
+        middy,
+        [
+          new MockProvider().middleware(),
+          budget(shareLeft),
+          middleware,
+          router({ models, strategy: "balanced" }),
+        ],
+        async ({ invoke }) => invoke("Hi"),
+      );
+      return events[0]?.ranking.map(({ score }) => score);
+    };
+    expect(await scores(2)).toEqual(await scores(1));
+    expect(await scores(-1)).toEqual(await scores(0));
+  });
+
   test("sees the time until its own deadline, or until Lambda's timeout", async () => {
     const seen: number[] = [];
     const watching = router({

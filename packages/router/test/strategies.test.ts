@@ -167,6 +167,28 @@ describe("The strategy balanced", () => {
     expect(chosen(1, 0)).toBe("strategies-test.dear");
   });
 
+  test.each([
+    // 500 tokens of a usual answer: 9 USD, and 2 USD.
+    [18_000, 1, 3 - 2],
+    [18_000, 0.5, 1.5 - 2],
+    [4_000, 1, 3 - 0.63093],
+  ])(
+    "scores %d USD per million and %d of the budget with the tier's share and the cost's logarithm",
+    (output, budgetShareLeft, score) => {
+      registerModel("strategies-test.scored", { prices: { input: 0, output } });
+      const { ranking } = explain(
+        {
+          models: ["strategies-test.scored"],
+          strategy: "balanced",
+          quality: { "strategies-test.scored": 3 },
+        },
+        "Hi",
+        { budgetShareLeft },
+      );
+      expect(ranking[0]?.score).toBe(score);
+    },
+  );
+
   test("ranks what costs nothing first and an unknown price last", () => {
     const models = [UNPRICED, ...CLAUDES, FREE];
     const ranked = order({ models, strategy: "balanced" });

@@ -7,13 +7,21 @@ import {
   type ModelResponse,
   textOf,
 } from "@lambdallm/core";
-import { type Invocation, llmOf, systemBlocks } from "@lambdallm/core/feature";
+import {
+  type AnswerState,
+  answerState,
+  type Invocation,
+  llmOf,
+  systemBlocks,
+} from "@lambdallm/core/feature";
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
+import { withGrace } from "./ending.ts";
 import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
+import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
@@ -30,26 +38,18 @@ export interface TurnFacts {
   readonly pending: readonly SessionMessage[];
   readonly question: Message;
   readonly options: TurnOptions;
+  /** Ends the turn. What is paid for by then is stored all the same. */
+  readonly signal: AbortSignal;
   /** Told when the turn is in the store, the pending messages with it. */
   readonly onSaved: () => void;
 }
 
 /** Answers that are not whole. */
-const INCOMPLETE: ReadonlySet<string> = new Set([
-  "timeout",
-  "malformed_model_output",
-  "malformed_tool_use",
-  "model_context_window_exceeded",
-]);
-
-/**
- * Answers that are not the model's. They are not stored: what a guardrail refuses would be refused in every later
- * turn again.
- */
-const REPLACED: ReadonlySet<string> = new Set([
-  "guardrail_intervened",
-  "content_filtered",
-]);
+const INCOMPLETE: ReadonlySet<AnswerState | undefined> = new Set([
+  "late",
+  "broken",
+  "overflowed",
+] as const);
 
 /** A question, its answer, and both in the store, or an error. */
 export class ChatTurn {
@@ -73,6 +73,7 @@ export class ChatTurn {
       options.onResponse?.(replayed);
       return replayed;
     }
+    checkSize("The message, with those that were added before,", this.#asked());
     const messages = await this.#messages();
     const llm = llmOf(invocation);
     let response: ModelResponse;
@@ -100,12 +101,11 @@ export class ChatTurn {
     };
   }
 
-  async #keep({
-    stopReason,
-    message,
-  }: ModelResponse): Promise<Turn | undefined> {
-    if (REPLACED.has(stopReason)) return undefined;
-    return this.#save(message.content, INCOMPLETE.has(stopReason));
+  async #keep(response: ModelResponse): Promise<Turn | undefined> {
+    const state = answerState(response);
+    // That is not the model's, and what a guardrail refuses would be refused in every later turn again.
+    if (state === "blocked") return undefined;
+    return this.#save(response.message.content, INCOMPLETE.has(state));
   }
 
   async #keepFailed(error: unknown): Promise<void> {
@@ -126,7 +126,8 @@ export class ChatTurn {
 
   /** The messages of the request, older ones read as long as the memory strategy wants them. */
   async #messages(): Promise<readonly Message[]> {
-    const { history, memory, invocation, question, options } = this.#facts;
+    const { history, memory, invocation, question, options, signal } =
+      this.#facts;
     const { model, maxTokens, system, bedrock } = invocation.defaults;
     const company: Company = {
       model: options.model ?? model,
@@ -140,7 +141,7 @@ export class ChatTurn {
     const chosen = await selectMessages(
       { history, memory, company },
       () => this.#past(),
-      (messages) => history.load(messages),
+      (messages) => history.load(messages, signal),
     );
     return withSummary(withQuestion(chosen, question), history.summary);
   }
@@ -193,25 +194,28 @@ export class ChatTurn {
     content: readonly ContentBlock[],
     incomplete: boolean,
   ): Promise<Turn | undefined> {
-    const { history, delivery, onSaved } = this.#facts;
+    const { history, delivery, signal, onSaved } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
-      content: snapshot(content),
+      content: snapshot(content, "The model's answer: content"),
       ...(incomplete && { incomplete }),
     };
-    const other = await delivery.write((writeId) =>
-      history.append(
-        [...this.#asked(), answer],
-        writeId,
-        (turn) => this.#isSame(turn),
-        // It is kept as what was said, and stands for no answer that has seen everything.
-        incomplete ? "rebase" : undefined,
-      ),
-    );
-    if (other !== undefined) delivery.claim(other);
-    onSaved();
-    await history.refreshHeader();
-    return other;
+    return withGrace(signal, "append", async (late) => {
+      const other = await delivery.write((writeId) =>
+        history.append(
+          [...this.#asked(), answer],
+          writeId,
+          (turn) => this.#isSame(turn),
+          late,
+          // It is kept as what was said, and stands for no answer that has seen everything.
+          incomplete ? "rebase" : undefined,
+        ),
+      );
+      if (other !== undefined) delivery.claim(other);
+      onSaved();
+      await history.refreshHeader(late);
+      return other;
+    });
   }
 
   /** What there is of an answer that failed; undefined when the model had not begun, and there is nothing to keep. */
@@ -221,9 +225,7 @@ export class ChatTurn {
     const partial = timedOut || failed ? error.partial : undefined;
     if (partial !== undefined) return partial.message.content;
     if (this.#shown !== "") return [{ text: this.#shown }];
-    const begun =
-      timedOut ||
-      (failed && (error.billed !== "none" || error.reason === "aborted"));
+    const begun = timedOut || (failed && error.billed !== "none");
     return begun ? [] : undefined;
   }
 }

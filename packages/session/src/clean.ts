@@ -53,7 +53,7 @@ function isText(block: unknown): boolean {
 
 /** An object with one key. Kinds that are not known here are the service's business. */
 function isBlock(block: unknown): block is ContentBlock {
-  if (!isObject(block) || Array.isArray(block)) return false;
+  if (!isObject(block)) return false;
   const [entry, ...others] = Object.entries(block);
   if (entry === undefined || others.length > 0) return false;
   const [kind, value] = entry;

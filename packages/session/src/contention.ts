@@ -10,22 +10,24 @@ export class Contention {
   /** With the present one. */
   attempts = 1;
   readonly #limit: TimeLimit;
+  readonly #signal: AbortSignal;
   readonly #start = Date.now();
 
-  constructor(limit: TimeLimit) {
+  constructor(limit: TimeLimit, signal: AbortSignal) {
     this.#limit = limit;
+    this.#signal = signal;
   }
 
   get durationMs(): number {
     return Date.now() - this.#start;
   }
 
-  /** Waits before the next attempt; false when there is no time for one. */
+  /** Waits before the next attempt, which the signal ends; false when there is no time for one. */
   async pause(): Promise<boolean> {
     const waitMs = fullJitterMs(this.attempts, { baseMs: 10, capMs: 500 });
     if (waitMs > patienceMs(this.#limit)) return false;
     if (waitMs + this.durationMs > LONGEST_MS) return false;
-    await sleep(waitMs);
+    await sleep(waitMs, this.#signal);
     this.attempts += 1;
     return true;
   }

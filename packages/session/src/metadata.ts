@@ -3,6 +3,7 @@ import {
   type JsonValue,
   SessionConflictError,
 } from "@lambdallm/core";
+import { plainJson } from "@lambdallm/core/feature";
 import type { SessionHeader } from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
 import { sameData } from "./snapshot.ts";
@@ -55,13 +56,13 @@ export class Metadata {
   }
 
   /** @throws {SessionConflictError} In the mode `reject`, when somebody else has changed it. */
-  save(): Promise<void> {
+  save(signal: AbortSignal): Promise<void> {
     const history = this.#history;
     return history.headerWrites.run(async () => {
       if (this.#edited === undefined || !this.isModified) return;
       const mine = storable(this.#edited);
       this.#base ??= this.#stored;
-      const contention = new Contention(history.limit);
+      const contention = new Contention(history.limit, signal);
       let wanted = mine;
       for (;;) {
         if (!sameData(this.#stored, this.#base)) {
@@ -74,14 +75,14 @@ export class Metadata {
           }
           wanted = merge(this.#base, mine, this.#stored);
         }
-        if (await history.saveHeader(wanted)) break;
+        if (await history.saveHeader(wanted, signal)) break;
         if (!(await contention.pause())) throw neverFirst();
-        await history.catchUp();
+        await history.catchUp(signal);
       }
       // What was edited meanwhile stays, and what others wrote comes in.
       fill(this.#edited, merge(mine, storable(this.#edited), wanted));
       this.#base = wanted;
-    });
+    }, signal);
   }
 
   get #stored(): Stored {
@@ -90,18 +91,13 @@ export class Metadata {
 }
 
 function storable(metadata: unknown): Stored {
-  let copy: unknown;
-  try {
-    copy = JSON.parse(JSON.stringify(metadata));
-  } catch {
-    // The reason would quote the data.
-  }
-  if (typeof copy !== "object" || copy === null || Array.isArray(copy))
+  const plain: unknown = plainJson(metadata, "session.metadata");
+  if (typeof plain !== "object" || plain === null || Array.isArray(plain))
     throw new ConfigurationError(
       "session.metadata must be an object that JSON can hold.",
     );
-  // Just made of JSON.
-  return copy as Stored;
+  // Without what is undefined, and without bytes.
+  return JSON.parse(JSON.stringify(plain));
 }
 
 /** What was changed from `base` to `mine`, field by field, on top of what is stored. */

@@ -27,7 +27,7 @@ export interface SessionMiddlewareOptions<TEvent = any>
   /**
    * Whose session it is. Take it from the authenticated caller, such as an authorizer's claims, and never from the body: one
    * tenant's sessions are out of reach of the others.
-   * @default one tenant, "default"
+   * @default `context.tenantId`, which Lambda's tenant isolation sets; without it one tenant, "default"
    */
   readonly tenant?: (event: TEvent, context: LambdaContext) => unknown;
   /**
@@ -68,7 +68,7 @@ const members = new WeakMap<Invocation, SessionMembers>();
  * stores the turn.
  *
  * @throws {ConfigurationError} once, at cold start, for options that are wrong; in an invocation without a provider, with
- * another session, or without a tenant.
+ * another session, without a tenant, or with a `context.tenantId` that cannot be one.
  * @throws {SessionIdError} for a request that does not name its session.
  * @example
  * export const handler = middy<{ sessionId: string; text: string }>()
@@ -107,7 +107,7 @@ export function session<TEvent = any>(
   };
 
   const sessionAfter = async (request: MiddyRequest): Promise<void> => {
-    await sessions.get(request)?.save();
+    await sessions.get(request)?.saveAtEnd();
   };
 
   return { before: sessionBefore, after: sessionAfter };

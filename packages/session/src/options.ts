@@ -32,7 +32,10 @@ export interface SessionSettings {
 
 export interface SessionOptions extends SessionSettings {
   readonly id: string;
-  /** From the authenticated caller, never from the body of a request. @default "default" */
+  /**
+   * From the authenticated caller, never from the body of a request.
+   * @default `context.tenantId`, which Lambda's tenant isolation sets; "default" without it
+   */
   readonly tenant?: string | undefined;
   /** The handler's context, for `chat`, `chatStream` and `converse`. It also limits the time. */
   readonly context?: object | undefined;
@@ -104,8 +107,8 @@ const sessionChecks = {
 export function sessionSettings(options: SessionOptions) {
   validateOptions("Session", sessionChecks, options);
   requireOptions("Session", options, ["store", "id"]);
-  const { store, id, tenant = DEFAULT_TENANT } = options;
-  const { context, idempotencyKey } = options;
+  const { store, id, context, idempotencyKey } = options;
+  const { tenant = isolatedTenant(context) ?? DEFAULT_TENANT } = options;
   const { ttlHours = DEFAULT_TTL_HOURS, conflict = "rebase" } = options;
   checkId("session id", id);
   checkId("tenant", tenant);
@@ -115,6 +118,15 @@ export function sessionSettings(options: SessionOptions) {
     ...{ store, id, tenant, memory, conflict, ttlMs },
     ...{ context, idempotencyKey },
   };
+}
+
+/** Whose execution environment this is, in a function with Lambda's tenant isolation. @throws {ConfigurationError} */
+function isolatedTenant(context: object | undefined): string | undefined {
+  const { tenantId, lambdaContext }: Record<string, unknown> = Object(context);
+  // A durable context carries Lambda's own.
+  const tenant = tenantId ?? Object(lambdaContext).tenantId ?? undefined;
+  if (tenant !== undefined) checkId("context.tenantId", tenant);
+  return tenant;
 }
 
 /** @throws {ConfigurationError} for an option that has to be given and is not. */

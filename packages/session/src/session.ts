@@ -19,6 +19,7 @@ import {
 } from "@lambdallm/core/feature";
 import type { SessionMessage } from "@lambdallm/core/stores";
 import { Delivery } from "./delivery.ts";
+import { invocationEnded, withGrace } from "./ending.ts";
 import { joinExchanges } from "./exchanges.ts";
 import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
@@ -26,6 +27,7 @@ import { type SessionOptions, sessionSettings } from "./options.ts";
 import { repair } from "./repair.ts";
 import type { Repair } from "./repair-problem.ts";
 import { selectMessages } from "./select-messages.ts";
+import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import { StoredHistory } from "./stored-history.ts";
 import { describe } from "./summary-text.ts";
@@ -37,8 +39,12 @@ export type MessageContent = string | readonly ContentBlock[];
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
 
-/** The turn listens with its own; `context.converse` checks the others. */
-const observers = { onDelta: check.function, onResponse: check.function };
+/** The turn needs these itself; `context.converse` checks the others. */
+const observers = {
+  onDelta: check.function,
+  onResponse: check.function,
+  signal: check.signal,
+};
 
 /**
  * A conversation that is kept in a store. It is read when it is first needed, and never before.
@@ -60,6 +66,11 @@ export class Session {
   readonly #turns: Turns;
   #repairs: readonly Repair[] = [];
   #repairedReads = 0;
+  #savesLater = false;
+  /** Aborted at the end of the invocation. */
+  readonly #closing = new AbortController();
+  /** Of what has all the time of the invocation. */
+  readonly #never = new AbortController().signal;
 
   /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
   constructor(options: SessionOptions) {
@@ -71,7 +82,9 @@ export class Session {
     const invocation = request.context && invocationOf(request.context);
     this.#invocation = invocation;
     this.#memory = memory;
+    const closing = this.#closing.signal;
     this.#history = new StoredHistory({
+      closing,
       store: store.sessions,
       key,
       ttlMs,
@@ -80,12 +93,13 @@ export class Session {
     });
     this.#metadata = new Metadata(this.#history);
     this.#turns = new Turns({
+      closing,
       store: store.sessions,
       key,
       history: this.#history,
       memory,
       delivery: new Delivery({ ...request, invocation }),
-      load: () => this.load(),
+      load: (signal) => this.#load(signal),
     });
     this.#invocation?.addFinalizer(() => this.#end());
   }
@@ -131,8 +145,12 @@ export class Session {
    * @throws {StoreError} The store failed.
    */
   async load(): Promise<void> {
+    await this.#load(this.#closing.signal);
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
     const history = this.#history;
-    await history.load(messagesToLoad(this.#memory));
+    await history.load(messagesToLoad(this.#memory), signal);
     if (this.#repairedReads === history.reads) return;
     this.#repairedReads = history.reads;
     const { hasOlder } = history;
@@ -173,11 +191,30 @@ export class Session {
    * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
    */
   async save(): Promise<void> {
-    if (this.#metadata.isModified) {
-      await this.load();
-      await this.#metadata.save();
-    }
-    await this.#turns.save();
+    await this.#withGrace("save", (signal) => this.#save(signal));
+  }
+
+  async #save(signal: AbortSignal): Promise<void> {
+    if (this.#metadata.isModified) await this.#saveMetadata(signal);
+    await this.#turns.save(signal);
+  }
+
+  /**
+   * `save()` at the end of a handler. A turn that is still running may be the response, which cannot begin before this
+   * returns: what it does not take along is stored behind it, at the end of the invocation.
+   *
+   * @internal
+   */
+  async saveAtEnd(): Promise<void> {
+    if (!this.#turns.areRunning) return this.save();
+    this.#savesLater = true;
+    if (this.#metadata.isModified)
+      await this.#withGrace("save", (signal) => this.#saveMetadata(signal));
+  }
+
+  async #saveMetadata(signal: AbortSignal): Promise<void> {
+    await this.#load(signal);
+    await this.#metadata.save(signal);
   }
 
   /** The part of the history that the next message is sent with: by the memory strategy, repaired, without the summary. */
@@ -191,7 +228,8 @@ export class Session {
         ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
         ...this.#turns.pending,
       ],
-      (messages) => this.#turns.between(() => history.load(messages)),
+      (messages) =>
+        this.#turns.between(() => history.load(messages), this.#closing.signal),
     );
   }
 
@@ -210,7 +248,9 @@ export class Session {
 
   /** Deletes the session from the store, and what was not saved. */
   async clear(): Promise<void> {
-    await this.#turns.clear(() => this.#metadata.reset());
+    await this.#withGrace("delete", (signal) =>
+      this.#turns.clear(() => this.#metadata.reset(), signal),
+    );
   }
 
   /**
@@ -252,9 +292,10 @@ export class Session {
     content: MessageContent,
     options: SessionConverseOptions = {},
   ): Promise<ModelResponse> {
-    const { onDelta, onResponse } = options;
+    const { onDelta, onResponse, signal } = options;
     return this.#tracked("session.converse", async (invocation) => {
-      validateOptions("session.converse", observers, { onDelta, onResponse });
+      const given = { onDelta, onResponse, signal };
+      validateOptions("session.converse", observers, given);
       return this.#turn(invocation, "session.converse", content, options);
     });
   }
@@ -278,6 +319,13 @@ export class Session {
     return invocation.track(() => run(invocation));
   }
 
+  #withGrace<T>(
+    operation: string,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return withGrace(this.#closing.signal, operation, run);
+  }
+
   #mustBeRead(what: string, isRead: boolean): void {
     if (!isRead)
       throw new ConfigurationError(
@@ -285,9 +333,11 @@ export class Session {
       );
   }
 
-  /** Saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
+  /** Otherwise saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
   async #end(): Promise<void> {
-    await this.#turns.between(async () => {});
+    this.#closing.abort(invocationEnded());
+    await this.#turns.between(async () => {}, this.#never);
+    if (this.#savesLater) await this.#save(this.#never);
     if (this.isModified)
       process.emitWarning(
         "A session was changed and not saved: call await session.save().",
@@ -316,7 +366,8 @@ function messageOf(
       `${method}: the message must be a text that is not blank, or a list of content blocks.`,
     );
   const content = typeof given === "string" ? [{ text: given }] : given;
-  const message = { role, content };
+  const message = snapshot({ role, content }, `${method}: messages[0]`);
   checkMessages(method, [message]);
-  return snapshot(message);
+  checkSize(`${method}: messages[0].content`, [message]);
+  return message;
 }

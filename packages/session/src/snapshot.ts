@@ -1,23 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
 import { isUint8Array } from "node:util/types";
 import { ConfigurationError } from "@lambdallm/core";
-import { isTooDeep } from "@lambdallm/core/feature";
+import { isTooDeep, plainJson } from "@lambdallm/core/feature";
 
 /** Far more than tools need, and far less than would overflow the stack of whoever walks through a message. */
 export const MAX_DEPTH = 200;
 
 /**
- * A copy that later changes do not reach: without undefined fields, with bytes as plain Uint8Array.
+ * A copy that later changes do not reach: as JSON carries it, without undefined fields, with bytes as plain Uint8Array.
  *
- * @throws {ConfigurationError} It is nested too deeply to be stored.
+ * @param place What the message of an error begins with.
+ * @throws {ConfigurationError} It is nested too deeply to be stored, or has no JSON.
  */
-export function snapshot<T>(value: T): T {
+export function snapshot<T>(value: T, place: string): T {
   if (isTooDeep(value, MAX_DEPTH))
     throw new ConfigurationError(
-      `A message of a session can be nested ${MAX_DEPTH} levels deep at most.`,
+      `${place} is nested too deeply: a message of a session can have ${MAX_DEPTH} levels at most.`,
     );
   // Every branch returns what it was given, field by field.
-  return copy(value) as T;
+  return copy(plainJson(value, place)) as T;
 }
 
 function copy(value: unknown): unknown {

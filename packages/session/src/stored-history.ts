@@ -26,6 +26,8 @@ export interface HistoryOptions {
   readonly ttlMs: number;
   readonly conflict: ConflictMode;
   readonly invocation?: Invocation | undefined;
+  /** Ends what nobody waits for any more. */
+  readonly closing: AbortSignal;
 }
 
 /** What this process knows of a stored session, and how it is written. Nothing here fails in silence. */
@@ -42,9 +44,7 @@ export class StoredHistory {
 
   readonly #options: HistoryOptions;
   #next = 0;
-  #loading:
-    | { readonly messages: number; readonly done: Promise<void> }
-    | undefined;
+  #loading: Promise<void> | undefined;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -59,15 +59,20 @@ export class StoredHistory {
   }
 
   /** Reads the newest messages, at least this many, unless that was done before. */
-  load(messages: number): Promise<void> {
+  load(messages: number, signal = this.#options.closing): Promise<void> {
+    const read = () => this.#load(messages);
+    // Several can wait for the same.
+    return withinTime(UNLIMITED, "load", signal, read);
+  }
+
+  #load(messages: number): Promise<void> {
     if (this.reads > 0 && (!this.hasOlder || this.messages.length >= messages))
       return Promise.resolve();
-    const running = this.#loading;
-    if (running !== undefined && running.messages >= messages)
-      return running.done;
+    // Who needs more than that asks again.
+    if (this.#loading !== undefined) return this.#loading;
     const limits = messages < Infinity ? { lastMessages: messages } : {};
     const known = this.reads > 0 ? this.messages.length : -1;
-    const done = this.#read(limits)
+    const done = this.#read(limits, this.#options.closing)
       .then((stored) => {
         this.#replace(stored);
         // Whoever asks for more and more must come to an end.
@@ -76,20 +81,20 @@ export class StoredHistory {
       .finally(() => {
         this.#loading = undefined;
       });
-    this.#loading = { messages, done };
+    this.#loading = done;
     return done;
   }
 
   /** Reads what others have written since; returns their turns. */
-  async catchUp(): Promise<readonly Turn[]> {
+  async catchUp(signal: AbortSignal): Promise<readonly Turn[]> {
     // It may have begun before the lock was taken.
-    await this.#loading?.done;
+    await withinTime(UNLIMITED, "load", signal, async () => this.#loading);
     if (this.reads === 0) return [];
     const from = this.#next;
-    const stored = await this.#read({ from });
+    const stored = await this.#read({ from }, signal);
     if (stored.next < from) {
       // It was deleted, and may have begun again.
-      this.#replace(await this.#read({}));
+      this.#replace(await this.#read({}, signal));
       return this.turns;
     }
     const newer = stored.turns.filter(({ first }) => first >= from);
@@ -111,10 +116,11 @@ export class StoredHistory {
     messages: readonly SessionMessage[],
     writeId: string,
     isSame: (turn: Turn) => boolean,
+    signal: AbortSignal,
     mode = this.conflict,
   ): Promise<Turn | undefined> {
     const { store, key } = this.#options;
-    const contention = new Contention(this.limit);
+    const contention = new Contention(this.limit, signal);
     const saved = () => {
       this.emit("session-save", {
         messages: messages.length,
@@ -128,7 +134,7 @@ export class StoredHistory {
       const turn = { first: this.#next, messages, writeId };
       const { expiresAt } = this;
       if (
-        await this.ask("append", () =>
+        await this.ask("append", signal, () =>
           store.append(key, { ...turn, expiresAt }),
         )
       ) {
@@ -139,7 +145,7 @@ export class StoredHistory {
       const rebase = mode === "rebase";
       // Before reading: what has been read is the newer, the less has been waited since.
       const waited = rebase && (await contention.pause());
-      const newer = await this.catchUp();
+      const newer = await this.catchUp(signal);
       // An attempt whose reply was lost.
       if (newer.some((turn) => turn.writeId === writeId)) return saved();
       const same = newer.find(isSame);
@@ -161,13 +167,16 @@ export class StoredHistory {
   }
 
   /** Messages that go on being written must not outlive the metadata. Never fails: the turn before is stored. */
-  async refreshHeader(): Promise<void> {
+  async refreshHeader(signal: AbortSignal): Promise<void> {
     const { header } = this;
     if (header?.expiresAt === undefined) return;
     if (header.expiresAt - Date.now() > this.#options.ttlMs / 2) return;
     try {
       // When somebody else was faster, theirs is as fresh.
-      await this.headerWrites.run(() => this.saveHeader(header.metadata));
+      await this.headerWrites.run(
+        () => this.saveHeader(header.metadata, signal),
+        signal,
+      );
     } catch (error) {
       // Half of its time is left for the next turn to try again.
       warn("A session's metadata could not be kept alive", error);
@@ -175,9 +184,12 @@ export class StoredHistory {
   }
 
   /** Writes the header; false when somebody else was faster. */
-  async saveHeader(metadata: SessionHeader["metadata"]): Promise<boolean> {
+  async saveHeader(
+    metadata: SessionHeader["metadata"],
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { store, key } = this.#options;
-    const header = await this.ask("saveHeader", () =>
+    const header = await this.ask("saveHeader", signal, () =>
       store.saveHeader(key, {
         expectedVersion: this.header?.version ?? 0,
         metadata,
@@ -190,13 +202,17 @@ export class StoredHistory {
   }
 
   /** Stores a summary, unless there is one that covers as much, or the last turn that it covers was deleted. */
-  async saveSummary(summary: SessionSummary, last: Turn): Promise<boolean> {
+  async saveSummary(
+    summary: SessionSummary,
+    last: Turn,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { store, key } = this.#options;
     // What was said in a deleted session must not come back.
-    await this.catchUp();
+    await this.catchUp(signal);
     if (!this.turns.includes(last)) return false;
     const { expiresAt } = this;
-    const saved = await this.ask("saveSummary", () =>
+    const saved = await this.ask("saveSummary", signal, () =>
       store.saveSummary(key, { ...summary, expiresAt }),
     );
     if (saved) this.#adopt(summary);
@@ -204,17 +220,19 @@ export class StoredHistory {
   }
 
   /** @param forget What goes with it, before anything else is written. */
-  async delete(forget: () => void): Promise<void> {
+  async delete(forget: () => void, signal: AbortSignal): Promise<void> {
     const { store, key } = this.#options;
     // What it would bring is gone then.
-    await this.#loading?.done.catch(() => {});
+    await withinTime(UNLIMITED, "load", signal, async () =>
+      this.#loading?.catch(() => {}),
+    );
     // A header that is being written would be there again.
     await this.headerWrites.run(async () => {
-      await this.ask("delete", () => store.delete(key));
+      await this.ask("delete", signal, () => store.delete(key));
       this.reads += 1;
       this.#replace({ turns: [], next: 0, hasOlder: false });
       forget();
-    });
+    }, signal);
   }
 
   emit<Name extends keyof InvocationEvents>(
@@ -229,8 +247,12 @@ export class StoredHistory {
   }
 
   /** Asks the store, and waits no longer than the invocation can. */
-  ask<T>(operation: string, run: () => Promise<T>): Promise<T> {
-    return withinTime(this.limit, operation, run);
+  ask<T>(
+    operation: string,
+    signal: AbortSignal,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    return withinTime(this.limit, operation, signal, run);
   }
 
   get expiresAt(): number | undefined {
@@ -240,13 +262,15 @@ export class StoredHistory {
       : Math.ceil(Date.now() + ttlMs);
   }
 
-  async #read(limits: {
-    readonly lastMessages?: number;
-    readonly from?: number;
-  }): Promise<StoredSession> {
+  async #read(
+    limits: { readonly lastMessages?: number; readonly from?: number },
+    signal: AbortSignal,
+  ): Promise<StoredSession> {
     const { store, key } = this.#options;
     const start = Date.now();
-    const stored = await this.ask("load", () => store.load(key, limits));
+    const stored = await this.ask("load", signal, () =>
+      store.load(key, limits),
+    );
     this.reads += 1;
     this.emit("session-load", {
       messages: stored.turns.flatMap(({ messages }) => messages).length,

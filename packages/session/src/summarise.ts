@@ -1,7 +1,13 @@
 import { estimateTokens, type ModelResponse } from "@lambdallm/core";
-import { type Invocation, warn, withModel } from "@lambdallm/core/feature";
+import {
+  answerState,
+  type Invocation,
+  warn,
+  withModel,
+} from "@lambdallm/core/feature";
 import type { SessionSummary, Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
+import { withGrace } from "./ending.ts";
 import { beginsPlainly } from "./exchanges.ts";
 import { contextBudget, type SummaryOptions } from "./memory.ts";
 import type { StoredHistory } from "./stored-history.ts";
@@ -14,17 +20,16 @@ and questions that are still open. Write plain text of at most 300 words, in the
 /** For the summary alone: a budget for thinking, which the provider's options may give, comes on top. */
 const ROOM = { maxTokens: 1_500 };
 
-const WHOLE: ReadonlySet<string> = new Set(["end_turn", "stop_sequence"]);
-
 /** Summarises the older part of a session when it is long enough. Never fails: the next turn tries again. */
 export async function summarise(
   history: StoredHistory,
   options: SummaryOptions,
   invocation: Invocation,
   model: string,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await new Summariser(history, options, invocation, model).run();
+    await new Summariser(history, options, invocation, model, signal).run();
   } catch (error) {
     if (!history.emit("session-summary-error", { error }))
       warn("The session's summary failed", error);
@@ -36,17 +41,20 @@ class Summariser {
   readonly #options: SummaryOptions;
   readonly #invocation: Invocation;
   readonly #model: string;
+  readonly #signal: AbortSignal;
 
   constructor(
     history: StoredHistory,
     options: SummaryOptions,
     invocation: Invocation,
     model: string,
+    signal: AbortSignal,
   ) {
     this.#history = history;
     this.#options = options;
     this.#invocation = invocation;
     this.#model = options.model ?? model;
+    this.#signal = signal;
   }
 
   async run(): Promise<void> {
@@ -56,11 +64,15 @@ class Summariser {
     const older = this.#fitting(this.#older());
     const last = older.at(-1);
     if (last === undefined) return;
-    const { stopReason, text } = await this.#ask(older, history.summary);
-    if (!WHOLE.has(stopReason) || text.trim() === "")
+    const answer = await this.#ask(older, history.summary);
+    const { stopReason, text } = answer;
+    if (answerState(answer) !== "complete" || text.trim() === "")
       throw new Error(`the model ended with ${stopReason}`);
     const upTo = last.first + last.messages.length;
-    const saved = await history.saveSummary({ text: text.trim(), upTo }, last);
+    const summary = { text: text.trim(), upTo };
+    const saved = await withGrace(this.#signal, "saveSummary", (late) =>
+      history.saveSummary(summary, last, late),
+    );
     const messages = older.flatMap((turn) => turn.messages).length;
     history.emit("session-summary", { messages, saved });
   }
@@ -102,6 +114,7 @@ class Summariser {
       messages: [{ role: "user" as const, content: [{ text }] }],
       defaults: ROOM,
       ...(defaults.bedrock && { bedrock: defaults.bedrock }),
+      signal: this.#signal,
       tags: { ...defaults.tags, "session.call": "summary" },
       // The turn is done, and its answer waits: half of the time is the handler's.
       deadline: Date.now() + Math.max(0, deadline - Date.now()) / 2,

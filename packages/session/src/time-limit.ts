@@ -19,13 +19,14 @@ export function patienceMs({ backstop, remainingTimeMs }: TimeLimit): number {
 }
 
 /**
- * Waits for a store no longer than the invocation can.
+ * Waits for a store no longer than the invocation can, and until the signal aborts.
  *
  * @throws {StoreError} with the reason `timeout`; what the store does later is not waited for.
  */
 export async function withinTime<T>(
   limit: TimeLimit,
   operation: string,
+  signal: AbortSignal,
   run: () => Promise<T>,
 ): Promise<T> {
   const onTimeUp = (): never => {
@@ -34,5 +35,5 @@ export async function withinTime<T>(
       { reason: "timeout", operation, retryable: true },
     );
   };
-  return within({ limitMs: patienceMs(limit), onTimeUp }, run);
+  return within({ limitMs: patienceMs(limit), onTimeUp, signal }, run);
 }

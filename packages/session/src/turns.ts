@@ -8,6 +8,7 @@ import type {
 } from "@lambdallm/core/stores";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
 import type { Delivery } from "./delivery.ts";
+import { endedBy } from "./ending.ts";
 import { lockSession } from "./lock.ts";
 import type { MemoryStrategy } from "./memory.ts";
 import { Queue } from "./queue.ts";
@@ -20,7 +21,9 @@ export interface TurnsOptions {
   readonly history: StoredHistory;
   readonly memory: MemoryStrategy;
   readonly delivery: Delivery;
-  readonly load: () => Promise<void>;
+  readonly load: (signal: AbortSignal) => Promise<void>;
+  /** The end of the invocation. */
+  readonly closing: AbortSignal;
 }
 
 /** What is written to a session, one turn after the other: each one sees the one before. */
@@ -28,6 +31,7 @@ export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new Queue();
   readonly #pending = new Set<SessionMessage>();
+  #running = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -38,21 +42,44 @@ export class Turns {
     return [...this.#pending];
   }
 
+  /** Whether a model is being asked, or waits to be. */
+  get areRunning(): boolean {
+    return this.#running > 0;
+  }
+
   add(message: Message): void {
     this.#pending.add(message);
   }
 
   /** Asks the model, and stores the question and the answer. */
-  take(
+  async take(
     invocation: Invocation,
     question: Message,
     options: TurnOptions,
   ): Promise<ModelResponse> {
+    const { closing } = this.#options;
+    const { signal = closing, model = invocation.defaults.model } = options;
+    this.#running += 1;
+    try {
+      return await endedBy([closing, signal], model, (ended) =>
+        this.#take(invocation, question, options, ended),
+      );
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #take(
+    invocation: Invocation,
+    question: Message,
+    options: TurnOptions,
+    signal: AbortSignal,
+  ): Promise<ModelResponse> {
     const { history, memory, delivery, load } = this.#options;
     const added = this.pending;
     return this.#queue.run(async () => {
-      const response = await this.#locked(async () => {
-        await load();
+      const response = await this.#locked(signal, async () => {
+        await load(signal);
         const pending = this.#unsaved(added);
         const turn = new ChatTurn({
           history,
@@ -62,6 +89,7 @@ export class Turns {
           pending,
           question,
           options,
+          signal,
           onSaved: () => this.#forget(pending),
         });
         return turn.run();
@@ -69,51 +97,54 @@ export class Turns {
       // Others need not wait for it, and a `clear()` that comes next does.
       if (memory.kind === "summary") {
         const model = options.model ?? invocation.defaults.model;
-        await summarise(history, memory, invocation, model);
+        await summarise(history, memory, invocation, model, signal);
       }
       return response;
-    });
+    }, signal);
   }
 
   /** Stores the pending messages. */
-  async save(): Promise<void> {
+  async save(signal: AbortSignal): Promise<void> {
     const added = this.pending;
     if (added.length > 0)
-      await this.#exclusively(() => this.#savePending(added));
+      await this.#exclusively(signal, () => this.#savePending(added, signal));
   }
 
-  async #savePending(added: readonly SessionMessage[]): Promise<void> {
+  async #savePending(
+    added: readonly SessionMessage[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { history, delivery, load } = this.#options;
     const pending = this.#unsaved(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
-    await load();
+    await load(signal);
     const isSame = (turn: Turn) => delivery.isRepeatedBy(turn, pending, 0);
     const earlier = history.turns.find(isSame);
     const other =
       earlier === undefined
         ? await delivery.write((writeId) =>
-            history.append(pending, writeId, isSame),
+            history.append(pending, writeId, isSame, signal),
           )
         : history.replayed(earlier);
     if (other !== undefined) delivery.claim(other);
     this.#forget(pending);
-    await history.refreshHeader();
+    await history.refreshHeader(signal);
   }
 
-  async clear(forget: () => void): Promise<void> {
+  async clear(forget: () => void, signal: AbortSignal): Promise<void> {
     const added = this.pending;
-    await this.#exclusively(() =>
+    await this.#exclusively(signal, () =>
       this.#options.history.delete(() => {
         this.#forget(added);
         forget();
-      }),
+      }, signal),
     );
   }
 
   /** Runs something between two turns. */
-  between<T>(run: () => Promise<T>): Promise<T> {
-    return this.#queue.run(run);
+  between<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#queue.run(run, signal);
   }
 
   #unsaved(added: readonly SessionMessage[]): readonly SessionMessage[] {
@@ -124,17 +155,18 @@ export class Turns {
     for (const message of saved) this.#pending.delete(message);
   }
 
-  #exclusively<T>(run: () => Promise<T>): Promise<T> {
-    return this.#queue.run(() => this.#locked(run));
+  #exclusively<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    return this.#queue.run(() => this.#locked(signal, run), signal);
   }
 
   /** In the mode `lock`, those of other invocations wait as well. */
-  async #locked<T>(run: () => Promise<T>): Promise<T> {
+  async #locked<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     const { store, key, history } = this.#options;
     if (history.conflict !== "lock") return run();
-    const unlock = await lockSession(store, key, history.limit);
+    const { limit } = history;
+    const unlock = await lockSession({ store, key, limit, signal });
     try {
-      await history.catchUp();
+      await history.catchUp(signal);
       return await run();
     } finally {
       await unlock();

@@ -446,7 +446,7 @@ describe("a message that is nested too deeply", () => {
       expect(error).toBeInstanceOf(ConfigurationError);
       expect(error).toHaveProperty(
         "message",
-        "A message of a session can be nested 200 levels deep at most.",
+        "chat: messages[0] is nested too deeply: a message of a session can have 200 levels at most.",
       );
     },
   );

@@ -16,6 +16,7 @@ import {
   answerOf,
   asked,
   before,
+  counting,
   KEY,
   providerOf,
   rejection,
@@ -192,6 +193,15 @@ describe("when somebody else writes while the model answers", () => {
     ]);
   });
 });
+
+test.each(["rebase", "reject", "lock"] as const)(
+  "the first turn of an invocation reads the session once, in the mode %s",
+  async (conflict) => {
+    const { store, counts } = counting();
+    await run(({ chat }) => chat("Hi"), { store, session: { conflict } });
+    expect(counts).toMatchObject({ load: 1, append: 1 });
+  },
+);
 
 test.each(["rebase", "reject", "lock"] as const)(
   "an exchange with tools goes on when somebody else's turn comes in between, in the mode %s",
@@ -715,13 +725,13 @@ describe("the metadata", () => {
   });
 
   test.each([
-    ["a list", []],
-    ["nothing", null],
-    ["a number too large for JSON", { big: 10n }],
-  ])("that is %s is refused", async (_what, metadata) => {
+    ["a list", [], " must be an object"],
+    ["nothing", null, " must be an object"],
+    ["a number too large for JSON", { big: 10n }, ".big is a bigint"],
+  ])("that is %s is refused", async (_what, metadata, message) => {
     const session = await open(memoryStores());
     session.metadata = metadata as never;
-    await expect(session.save()).rejects.toThrow("session.metadata must be");
+    await expect(session.save()).rejects.toThrow(`session.metadata${message}`);
   });
 
   test("with hostile names stays data", async () => {

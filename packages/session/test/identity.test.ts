@@ -165,6 +165,75 @@ describe.each(middyMajors)("the id of a session on %s", (_name, middy) => {
     },
   );
 
+  describe("the tenant of Lambda's tenant isolation", () => {
+    const contextOf = (tenantId: unknown) =>
+      Object.assign(new MockLambdaContext(), {
+        tenantId: tenantId as string | undefined,
+      });
+
+    test("is the tenant of its sessions, and of those without the middleware", async () => {
+      const shared = memoryStores();
+      const context = contextOf("blue");
+      await run(
+        async ({ session: own, chat }) => {
+          expect(own.tenant).toBe("blue");
+          expect(new Session({ store, id: "s2", context }).tenant).toBe("blue");
+          await chat("Ours");
+        },
+        { middy, store: shared, context },
+      );
+      expect(await storedMessages(shared, { tenantId: "blue" })).toEqual([
+        "user: Ours",
+        "assistant: Mock response",
+      ]);
+      expect(await storedMessages(shared)).toEqual([]);
+    });
+
+    test("is found in a durable context", async () => {
+      const context = Object.assign(new MockLambdaContext(), {
+        lambdaContext: contextOf("blue"),
+      });
+      await run(async ({ session: own }) => expect(own.tenant).toBe("blue"), {
+        middy,
+        context,
+      });
+    });
+
+    test("stands back behind the option", async () => {
+      const context = contextOf("blue");
+      await run(
+        async ({ session: own }) => {
+          expect(own.tenant).toBe("green");
+          const other = { store, id: "s2", context, tenant: "red" };
+          expect(new Session(other).tenant).toBe("red");
+        },
+        { middy, context, session: { tenant: () => "green" } },
+      );
+    });
+
+    test.each([[undefined], [null]])("may be missing: %p", async (tenantId) => {
+      await run(
+        async ({ session: own }) => expect(own.tenant).toBe("default"),
+        { middy, context: contextOf(tenantId) },
+      );
+    });
+
+    test.each([
+      ["", "The context.tenantId is empty."],
+      [7, "The context.tenantId must be a string, not number."],
+      [
+        "a#b",
+        'The context.tenantId contains "#", which separates the parts of a key.',
+      ],
+    ])("is refused by name when it is %p", async (tenantId, message) => {
+      const error = await rejection(
+        run(async () => {}, { middy, context: contextOf(tenantId) }),
+      );
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toHaveProperty("message", message);
+    });
+  });
+
   test("two sessions in one invocation are refused", async () => {
     const chain = middy()
       .use(new MockProvider().middleware())

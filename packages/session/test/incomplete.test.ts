@@ -257,11 +257,14 @@ test.each([
 );
 
 test.each([
-  ["aborted", "none"],
-  ["connection", "unknown"],
+  ["aborted", "unknown", ["user: Hi", "assistant!: "]],
+  ["connection", "unknown", ["user: Hi", "assistant!: "]],
+  // It was not sent.
+  ["aborted", "none", []],
+  ["connection", "none", []],
 ] as const)(
-  "a call that failed as %s, billed %s, is kept with an empty answer",
-  async (reason, billed) => {
+  "a call that failed as %s, billed %s, is kept as %j",
+  async (reason, billed, kept) => {
     const store = memoryStores();
     const failure = new ModelInvocationError("Gone.", {
       reason,
@@ -270,7 +273,7 @@ test.each([
     });
     const model = new MockProvider({ responses: [failure] });
     await rejection(run(({ chat }) => chat("Hi"), { store, model }));
-    expect(await storedMessages(store)).toEqual(["user: Hi", "assistant!: "]);
+    expect(await storedMessages(store)).toEqual(kept);
   },
 );
 

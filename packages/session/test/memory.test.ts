@@ -739,3 +739,22 @@ describe("summary()", () => {
     });
   });
 });
+
+test("what is known of a long session is not read again", async () => {
+  const { store, counts } = counting(await filled(10));
+  const model = new MockProvider();
+  await run(
+    async ({ chat, session }) => {
+      await chat("One");
+      await chat("Two");
+      await session.load();
+    },
+    { store, model, session: { memory: slidingWindow(2) } },
+  );
+  expect(counts["load"]).toBe(1);
+  expect(asked(model)).toEqual([
+    "user: One",
+    "assistant: Mock response",
+    "user: Two",
+  ]);
+});

@@ -137,6 +137,68 @@ describe("a stored history that no model takes", () => {
       ["1 broken-block"],
     ],
     [
+      "two results of one call, in two messages",
+      [
+        user(text("Hi")),
+        assistant(call("a")),
+        user(result("a")),
+        user(result("a")),
+      ],
+      ["user: Hi", "assistant: [toolUse]", "user: [toolResult]|Now"],
+      ["3 tool-result-without-use"],
+    ],
+    [
+      "the result of a call that was answered long ago",
+      [
+        user(text("Hi")),
+        assistant(call("a")),
+        user(result("a")),
+        assistant(text("Yes.")),
+        user(result("a"), text("And?")),
+      ],
+      [
+        "user: Hi",
+        "assistant: [toolUse]",
+        "user: [toolResult]",
+        "assistant: Yes.",
+        "user: And?|Now",
+      ],
+      ["4 tool-result-without-use"],
+    ],
+    [
+      "two calls of one id, in two answers in a row",
+      [
+        user(text("Hi")),
+        assistant(call("a")),
+        assistant(text("Let me see."), call("a")),
+        user(result("a")),
+      ],
+      [
+        "user: Hi",
+        "assistant: [toolUse]|Let me see.",
+        "user: [toolResult]|Now",
+      ],
+      ["2 broken-block"],
+    ],
+    [
+      "nothing where an id comes again in a later exchange",
+      [
+        user(text("Hi")),
+        assistant(call("a")),
+        user(result("a")),
+        assistant(call("a")),
+        user(result("a")),
+      ],
+      [
+        "user: Hi",
+        "assistant: [toolUse]",
+        "user: [toolResult]",
+        "assistant: [toolUse]",
+        "user: [toolResult]|Now",
+      ],
+      [],
+    ],
+    [
       "a call whose arguments broke off, and its result",
       [
         user(text("Hi")),
@@ -154,7 +216,11 @@ describe("a stored history that no model takes", () => {
     ],
     [
       "answers at the beginning",
-      [assistant(text("Welcome.")), assistant(text("!")), user(text("Hi"))],
+      [
+        assistant(text("Welcome."), text("What is it?")),
+        assistant(text("!")),
+        user(text("Hi")),
+      ],
       ["user: Hi|Now"],
       ["0 answer-without-question", "1 answer-without-question"],
     ],
@@ -185,6 +251,8 @@ describe("a stored history that no model takes", () => {
           null,
           "Hi",
           {},
+          ["Hi"],
+          { 'image"': {} },
           { text: 5 },
           { image: null },
           { text: "a", image: {} },
@@ -195,7 +263,7 @@ describe("a stored history that no model takes", () => {
         ),
       ],
       ["user: Hi|Now"],
-      Array.from({ length: 10 }, () => "0 broken-block"),
+      Array.from({ length: 12 }, () => "0 broken-block"),
     ],
     [
       "a document without a text",
@@ -212,6 +280,28 @@ describe("a stored history that no model takes", () => {
         }),
       ],
       ["user: [document]|Hi|[image]|Now"],
+      [],
+    ],
+    [
+      "nothing of a question that is marked as incomplete, which answers can be",
+      [{ ...user(file, text("Hi")), incomplete: true }],
+      ["user: [document]|Hi|Now"],
+      [],
+    ],
+    [
+      "nothing of an answer that is marked as not incomplete",
+      [
+        user(text("Hi")),
+        { ...assistant(call("a")), incomplete: false },
+        user(result("a")),
+      ],
+      ["user: Hi", "assistant: [toolUse]", "user: [toolResult]|Now"],
+      [],
+    ],
+    [
+      "nothing of a kind that is not known here",
+      [user(text("Hi"), { NewKind: {} })],
+      ["user: Hi|[NewKind]|Now"],
       [],
     ],
     [
@@ -292,6 +382,16 @@ describe("a stored history that no model takes", () => {
     );
     expect(prompt).toEqual(["user: Hi|Now"]);
     expect(repairs).toEqual([]);
+  });
+
+  test("is one behind that beginning", async () => {
+    const { prompt, repairs } = await sent(
+      [user(text("Hi")), assistant(text("Yes.")), user(result("a"))],
+      "Now",
+      7,
+    );
+    expect(prompt).toEqual(["user: Hi", "assistant: Yes.", "user: Now"]);
+    expect(repairs).toEqual(["9 tool-result-without-use"]);
   });
 
   test("is repaired for the prompt only: `messages` is what is stored", async () => {

@@ -1,18 +1,24 @@
-import { expect, test } from "@jest/globals";
-import { ConfigurationError } from "@lambdallm/core";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { ConfigurationError, ModelInvocationError } from "@lambdallm/core";
 import { invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockProvider } from "@lambdallm/testing";
+import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
   asked,
   before,
+  MODEL,
   providerOf,
   readAll,
   rejection,
   run,
   storedMessages,
 } from "./support.ts";
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 test("the text arrives in pieces, and the turn is stored before the iteration ends", async () => {
   const store = memoryStores();
@@ -57,6 +63,83 @@ test("a body that streams does not wait at the end of the handler for its turn",
   for await (const piece of body) text += piece;
   expect(text).toBe("Late.");
   expect(await storedMessages(store)).toHaveLength(2);
+});
+
+describe.each(middyMajors)("a body that streams, on %s", (_name, middy) => {
+  test("does not wait for its own end when a message was added before", async () => {
+    const store = memoryStores();
+    const released = Promise.withResolvers<void>();
+    const provider = providerOf(async ({ onDelta }) => {
+      onDelta?.({ kind: "text", text: "First" });
+      await released.promise;
+      return answerOf("First and last.");
+    });
+    const body = await run(
+      async ({ session, chatStream }) => {
+        session.addMessage("user", "Some background");
+        return chatStream("Hi");
+      },
+      { middy, store, provider },
+    );
+    const pieces = body[Symbol.asyncIterator]();
+    expect(String((await pieces.next()).value)).toBe("First");
+    expect(await storedMessages(store)).toEqual([]);
+    released.resolve();
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+    expect(await storedMessages(store)).toEqual([
+      "user: Some background",
+      "user: Hi",
+      "assistant: First and last.",
+    ]);
+  });
+
+  test("is followed by the messages that were added while it was written", async () => {
+    const store = memoryStores();
+    const released = Promise.withResolvers<void>();
+    const provider = providerOf(async () => {
+      await released.promise;
+      return answerOf("Late.");
+    });
+    const body = await run(
+      async ({ session, chatStream }) => {
+        const stream = chatStream("Hi");
+        session.addMessage("user", "And one more thing");
+        return stream;
+      },
+      { middy, store, provider },
+    );
+    released.resolve();
+    expect((await readAll(body)).join("")).toBe("Late.");
+    expect(await storedMessages(store)).toEqual([
+      "user: Hi",
+      "assistant: Late.",
+      "user: And one more thing",
+    ]);
+  });
+
+  test("keeps the messages that were added before when the model refuses the turn", async () => {
+    jest.spyOn(console, "error").mockImplementation(() => {});
+    const store = memoryStores();
+    const released = Promise.withResolvers<void>();
+    const provider = providerOf(async () => {
+      await released.promise;
+      throw new ModelInvocationError("Later.", {
+        reason: "throttled",
+        model: MODEL,
+        billed: "none",
+      });
+    });
+    const body = await run(
+      async ({ session, chatStream }) => {
+        session.addMessage("user", "Some background");
+        return chatStream("Hi");
+      },
+      { middy, store, provider },
+    );
+    released.resolve();
+    await readAll(body);
+    expect(await storedMessages(store)).toEqual(["user: Some background"]);
+  });
 });
 
 test("an answer without deltas arrives in one piece", async () => {

@@ -108,8 +108,11 @@ describe("an option that is wrong is named", () => {
   test.each(Object.entries(suites))("by %s", (name, suite) => {
     for (const [options, problem] of [
       [undefined, "the options must be an object."],
-      [{ createStore }, 'the option "test" is missing.'],
-      [{ test: test_ }, 'the option "createStore" is missing.'],
+      [{ createStore }, 'the option "test" is missing: give a function.'],
+      [
+        { test: test_ },
+        'the option "createStore" is missing: give a function.',
+      ],
       [
         { test: test_, createStore: sessions },
         'the option "createStore" must be a function.',

@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import {
   ConfigurationError,
   type Delta,
@@ -65,7 +65,11 @@ describe("MockProvider", () => {
   });
 
   test("answers a string with usage, model and latency", async () => {
-    expect(await answerOf("Hello!")).toEqual({
+    jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask"] });
+    const answer = answerOf({ text: "Hello!", delayMs: 70 });
+    await jest.advanceTimersByTimeAsync(100);
+    jest.useRealTimers();
+    expect(await answer).toEqual({
       message: { role: "assistant", content: [{ text: "Hello!" }] },
       text: "Hello!",
       stopReason: "end_turn",
@@ -77,7 +81,7 @@ describe("MockProvider", () => {
         cacheWriteInputTokens: 0,
       },
       model: Model.NOVA_LITE,
-      latencyMs: expect.any(Number),
+      latencyMs: 70,
       deltas: [{ kind: "text", text: "Hello!" }],
     });
   });

@@ -1,5 +1,6 @@
 import { findModel, type ModelResponse } from "@lambdallm/core";
 import {
+  answerState,
   type Interceptor,
   type Invocation,
   isManagedPrompt,
@@ -45,7 +46,7 @@ export function limitAttempts(
     const request = adaptMaxTokens ? endingInTime(given) : given;
     const learn = (response: ModelResponse): ModelResponse => {
       learnFrom(request.model, response);
-      const isCut = request !== given && response.stopReason === "max_tokens";
+      const isCut = request !== given && answerState(response) === "cut";
       return isCut ? { ...response, hint: CUT_HINT } : response;
     };
     if (watching && canStream(request)) {
@@ -129,12 +130,9 @@ function losesTextAtDeadline(request: ModelRequest): boolean {
   const { onDelta, output, model } = request;
   // Half of a value is none: there is nothing to save.
   if (onDelta !== undefined || output !== undefined) return false;
-  const timeMs = leftMs(request);
-  // Without a deadline nothing is lost, and past it nothing is sent.
-  if (timeMs === Number.POSITIVE_INFINITY || timeMs <= 0) return false;
   const speed = meter.speedOf(nameOf(model)) ?? UNKNOWN_SPEED;
   const inTime =
-    durationMs(speed, longestAnswer(request)) * SLOWER_STILL <= timeMs;
+    durationMs(speed, longestAnswer(request)) * SLOWER_STILL <= leftMs(request);
   return !inTime && canStream(request);
 }
 
@@ -147,11 +145,11 @@ function canStream(request: ModelRequest): boolean {
 }
 
 function learnFrom(asked: string, response: ModelResponse): void {
-  const { usage, latencyMs, timeToFirstTokenMs, stopReason } = response;
+  const { usage, latencyMs, timeToFirstTokenMs } = response;
   const { outputTokens } = usage;
   const model = nameOf(asked);
   // It was slower than anything that is known of it, and nobody saw how slow.
-  if (stopReason === "timeout" && outputTokens < MIN_TOKENS)
+  if (answerState(response) === "late" && outputTokens < MIN_TOKENS)
     meter.forget(model);
   else meter.record(model, { outputTokens, latencyMs, timeToFirstTokenMs });
 }

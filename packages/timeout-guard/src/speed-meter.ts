@@ -1,3 +1,5 @@
+import { RecentMap } from "@lambdallm/core/feature";
+
 /** How an answer came, as far as its speed goes; a `ModelResponse` has all of it. */
 export interface AnswerTiming {
   readonly outputTokens: number;
@@ -20,15 +22,15 @@ export const MIN_TOKENS = 50;
 /** Answers that a model is remembered by. */
 const REMEMBERED_ANSWERS = 8;
 
-/** Models that are remembered; the one that was heard of first is forgotten first. */
-export const REMEMBERED_MODELS = 50;
+/** Models that are remembered; the one that was not used for longest is forgotten first. */
+const REMEMBERED_MODELS = 50;
 
 /**
  * Remembers how fast models have answered lately, and says how fast they are on a slow day: of the last answers, no more
  * than a quarter were slower.
  */
 export class SpeedMeter {
-  readonly #models = new Map<string, AnswerTiming[]>();
+  readonly #models = new RecentMap<string, AnswerTiming[]>(REMEMBERED_MODELS);
 
   /** Takes note of an answer; a short one, or one without a sound time, is left out. */
   record(model: string, timing: AnswerTiming): void {
@@ -43,11 +45,6 @@ export class SpeedMeter {
     answers.push({ outputTokens, latencyMs, timeToFirstTokenMs });
     if (answers.length > REMEMBERED_ANSWERS) answers.shift();
     this.#models.set(model, answers);
-    if (this.#models.size > REMEMBERED_MODELS)
-      for (const oldest of this.#models.keys()) {
-        this.#models.delete(oldest);
-        break;
-      }
   }
 
   /** For a model that was slower than what was known of it. */

@@ -97,6 +97,22 @@ describe("The governor", () => {
     ).toEqual([4_000, 1_000]);
   });
 
+  test("leaves a request alone whose longest answer fits exactly", async () => {
+    const model = newModel();
+    const [, fits, isCut] = await asked(
+      [
+        [{ model }, HUNDRED_A_SECOND],
+        // 4,096 tokens at a hundred a second.
+        [{ model }, HUNDRED_A_SECOND],
+        [{ model, maxTokens: 4_097 }, {}],
+      ],
+      {},
+      40_960,
+    );
+    expect(fits?.defaults?.maxTokens).toBeUndefined();
+    expect(isCut?.maxTokens).toBe(4_096);
+  });
+
   test.each([{ adaptMaxTokens: false }, { adaptMaxTokens: undefined }])(
     "is not there unless it is asked for: %j",
     async (options) => {

@@ -6,7 +6,11 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import type { Message } from "@lambdallm/core";
+import {
+  type Message,
+  ModelInvocationError,
+  registerModel,
+} from "@lambdallm/core";
 import {
   invocationOf,
   type ModelRequest,
@@ -21,6 +25,7 @@ import {
   failureOf,
   feature,
   type HandlerContext,
+  newModel,
   question,
   retryOnce,
   run,
@@ -176,6 +181,66 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     );
     expect(late).toMatchObject({ reason: "stalled" });
     expect(inTime).toBe("second");
+  });
+
+  test("the time of a call does not begin with another one's", async () => {
+    let calls = 0;
+    const slowStore = feature("attempt", "store", async (request, next) => {
+      calls += 1;
+      if (calls === 1)
+        await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return next(request);
+    });
+    const answers = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ text: "second" }, { delayMs: 900, text: "first" }],
+      async (context) => Promise.all([invoke(context), invoke(context)]),
+      [slowStore],
+    );
+    expect(answers).toEqual(["first", "second"]);
+  });
+
+  test("the watch of an attempt ends with it, and a later one does not begin it again", async () => {
+    const controllers: AbortSignal[] = [];
+    const keep = feature("attempt", "keep", async (request, next) => {
+      if (request.signal) controllers.push(request.signal);
+      return next(request);
+    });
+    const failing = async () => {
+      throw new ModelInvocationError("Not now.", {
+        reason: "unavailable",
+        model: "any",
+        retryable: true,
+      });
+    };
+    const answer = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [failing, "second"],
+      invoke,
+      [retryOnce, keep],
+    );
+    expect(answer).toBe("second");
+    // Twenty seconds have passed since.
+    expect(controllers.map(({ aborted }) => aborted)).toEqual([false, false]);
+  });
+
+  test("a stream of the caller's is watched, also of a model that is said to take no tools in streams", async () => {
+    const model = newModel();
+    registerModel(model, { streamingTools: false });
+    const error = await guarded(
+      { firstTokenTimeoutMs: 1_000 },
+      [{ delayMs: 5_000 }],
+      ({ converse }) =>
+        failureOf(
+          converse({
+            model,
+            messages: question(),
+            tools: [{ toolSpec: { name: "look", inputSchema: { json: {} } } }],
+            onDelta: () => {},
+          }),
+        ),
+    );
+    expect(error).toMatchObject({ reason: "stalled" });
   });
 
   test("the caller's own abort stays the caller's", async () => {

@@ -4,7 +4,6 @@ import {
   type AnswerTiming,
   durationMs,
   MIN_TOKENS,
-  REMEMBERED_MODELS,
   SpeedMeter,
   tokensWithin,
 } from "../src/speed-meter.ts";
@@ -83,6 +82,12 @@ describe("The speed meter", () => {
     const [slow, fast] = [Array(8).fill(at(5)), Array(8).fill(at(50))];
     expect(speedAfter(...slow, ...fast)?.tokensPerSecond).toBeCloseTo(50);
     expect(speedAfter(...fast, ...slow)?.tokensPerSecond).toBeCloseTo(5);
+    // Two of eight are outliers, three are not.
+    const [first, second] = [slow.slice(0, 3), fast.slice(0, 5)];
+    expect(speedAfter(...first, ...second)?.tokensPerSecond).toBeCloseTo(5);
+    expect(
+      speedAfter(...first, ...second, at(50))?.tokensPerSecond,
+    ).toBeCloseTo(50);
   });
 
   test("forgets a model on demand", () => {
@@ -92,17 +97,26 @@ describe("The speed meter", () => {
     expect(meter.speedOf("model")).toBeUndefined();
   });
 
-  test("keeps a bounded number of models", () => {
+  test("keeps 50 models, those that it was asked for last", () => {
     const meter = new SpeedMeter();
-    for (let model = 0; model <= REMEMBERED_MODELS; model++)
+    for (let model = 1; model <= 50; model++)
       meter.record(`model-${model}`, at(10));
-    expect(meter.speedOf("model-0")).toBeUndefined();
     expect(meter.speedOf("model-1")).toBeDefined();
-    expect(meter.speedOf(`model-${REMEMBERED_MODELS}`)).toBeDefined();
+    meter.record("model-51", at(10));
+    expect(meter.speedOf("model-2")).toBeUndefined();
+    for (const model of ["model-1", "model-3", "model-51"])
+      expect(meter.speedOf(model)).toBeDefined();
+  });
+
+  test("learns from an answer of fifty tokens", () => {
+    expect(speedAfter({ outputTokens: 50, latencyMs: 1_000 })).toEqual({
+      tokensPerSecond: 50,
+      timeToFirstTokenMs: 0,
+    });
   });
 
   test.each([
-    { outputTokens: MIN_TOKENS - 1, latencyMs: 100 },
+    { outputTokens: 49, latencyMs: 100 },
     { outputTokens: Number.NaN, latencyMs: 100 },
     { outputTokens: Number.POSITIVE_INFINITY, latencyMs: 100 },
     { outputTokens: 100, latencyMs: 0 },

@@ -1,10 +1,6 @@
+import { isObject } from "@lambdallm/core/feature";
 import { type GrammarSize, sizeOf } from "./grammar-bounds.ts";
-import {
-  isSchema,
-  mapSubschemas,
-  type Schema,
-  targetOf,
-} from "./subschemas.ts";
+import { mapSubschemas, type Schema, targetOf } from "./subschemas.ts";
 import { typesOf, withType } from "./typed-branch.ts";
 import { wrap } from "./wrapping.ts";
 
@@ -114,10 +110,10 @@ function nativeForm(schema: Schema): NativeSchema {
 
 function subset(schema: unknown): Schema {
   // `true` admits anything, which no grammar can be made of.
-  if (!isSchema(schema)) throw new BeyondSubset();
+  if (!isObject(schema)) throw new BeyondSubset();
   const types = typesOf(schema);
   if (types === undefined) return untyped(schema);
-  const branches = types.map((type) => withType(schema, type)).filter(isSchema);
+  const branches = types.map((type) => withType(schema, type)).filter(isObject);
   const [only, ...others] = branches;
   if (only === undefined) throw new BeyondSubset();
   if (others.length === 0) return typed(only);
@@ -204,7 +200,7 @@ function said(schema: Schema): Schema {
 function withoutReferenceInAllOf(schema: Schema): Schema {
   const { allOf, ...rest } = schema;
   const [only] = Array.isArray(allOf) ? allOf : [];
-  if (!isSchema(only) || only["$ref"] === undefined) return schema;
+  if (!isObject(only) || only["$ref"] === undefined) return schema;
   const hasOwnWords = Object.keys(only).some(
     (keyword) => keyword !== "$ref" && !SPOKEN.has(keyword),
   );
@@ -233,7 +229,7 @@ function refuseStructuredValues({
 function followReferences(root: Schema): void {
   const harmless = new Set<string>();
   const visit = (schema: unknown, path: ReadonlySet<string>): void => {
-    if (!isSchema(schema)) return;
+    if (!isObject(schema)) return;
     const { $ref: reference, $id: id } = schema;
     // References inside of a part with an identifier start at its own top.
     if (id !== undefined && schema !== root) throw new BeyondSubset();

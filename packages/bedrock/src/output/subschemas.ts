@@ -1,7 +1,5 @@
+import { isObject } from "@lambdallm/core/feature";
 export type Schema = Readonly<Record<string, unknown>>;
-
-export const isSchema = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The keywords with a schema in them. What the others hold, such as `const`, is data. */
 const ONE: ReadonlySet<string> = new Set(
@@ -36,7 +34,7 @@ export function mapSubschemas(
       const changed = (part: unknown) => change(part, keyword);
       if (Array.isArray(value))
         return [keyword, LIST.has(keyword) ? value.map(changed) : value];
-      if (!isSchema(value)) return [keyword, value];
+      if (!isObject(value)) return [keyword, value];
       if (ONE.has(keyword)) return [keyword, changed(value)];
       if (!MAP.has(keyword)) return [keyword, value];
       const parts = Object.entries(value).map(

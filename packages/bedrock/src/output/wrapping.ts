@@ -1,4 +1,5 @@
-import { isSchema, mapSubschemas, type Schema } from "./subschemas.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { mapSubschemas, type Schema } from "./subschemas.ts";
 
 /** Tools and the native mode take a schema whose top is a plain object; another one becomes a field of one. */
 const FIELD = "value";
@@ -42,7 +43,7 @@ export function wrap(schema: object): object {
 }
 
 export function unwrap(schema: object, value: unknown): unknown {
-  if (!isWrapped(schema) || !isSchema(value) || !Object.hasOwn(value, FIELD))
+  if (!isWrapped(schema) || !isObject(value) || !Object.hasOwn(value, FIELD))
     return value;
   const type: unknown = Reflect.get(schema, "type");
   const canBeObject = typeof type !== "string" || type === "object";
@@ -59,7 +60,7 @@ function moved({ $id, $schema: _, ...schema }: Schema): unknown {
   const id = typeof $id === "string" ? $id.replace(/#$/, "") : undefined;
   const move = (part: unknown): unknown => {
     // The references of a part with an identifier of its own start at its own top.
-    if (!isSchema(part) || typeof part["$id"] === "string") return part;
+    if (!isObject(part) || typeof part["$id"] === "string") return part;
     const { $ref } = part;
     const result = mapSubschemas(part, move);
     return typeof $ref === "string"

@@ -8,6 +8,7 @@ import {
   type ToolResultContent,
   type ToolUseBlock,
 } from "@lambdallm/core";
+import { isObject } from "@lambdallm/core/feature";
 import type { Changes } from "./changes.ts";
 import { documentNames, fittingName, toolUseIds } from "./names.ts";
 
@@ -144,9 +145,6 @@ export class Blocks {
 }
 
 const ID_RULE = "the service takes letters, digits, _ and - only";
-
-const isObject = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function imageOf(image: ImageBlock): ImageBlock {
   // Its everyday spelling; the service knows the other.

@@ -1,7 +1,6 @@
 import { ConfigurationError } from "@lambdallm/core";
-import { isNova, isTooDeep } from "@lambdallm/core/feature";
+import { isNova, isObject, isTooDeep } from "@lambdallm/core/feature";
 import {
-  isSchema,
   MOST_LEVELS,
   mapSubschemas,
   type Schema,
@@ -84,7 +83,7 @@ function withoutReferences(root: Schema): Schema {
   const { $defs: _, definitions: __, ...top } = root;
   let followed = 0;
   const inlined = (part: unknown, path: readonly string[]): unknown => {
-    if (!isSchema(part)) return part;
+    if (!isObject(part)) return part;
     const { $ref: reference, ...rest } = part;
     if (typeof reference !== "string")
       return mapSubschemas(part, (inner) => inlined(inner, path));

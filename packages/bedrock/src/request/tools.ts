@@ -8,6 +8,7 @@ import {
 import {
   isClaude,
   isNova,
+  isObject,
   type ModelRequest,
   thinkingOf,
 } from "@lambdallm/core/feature";
@@ -193,8 +194,7 @@ function check(tool: Tool, place: string): void {
     throw new ConfigurationError(
       `${place}.toolSpec.name must be 1 to 64 letters, digits, _ and -.`,
     );
-  const schema: unknown = Reflect.get(Object(inputSchema), "json");
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema))
+  if (!isObject(Reflect.get(Object(inputSchema), "json")))
     throw new ConfigurationError(
       `${place}.toolSpec.inputSchema.json must be a JSON Schema of an object.`,
     );

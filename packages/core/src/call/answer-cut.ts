@@ -2,6 +2,7 @@ import { isManagedPrompt } from "../contract/managed-prompt.ts";
 import type { ModelRequest, ProviderResponse } from "../contract/model-call.ts";
 import { findModel } from "../models/catalog.ts";
 import { largestMaxTokens, maxTokensOf } from "../models/max-tokens.ts";
+import { answerState } from "./stop-reasons.ts";
 
 /**
  * The default of `maxTokens`, when an answer was cut by it. A managed prompt has its own, and is sent none; and where it was the
@@ -9,14 +10,15 @@ import { largestMaxTokens, maxTokensOf } from "../models/max-tokens.ts";
  */
 export function cutByDefault(
   request: ModelRequest,
-  { stopReason, model, region }: ProviderResponse,
+  response: ProviderResponse,
 ): number | undefined {
   if (
-    stopReason !== "max_tokens" ||
+    answerState(response) !== "cut" ||
     request.maxTokens !== undefined ||
     isManagedPrompt(request.model)
   )
     return undefined;
+  const { model, region } = response;
   const info = findModel(model, { region });
   const maxTokens = maxTokensOf(request, info);
   return maxTokens < largestMaxTokens(info) ? maxTokens : undefined;

@@ -14,6 +14,7 @@ import { ModelInvocationError } from "../contract/model-error.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
 import { within } from "../time/within.ts";
 import { cutByDefault, hintOf } from "./answer-cut.ts";
+import { Call } from "./call.ts";
 import { Events } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
 import { RunningCalls } from "./running-calls.ts";
@@ -160,9 +161,7 @@ export class Invocation {
   /** Sends a request through all stages. Every way to reach a model ends here. */
   async callModel(request: ModelRequest): Promise<ModelResponse> {
     if (this.closed) throw ended("await every model call");
-    const response = await this.#abortable(request, (abortable) =>
-      this.#run(abortable),
-    );
+    const response = await this.#send(request, (sent) => this.#run(sent));
     request.onResponse?.(response);
     return response;
   }
@@ -171,22 +170,24 @@ export class Invocation {
   countTokens(request: ModelRequest): Promise<number> {
     if (this.closed) return Promise.reject(ended("await every model call"));
     const { provider } = this;
-    return this.#abortable(request, async (abortable) => {
+    return this.#send(request, async (sent) => {
       if (provider.countTokens === undefined)
         throw new ConfigurationError(
           `The provider "${provider.name}" cannot count tokens.`,
         );
-      abortable.signal?.throwIfAborted();
-      return provider.countTokens(tightened(abortable, this.#deadline));
+      sent.signal?.throwIfAborted();
+      return provider.countTokens(sent);
     });
   }
 
-  #abortable<T>(
-    request: ModelRequest,
-    call: (request: ModelRequest) => Promise<T>,
+  /** With the deadline and the signal that hold for the call. */
+  #send<T>(
+    given: ModelRequest,
+    run: (request: ModelRequest) => Promise<T>,
   ): Promise<T> {
-    const deadline = Math.min(request.deadline ?? Infinity, this.#deadline);
-    return this.#running.run(request, this.#backstop(deadline), call);
+    const request = tightened(given, this.#deadline);
+    const backstop = this.#backstop(request.deadline ?? this.#deadline);
+    return this.#running.run(request, backstop, run);
   }
 
   /**
@@ -202,22 +203,19 @@ export class Invocation {
   }
 
   async #run(given: ModelRequest): Promise<ModelResponse> {
-    const callId = this.totals.countCall();
-    const deadline = Math.min(
-      given.deadline ?? Number.POSITIVE_INFINITY,
-      this.#deadline,
-    );
-    const request = tightened(given, deadline);
+    const call = new Call(this.totals.countCall());
+    const { callId } = call;
+    const request = call.watch(given);
+    const { deadline = Number.POSITIVE_INFINITY } = request;
     const start = performance.now();
-    const attempts = { count: 0 };
     this.events.emit("call-start", { callId, request });
     try {
-      const call = this.#stages.around(
-        (asked) => this.#attempt(tightened(asked, deadline), callId, attempts),
-        { callId },
+      const send = this.#stages.around(
+        (asked) => this.#attempt(tightened(asked, deadline), call),
+        call,
       );
-      const answered = await call(request);
-      const response = { ...answered, attempts: attempts.count };
+      const answered = await send(request);
+      const response = { ...answered, attempts: call.attempts };
       const durationMs = performance.now() - start;
       this.events.emit("call-end", { callId, request, response, durationMs });
       return response;
@@ -228,13 +226,10 @@ export class Invocation {
     }
   }
 
-  async #attempt(
-    request: ModelRequest,
-    callId: number,
-    attempts: { count: number },
-  ): Promise<ModelResponse> {
-    attempts.count += 1;
-    const attempt = attempts.count;
+  async #attempt(request: ModelRequest, call: Call): Promise<ModelResponse> {
+    const { callId } = call;
+    call.attempts += 1;
+    const attempt = call.attempts;
     this.totals.countAttempt();
     this.events.emit("attempt-start", { callId, attempt, request });
     const observer = new Observer(request);

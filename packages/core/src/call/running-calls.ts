@@ -7,9 +7,15 @@ import { aborted } from "./observer.ts";
 /** How long what was aborted may take to its end: a provider tells what it had cost, a store that hangs is left. */
 const ABORT_GRACE_MS = 1_500;
 
+interface RunningCall {
+  readonly signal: AbortSignal;
+  readonly end: (reason: unknown) => void;
+  readonly running: Promise<unknown>;
+}
+
 /** The calls in flight, each with a signal of its own, so that the end of the invocation can abort them. */
 export class RunningCalls {
-  readonly #running = new Map<AbortController, Promise<unknown>>();
+  readonly #running = new Set<RunningCall>();
 
   get size(): number {
     return this.#running.size;
@@ -24,10 +30,10 @@ export class RunningCalls {
   run<T>(
     request: ModelRequest,
     backstop: number,
-    call: (request: ModelRequest) => Promise<T>,
+    send: (request: ModelRequest) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
-    const { signal } = request;
+    const { signal, model } = request;
     const gaveUp = Promise.withResolvers<never>();
     const giveUp = () => {
       const error = new InvocationTimeoutError(
@@ -38,41 +44,40 @@ export class RunningCalls {
     };
     const timer = startTimer(backstop - Date.now(), giveUp);
     let grace: NodeJS.Timeout | undefined;
-    controller.signal.addEventListener("abort", () => {
-      const { reason } = controller.signal;
-      grace = startTimer(ABORT_GRACE_MS, () =>
-        gaveUp.reject(aborted(request.model, "unknown", reason)),
+    const end = (reason: unknown) => {
+      controller.abort(reason);
+      grace ??= startTimer(ABORT_GRACE_MS, () =>
+        gaveUp.reject(aborted(model, "unknown", controller.signal.reason)),
       );
-    });
-    const abort = () => controller.abort(signal?.reason);
+    };
+    const abort = () => end(signal?.reason);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     const running = Promise.race([
-      call({ ...request, signal: controller.signal }),
+      send({ ...request, signal: controller.signal }),
       gaveUp.promise,
     ]).finally(() => {
       clearTimeout(timer);
       clearTimeout(grace);
       signal?.removeEventListener("abort", abort);
-      this.#running.delete(controller);
+      this.#running.delete(call);
     });
-    this.#running.set(controller, running);
+    const call = { signal: controller.signal, end, running };
+    this.#running.add(call);
     return running;
   }
 
   /** Aborts what runs, and waits for its end. */
   async abort(): Promise<void> {
     // What was aborted before, as by the reader of a stream, is only on its way to its end.
-    const running = Array.from(this.#running.keys()).filter(
-      ({ signal }) => !signal.aborted,
-    );
+    const running = [...this.#running].filter(({ signal }) => !signal.aborted);
     if (running.length > 0)
       warn(
         "Model calls were aborted because the invocation ended",
         `${running.length} were still running; await them`,
       );
     const reason = new DOMException("The invocation has ended.", "AbortError");
-    for (const controller of running) controller.abort(reason);
-    await Promise.allSettled(this.#running.values());
+    for (const { end } of running) end(reason);
+    await Promise.allSettled(Array.from(this.#running, (call) => call.running));
   }
 }

@@ -75,6 +75,11 @@ export class Totals {
     return this.#picoUsd / PICO_USD_PER_USD;
   }
 
+  /** Undefined once a price was unknown. */
+  get totalCostUsd(): number | undefined {
+    return this.unpricedAttempts > 0 ? undefined : this.knownCostUsd;
+  }
+
   toMetrics(): InvocationMetrics {
     const { calls, attempts, failedAttempts, usage } = this;
     const { modelLatencyMs, knownCostUsd, unpricedAttempts } = this;

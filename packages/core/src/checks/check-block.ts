@@ -1,3 +1,5 @@
+import { isObject } from "./is-object.ts";
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What is wrong, as the rest of a sentence that begins with the place; it never quotes what stands there. */
@@ -35,7 +37,7 @@ function wrongInUnion(
   union: unknown,
   wrongIn: (key: string, value: unknown) => Wrong,
 ): Wrong {
-  if (!isFields(union)) return " must be an object.";
+  if (!isObject(union)) return " must be an object.";
   const [member, ...others] = Object.entries(union).filter(
     ([, value]) => value !== undefined,
   );
@@ -51,7 +53,7 @@ function wrongInKind(kinds: Kinds, kind: string, value: unknown): Wrong {
     return typeof value === "object" && value !== null
       ? undefined
       : " must have an object under its key.";
-  const wrong = isFields(value) ? wrongInFields(value) : " must be an object.";
+  const wrong = isObject(value) ? wrongInFields(value) : " must be an object.";
   return wrong && `.${kind}${wrong}`;
 }
 
@@ -116,8 +118,4 @@ function wrongInGuardContent(fields: Fields): Wrong {
 
 function wrongText(field: string, value: unknown): Wrong {
   return typeof value === "string" ? undefined : `${field} must be a text.`;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,32 +3,30 @@ import { ConfigurationError } from "../contract/errors.ts";
 import { isManagedPrompt } from "../contract/managed-prompt.ts";
 import type { ModelRequest } from "../contract/model-call.ts";
 import { wrongInBlock } from "./check-block.ts";
-import { isTooDeep } from "./too-deep.ts";
+import { plainJson } from "./plain-json.ts";
 
 const ROLES = ["user", "assistant", "system"];
 
 /**
- * Whoever compiles, measures or serialises a message walks through it by recursion. A thousand levels of JSON are far more
- * than tools need, and fit on any stack; the others are those of the block around it.
- */
-const MOST_LEVELS = 1_000 + 4;
-
-/**
- * What every model refuses in a message, and no provider can say in another way, is refused here with the place named. How
- * deep a message may be nested is for whoever walks through it.
+ * What every model refuses in a message, and no provider can say in another way, is refused here with the place named; so
+ * is what JSON does not have, and what is nested deeper than 1,000 levels of it.
  *
+ * @returns The messages as JSON carries them: a Date in the result of a tool is a text.
  * @throws {ConfigurationError}
  */
 export function checkMessages(
   method: string,
-  messages: readonly Message[],
-): void {
+  given: readonly Message[],
+): readonly Message[] {
   const refuse = (what: string): never => {
     throw new ConfigurationError(`${method}: ${what}`);
   };
-  if (!Array.isArray(messages))
+  if (!Array.isArray(given))
     refuse("messages must be an array of { role, content }.");
-  if (messages.length === 0) refuse("messages is empty.");
+  if (given.length === 0) refuse("messages is empty.");
+  const messages = given.map((message, index) =>
+    plainMessage(message, `${method}: messages[${index}]`),
+  );
   for (const [index, message] of messages.entries()) {
     const { role, content }: { role?: unknown; content?: unknown } =
       message ?? {};
@@ -46,12 +44,27 @@ export function checkMessages(
         refuse(`messages[${index}].content[${position}]${wrong}`);
     }
   }
+  return sameItems(messages, given) ? given : messages;
+}
+
+function plainMessage(message: Message, place: string): Message {
+  const content: unknown = message?.content;
+  if (!Array.isArray(content)) return message;
+  const plain = content.map((block, position) =>
+    plainJson(block, `${place}.content[${position}]`),
+  );
+  return sameItems(plain, content) ? message : { ...message, content: plain };
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.every((item, index) => Object.is(item, b[index]));
 }
 
 /**
  * Checks the messages of a whole request, and that they follow upon one another: the user begins, and the results of an
- * answer's tool calls come right behind it. None may be nested deeper than 1,000 levels of JSON.
+ * answer's tool calls come right behind it.
  *
+ * @returns The messages as JSON carries them.
  * @throws {ConfigurationError}
  */
 export function checkConversation(
@@ -61,15 +74,16 @@ export function checkConversation(
     model,
     bedrock,
   }: Pick<ModelRequest, "messages" | "model" | "bedrock">,
-): void {
-  checkMessages(method, messages);
+): readonly Message[] {
+  const plain = checkMessages(method, messages);
   // The messages of a managed prompt come before those of the request, and nobody knows them here.
   const isContinued =
     isManagedPrompt(model) || bedrock?.promptVariables !== undefined;
   const turns = new Turns(method, isContinued);
-  for (const [index, message] of messages.entries())
+  for (const [index, message] of plain.entries())
     turns.add(message, `messages[${index}]`);
   turns.end();
+  return plain;
 }
 
 /**
@@ -90,11 +104,6 @@ class Turns {
   }
 
   add({ role, content }: Message, place: string): void {
-    for (const [position, block] of content.entries())
-      if (isTooDeep(block, MOST_LEVELS))
-        this.#refuse(
-          `${place}.content[${position}] is nested too deeply, or contains itself: JSON can have 1000 levels at most.`,
-        );
     if (content.every(canBeLeftOut)) return;
     const isAnswer = role === "assistant";
     if (isAnswer && !this.#hasBegun)

@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../contract/errors.ts";
+import { isObject } from "./is-object.ts";
 
 /** Says what an option must be, such as `a positive integer`, or nothing when the value is one. */
 export type OptionCheck = (value: unknown) => string | undefined;
@@ -7,9 +8,6 @@ const expecting =
   (description: string, accepts: (value: unknown) => boolean): OptionCheck =>
   (value) =>
     accepts(value) ? undefined : description;
-
-const isObject = (value: unknown) =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The checks that options are made of. */
 export const check = {
@@ -82,17 +80,20 @@ export const check = {
 /**
  * Checks options once, when they are given. An undefined value counts as not given.
  *
- * @throws {ConfigurationError} naming the option: one that does not exist, or one with a wrong value.
+ * @param required The names of those that have to be given.
+ * @throws {ConfigurationError} naming the option: one that does not exist, has a wrong value, or is missing.
  */
-export function validateOptions(
+export function validateOptions<Name extends string>(
   owner: string,
-  checks: Readonly<Record<string, OptionCheck>>,
+  checks: Readonly<Record<Name, OptionCheck>>,
   options: unknown,
+  required: readonly NoInfer<Name>[] = [],
 ): void {
+  const known: Readonly<Record<string, OptionCheck>> = checks;
   if (!isObject(options))
     throw new ConfigurationError(`${owner}: the options must be an object.`);
   for (const [name, value] of Object.entries(Object(options))) {
-    const accepts = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    const accepts = Object.hasOwn(known, name) ? known[name] : undefined;
     if (accepts === undefined)
       throw new ConfigurationError(
         `${owner}: there is no option "${name}". Options: ${Object.keys(checks).join(", ")}.`,
@@ -103,4 +104,9 @@ export function validateOptions(
         `${owner}: the option "${name}" must be ${expected}.`,
       );
   }
+  for (const name of required)
+    if (Reflect.get(options, name) === undefined)
+      throw new ConfigurationError(
+        `${owner}: the option "${name}" is missing: give ${checks[name](undefined)}.`,
+      );
 }

@@ -1,3 +1,4 @@
+import { answerState } from "../call/stop-reasons.ts";
 import { addUsage } from "../call/totals.ts";
 import { StructuredOutputError } from "../contract/errors.ts";
 import { isManagedPrompt } from "../contract/managed-prompt.ts";
@@ -47,7 +48,7 @@ export async function callForValue(
     const verdict = await asked.judge(response);
     if ("value" in verdict) return verdict.value;
     const fail = () => failure(verdict.issues, response, attempts, usage);
-    if (wasCut(response)) {
+    if (answerState(response) === "cut") {
       const roomier = grown ? undefined : withMoreRoom(current, response);
       if (roomier === undefined) throw fail();
       grown = true;
@@ -108,7 +109,8 @@ class AskedValue {
 
   async judge(response: ModelResponse): Promise<Verdict> {
     // What a cut answer would parse to is not what the model meant.
-    if (wasCut(response)) return { issues: ["the answer was cut"] };
+    if (answerState(response) === "cut")
+      return { issues: ["the answer was cut"] };
     // A provider that knows nothing of `output` may answer with JSON all the same.
     const found = response.output ?? extractJson(response.text) ?? {};
     if ("value" in found) return this.#validate(found.value);
@@ -121,10 +123,6 @@ class AskedValue {
 function saidIn({ output, text }: ModelResponse): string {
   const value = output !== undefined && !("text" in output);
   return value ? JSON.stringify(output.value) : text;
-}
-
-function wasCut({ stopReason }: ModelResponse): boolean {
-  return stopReason === "max_tokens";
 }
 
 /**
@@ -179,7 +177,7 @@ function failure(
   usage: Usage,
 ): StructuredOutputError {
   return new StructuredOutputError(
-    wasCut(response)
+    answerState(response) === "cut"
       ? "The model's answer was cut before it was complete: give it more maxTokens, or ask for less."
       : `The model's answer does not match the schema after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}.`,
     { issues, attempts, usage, text: saidIn(response) },

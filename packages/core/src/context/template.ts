@@ -1,4 +1,5 @@
 import { isThenable } from "../checks/thenable.ts";
+import { kindOf, quotedNames } from "../checks/words.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 
 /*
@@ -149,8 +150,10 @@ function textFor(path: string, value: unknown): string {
         );
       }
   }
+  const kind = kindOf(value);
+  const late = kind === "a promise" ? " that was not awaited" : "";
   throw new ConfigurationError(
-    `The variable "${path}" is ${kindOf(value)}; give a string, a number, a boolean, an object or an array.`,
+    `The variable "${path}" is ${kind}${late}; give a string, a number, a boolean, an object or an array.`,
   );
 }
 
@@ -188,14 +191,7 @@ function missing(path: string, parts: Part[], variables: object): string {
   const given = Object.entries(variables).flatMap(([name, value]) =>
     value === undefined || value === null ? [] : [name],
   );
-  return `The variable "${path}" is missing. The prompt uses ${quoted([...used])}; given: ${given.length > 0 ? quoted(given) : "none"}. Write {{ for a brace that is text.`;
-}
-
-function quoted(names: readonly string[]): string {
-  return names
-    .slice(0, 20)
-    .map((name) => `"${name.slice(0, 80)}"`)
-    .join(", ");
+  return `The variable "${path}" is missing. The prompt uses ${quotedNames([...used])}; given: ${quotedNames(given)}. Write {{ for a brace that is text.`;
 }
 
 /** Objects whose JSON would not be what they hold: the classic is a promise that nobody awaited. */
@@ -209,10 +205,12 @@ function isOpaque(value: object | null): boolean {
   );
 }
 
-function kindOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
-  if (isThenable(value)) return "a promise that was not awaited";
-  return `a ${value.constructor?.name ?? "object"}`;
+/** The names of a template's variables; of `{user.name}` it is `user`. */
+export function variablesOf(template: string): ReadonlySet<string> {
+  const names = parse(template).map((part) =>
+    typeof part === "string" ? "" : part.path.split(".", 1).join(),
+  );
+  return new Set(names.filter((name) => name !== ""));
 }
 
 /** Whether a template has any variable. */

@@ -128,7 +128,8 @@ export interface Usage {
   readonly estimated?: true;
 }
 
-export type StopReason =
+/** Those of the service, and this library's own. */
+export type KnownStopReason =
   | "end_turn"
   | "tool_use"
   | "max_tokens"
@@ -139,8 +140,10 @@ export type StopReason =
   | "malformed_tool_use"
   | "model_context_window_exceeded"
   /** The deadline came first: `message` holds what had arrived. */
-  | "timeout"
-  | (string & {});
+  | "timeout";
+
+/** An open set: models and services may have reasons of their own. */
+export type StopReason = KnownStopReason | (string & {});
 
 /** Something that the caller asked for and that a model does not take, and what was sent instead. */
 export interface Adaptation {
@@ -201,6 +204,10 @@ export type CallModel = (request: ModelRequest) => Promise<ModelResponse>;
 export interface CallInfo {
   /** The call's number in its invocation, as in the events. */
   readonly callId: number;
+  /** The caller has seen a piece of an answer, which cannot be taken back. */
+  readonly hasBegun: boolean;
+  /** What the caller's `onDelta` has thrown: anything. That is the caller's, not the model's. */
+  readonly thrown?: { readonly error: unknown } | undefined;
 }
 
 /** A function around a model call. Returns new objects; never mutates. */

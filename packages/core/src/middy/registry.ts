@@ -1,4 +1,5 @@
 import { Invocation, type InvocationOptions } from "../call/invocation.ts";
+import { kindOf } from "../checks/words.ts";
 import { createContext } from "../context/context.ts";
 import type { LLMContext } from "../context/llm-context.ts";
 import { ConfigurationError } from "../contract/errors.ts";
@@ -67,17 +68,10 @@ function remainingTimeOf(context: object): number {
     if (isFunction && typeof leftMs === "number" && !Number.isNaN(leftMs))
       return leftMs;
     throw new ConfigurationError(
-      `getRemainingTimeInMillis of the Lambda context must be a function that returns a number of milliseconds; it ${isFunction ? "returned" : "is"} ${wordFor(leftMs)}.`,
+      `getRemainingTimeInMillis of the Lambda context must be a function that returns a number of milliseconds; it ${isFunction ? "returned" : "is"} ${kindOf(leftMs)}.`,
     );
   }
   return Number.POSITIVE_INFINITY;
-}
-
-function wordFor(value: unknown): string {
-  if (value instanceof Object && "then" in value) return "a promise";
-  return Number.isNaN(value) || value === undefined
-    ? String(value)
-    : `a ${typeof value}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { RecentMap } from "../checks/recent-map.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import { catalog, pricesOf, rowOf } from "./catalog-rows.ts";
 import {
@@ -43,8 +44,7 @@ function freeze(value: unknown): void {
 }
 
 /** What was looked up lately; a model call asks for the same model several times. */
-const found = new Map<string, ModelInfo | undefined>();
-const MAX_FOUND = 100;
+const found = new RecentMap<string, ModelInfo | undefined>(100);
 const DAY_MS = 86_400_000;
 
 function parse(modelId: string): {
@@ -143,7 +143,6 @@ export function findModel(
   const key = `${Math.floor(now / DAY_MS)} ${region} ${modelId}`;
   if (found.has(key)) return found.get(key);
   const info = lookUp(modelId, { region, now }, new Set());
-  if (found.size >= MAX_FOUND) found.clear();
   freeze(info);
   found.set(key, info);
   return info;

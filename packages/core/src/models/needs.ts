@@ -1,5 +1,4 @@
 import type { ModelRequest } from "../contract/model-call.ts";
-import type { ModelInfo } from "./model-info.ts";
 
 /** What a request asks of its model. */
 export interface RequestNeeds {
@@ -58,23 +57,4 @@ function isSaid(block: unknown): boolean {
   return typeof text === "string"
     ? text.trim() !== ""
     : !("cachePoint" in block);
-}
-
-/**
- * What a model cannot do of that, in words; empty when nothing speaks against it. What the catalog does not know, the model
- * is taken to be able to. What the provider can say in another way is no need: a system prompt, a schema.
- */
-export function unmetNeeds(
-  needs: RequestNeeds,
-  info: ModelInfo | undefined,
-): readonly string[] {
-  const unmet: string[] = [];
-  if (needs.tools && info?.tools === false) unmet.push("it has no tools");
-  else if (needs.tools && needs.streaming && info?.streamingTools === false)
-    unmet.push("it has no tools in streams");
-  if (needs.images && info?.vision === false) unmet.push("it reads no images");
-  if (needs.pdf && info?.pdf === false) unmet.push("it reads no PDF documents");
-  if (needs.prefill && info?.prefill === false)
-    unmet.push("it takes no answer to continue");
-  return unmet;
 }

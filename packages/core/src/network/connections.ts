@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { startTimer } from "../time/timer.ts";
 import { Queue } from "./queue.ts";
 
@@ -23,8 +23,8 @@ export class Sending {
   stage: "prepared" | "connecting" | "sent" = "prepared";
   /** The code of the error that the connection failed with. */
   errorCode: string | undefined;
-  /** It went over a connection that had served another one before. */
-  isReused = false;
+  /** It went over a connection that nobody had used for a while. */
+  isStale = false;
   /** Told when it has to wait for a free connection, and when it has one. */
   readonly onQueue: ((isWaiting: boolean) => void) | undefined;
 
@@ -134,13 +134,13 @@ export class Connections {
     const send = () => {
       // Until its agent says that it has to connect first.
       sending.stage = "sent";
-      sending.isReused = false;
+      sending.isStale = false;
       return current.run(sending, handle);
     };
     try {
       return await send();
     } catch (error) {
-      if (!sending.isReused || !isDeath(error) || signal?.aborted) throw error;
+      if (!sending.isStale || !isDeath(error) || signal?.aborted) throw error;
       // Those beside it are as old.
       this.#closeIdle();
       return send();
@@ -153,6 +153,12 @@ export class Connections {
   }
 }
 
+/** Younger ones are not closed for want of use: when they are reset, it is the service that fails. */
+const STALE_AFTER_MS = 1_000;
+
+/** Epoch milliseconds: a frozen sandbox's monotonic clock stands still. */
+const idleSince = new WeakMap<Duplex, number>();
+
 /** Follows what an agent does for the request at hand. */
 function watched<Agent extends HttpAgent>(
   agent: Agent,
@@ -161,6 +167,7 @@ function watched<Agent extends HttpAgent>(
 ): Agent {
   const createConnection = agent.createConnection.bind(agent);
   const reuseSocket = agent.reuseSocket.bind(agent);
+  const keepSocketAlive = agent.keepSocketAlive.bind(agent);
   return Object.assign(agent, {
     createConnection(...given: Parameters<typeof createConnection>) {
       const sending = sendingNow();
@@ -179,8 +186,14 @@ function watched<Agent extends HttpAgent>(
       return socket;
     },
     reuseSocket(...given: Parameters<typeof reuseSocket>) {
-      sendingNow().isReused = true;
+      const [socket] = given;
+      const idleMs = Date.now() - (idleSince.get(socket) ?? 0);
+      sendingNow().isStale = idleMs >= STALE_AFTER_MS;
       reuseSocket(...given);
+    },
+    keepSocketAlive(socket: Duplex) {
+      idleSince.set(socket, Date.now());
+      return keepSocketAlive(socket);
     },
   });
 }

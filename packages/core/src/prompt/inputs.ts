@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { isObject } from "../checks/is-object.ts";
+import { kindOf, quotedNames } from "../checks/words.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import type { NormalizedSchema } from "../schema/to-json-schema.ts";
 import { compileValidator } from "../schema/validate.ts";
@@ -110,12 +112,12 @@ export class Inputs {
     for (const name of used)
       if (!declared.has(name) && !this.#isOpen)
         throw new ConfigurationError(
-          `${this.#owner}: the template uses the variable "${name}", which the inputSchema does not declare. It declares ${quoted([...declared.keys()])}.`,
+          `${this.#owner}: the template uses the variable "${name}", which the inputSchema does not declare. It declares ${quotedNames([...declared.keys()])}.`,
         );
     for (const [name, { isRequired }] of declared)
       if (isRequired && !used.has(name))
         throw new ConfigurationError(
-          `${this.#owner}: the inputSchema requires the variable "${name}", which the template does not use. It uses ${quoted([...used])}.`,
+          `${this.#owner}: the inputSchema requires the variable "${name}", which the template does not use. It uses ${quotedNames([...used])}.`,
         );
   }
 
@@ -179,12 +181,12 @@ export class Inputs {
     if (types?.some((type) => isOfType(type, value)) === false)
       throw this.#error(
         name,
-        `must be ${expected}; it is ${kindOf(value, types)}`,
+        `must be ${expected}; it is ${kindFor(types, value)}`,
       );
     if (allowed?.some((item) => isDeepStrictEqual(item, value)) === false)
       throw this.#error(
         name,
-        `must be ${expected}; it is another ${nounOf(value)}`,
+        `must be ${expected}; it is another ${kindOf(value).replace(/^an? /, "")}`,
       );
   }
 
@@ -246,21 +248,12 @@ function isOfType(type: string, value: unknown): boolean {
 }
 
 /** What a value is, and not which. */
-function kindOf(value: unknown, types: readonly string[]): string {
+function kindFor(types: readonly string[], value: unknown): string {
   if (typeof value === "number" && !Number.isFinite(value))
     return "a number that is not finite";
-  if (typeof value === "number" && types.includes("integer"))
-    return "a number with a fraction";
-  const noun = nounOf(value);
-  return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
-}
-
-function nounOf(value: unknown): string {
-  return Array.isArray(value) ? "array" : typeof value;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "number" && types.includes("integer")
+    ? "a number with a fraction"
+    : kindOf(value);
 }
 
 function objectAt(parent: Json, name: string): Json {
@@ -275,13 +268,4 @@ function arrayAt(parent: Json, name: string): readonly unknown[] | undefined {
 
 function hasOnly(schema: Json, names: ReadonlySet<string>): boolean {
   return Object.keys(schema).every((name) => names.has(name));
-}
-
-function quoted(names: readonly string[]): string {
-  return names.length === 0
-    ? "none"
-    : names
-        .slice(0, 20)
-        .map((name) => `"${name.slice(0, 80)}"`)
-        .join(", ");
 }

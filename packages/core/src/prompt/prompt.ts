@@ -1,11 +1,16 @@
+import { isObject } from "../checks/is-object.ts";
 import { check, validateOptions } from "../checks/options.ts";
-import { callOptionChecks } from "../context/context.ts";
 import type {
   CallOptions,
   PromptSource,
   StructuredOptions,
 } from "../context/llm-context.ts";
-import { formatTemplate, type Variables } from "../context/template.ts";
+import { callOptionChecks } from "../context/requests.ts";
+import {
+  formatTemplate,
+  type Variables,
+  variablesOf,
+} from "../context/template.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import { toJsonSchema } from "../schema/to-json-schema.ts";
 import type { OutputSchema } from "../schema/types.ts";
@@ -21,7 +26,6 @@ import type {
   PromptResult,
   PromptVariables,
 } from "./types.ts";
-import { variablesOf } from "./variables-of.ts";
 
 /**
  * A template with its schemas and settings. It does not change: another one is made with `Prompt.fromJSON({ ...prompt.toJSON(),
@@ -176,7 +180,7 @@ class PromptTemplate<Result> implements Prompt<object, Result> {
   }
 
   static fromJSON<Result>(json: unknown): Prompt<object, Result> {
-    if (typeof json !== "object" || json === null || Array.isArray(json))
+    if (!isObject(json))
       throw new ConfigurationError(
         'Prompt: what it is read from must be an object with a "template".',
       );

@@ -1,4 +1,5 @@
 import type { Ajv2020 } from "ajv/dist/2020.js";
+import { isObject } from "../checks/is-object.ts";
 import { missingPackage, namesOf } from "../checks/optional-package.ts";
 
 /** Ajv as an instance of its own, loaded when it is first asked for. */
@@ -56,7 +57,7 @@ export async function loadAjv(): Promise<Ajv2020> {
 /** JSON that is the same text for equal values. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+    isObject(inner)
       ? Object.fromEntries(
           Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)),
         )

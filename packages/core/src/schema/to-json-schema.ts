@@ -1,3 +1,4 @@
+import { isObject } from "../checks/is-object.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import type { OutputSchema, StandardSchema } from "./types.ts";
 
@@ -118,10 +119,6 @@ export function isJsonSchema(given: object): given is Json {
 
 const isSchema = (value: unknown) =>
   typeof value === "boolean" || isObject(value);
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isStandard(value: unknown): value is StandardSchema {
   // A schema of arktype is a function.

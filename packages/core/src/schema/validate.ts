@@ -1,4 +1,5 @@
 import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
+import { RecentMap } from "../checks/recent-map.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import { loadAjv } from "./load-ajv.ts";
 import type { NormalizedSchema } from "./to-json-schema.ts";
@@ -18,7 +19,7 @@ const LONGEST_NAME = 80;
 
 const validators = new WeakMap<NormalizedSchema, Promise<Validator>>();
 /** By the text of the JSON Schema: a schema written inside of the handler is another object at each invocation. */
-const byText = new Map<string, Promise<Validator>>();
+const byText = new RecentMap<string, Promise<Validator>>(MOST_TEXTS);
 let ajv: Promise<Ajv2020> | undefined;
 
 /**
@@ -53,11 +54,6 @@ async function create({ json, standard }: NormalizedSchema) {
   if (known !== undefined) return known;
   const validator = ajvValidator(text);
   byText.set(text, validator);
-  if (byText.size > MOST_TEXTS)
-    for (const oldest of byText.keys()) {
-      byText.delete(oldest);
-      break;
-    }
   return validator;
 }
 

@@ -74,6 +74,8 @@ export interface BudgetStore {
   /**
    * Sets money aside when every limit allows it. A reservation of the same id that is already there counts as this one.
    * An amount above a limit is refused whatever was spent.
+   *
+   * Repeat it before the settlement only: one that is settled or reaped is not there any more, and would be reserved anew.
    */
   reserve(request: {
     readonly scope: string;
@@ -89,7 +91,7 @@ export interface BudgetStore {
   /**
    * Replaces the reservation by what was really spent, which may be more.
    *
-   * @returns False when it was settled or reaped before; nothing changes then.
+   * @returns False when it was settled or reaped before, or never reserved; nothing changes then.
    */
   settle(
     reservation: BudgetReservation,

@@ -10,7 +10,7 @@ import type {
 } from "./budget-store.ts";
 import { checkAmount } from "./check-amount.ts";
 import { checkId } from "./check-id.ts";
-import { checkDay, utcDayOf } from "./utc-day.ts";
+import { checkDay, utcDayOf, utcMonthOf } from "./utc-day.ts";
 
 interface ScopeData {
   /** By day, in nano-USD, reservations included. */
@@ -27,8 +27,6 @@ const COUNTERS = [
   "outputTokens",
   "costNanoUsd",
 ] as const;
-
-const monthOf = (day: string) => day.slice(0, 7);
 
 /**
  * Budgets in the memory of this process, for tests and development: they live as long as the process does, and other
@@ -102,9 +100,9 @@ export class MemoryBudgetStore implements BudgetStore {
 
   async read(scope: string, at: number): Promise<BudgetState> {
     const data = this.#scope(scope);
-    const month = monthOf(utcDayOf(at));
+    const month = utcMonthOf(utcDayOf(at));
     const days = [...data.spent].filter(
-      ([day, amount]) => monthOf(day) === month && amount > 0,
+      ([day, amount]) => utcMonthOf(day) === month && amount > 0,
     );
     return {
       ...useOf(data, utcDayOf(at)),
@@ -112,7 +110,7 @@ export class MemoryBudgetStore implements BudgetStore {
         days.map(([day, amount]) => [Number(day.slice(8)), amount]),
       ),
       reservations: [...data.reservations.values()]
-        .filter(({ day }) => monthOf(day) === month)
+        .filter(({ day }) => utcMonthOf(day) === month)
         .map((reservation) => ({ ...reservation })),
     };
   }
@@ -180,7 +178,7 @@ export class MemoryBudgetStore implements BudgetStore {
 function useOf({ spent }: ScopeData, today: string): BudgetUse {
   let monthNanoUsd = 0;
   for (const [day, amount] of spent)
-    if (monthOf(day) === monthOf(today)) monthNanoUsd += amount;
+    if (utcMonthOf(day) === utcMonthOf(today)) monthNanoUsd += amount;
   return { dayNanoUsd: spent.get(today) ?? 0, monthNanoUsd };
 }
 

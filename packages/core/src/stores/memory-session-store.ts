@@ -13,6 +13,7 @@ import type {
   StoredSession,
   Turn,
 } from "./session-store.ts";
+import { MAX_HEADER_BYTES, MAX_TURN_BYTES, storable } from "./storable.ts";
 
 interface Expiring<Value> {
   readonly value: Value;
@@ -78,11 +79,16 @@ export class MemorySessionStore implements SessionStore {
 
   async append(key: SessionKey, turn: NewTurn): Promise<boolean> {
     const data = this.#write(key);
-    const { first, messages, writeId, expiresAt } = turn;
+    const { first, writeId, expiresAt } = turn;
     checkId("write id", writeId);
     checkExpiry(expiresAt);
-    if (messages.length === 0)
+    if (turn.messages.length === 0)
       throw new ConfigurationError("A turn must have at least one message.");
+    const messages = storable(turn.messages, {
+      name: "turn",
+      operation: "append",
+      maxBytes: MAX_TURN_BYTES,
+    });
     if (first !== data.next)
       return data.turns.some(
         ({ value }) => value.first === first && value.writeId === writeId,
@@ -101,9 +107,14 @@ export class MemorySessionStore implements SessionStore {
     summary: SessionSummary & { readonly expiresAt?: number | undefined },
   ): Promise<boolean> {
     const data = this.#write(key);
-    const { text, upTo, expiresAt } = summary;
+    const { upTo, expiresAt } = summary;
     checkAmount("upTo", upTo);
     checkExpiry(expiresAt);
+    const text = storable(summary.text, {
+      name: "summary",
+      operation: "saveSummary",
+      maxBytes: MAX_HEADER_BYTES,
+    });
     const current = this.#live(data.summary);
     if (current && current.upTo >= upTo) return false;
     data.summary = this.#expiring({ text, upTo }, expiresAt);
@@ -120,10 +131,15 @@ export class MemorySessionStore implements SessionStore {
     },
   ): Promise<SessionHeader | undefined> {
     const data = this.#write(key);
-    const { expectedVersion, metadata, expiresAt, writeId } = header;
+    const { expectedVersion, expiresAt, writeId } = header;
     checkAmount("expectedVersion", expectedVersion);
     checkId("write id", writeId);
     checkExpiry(expiresAt);
+    const metadata = storable(header.metadata, {
+      name: "metadata",
+      operation: "saveHeader",
+      maxBytes: MAX_HEADER_BYTES,
+    });
     const current = this.#live(data.header);
     const version = current?.version ?? 0;
     if (version === expectedVersion) {
@@ -182,7 +198,7 @@ export class MemorySessionStore implements SessionStore {
     value: Value,
     expiresAt = Number.POSITIVE_INFINITY,
   ): Expiring<Value> {
-    return { value: structuredClone(value), expiresAt };
+    return { value, expiresAt };
   }
 
   #live<Value>(stored: Expiring<Value> | undefined): Value | undefined {

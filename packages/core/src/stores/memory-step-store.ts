@@ -10,6 +10,7 @@ import type {
   StepRecord,
   StepStore,
 } from "./step-store.ts";
+import { MAX_TURN_BYTES, storable } from "./storable.ts";
 
 type StepState =
   | { readonly status: "running"; readonly expiresAt: number }
@@ -91,11 +92,21 @@ export class MemoryStepStore implements StepStore {
     fence: number,
     output: JsonValue,
   ): Promise<boolean> {
-    return this.#advance(key, fence, { status: "done", output });
+    const plain = storable(output, {
+      name: "output",
+      operation: "commit",
+      maxBytes: MAX_TURN_BYTES,
+    });
+    return this.#advance(key, fence, { status: "done", output: plain });
   }
 
   async fail(key: StepKey, fence: number, error: JsonValue): Promise<boolean> {
-    return this.#advance(key, fence, { status: "failed", error });
+    const plain = storable(error, {
+      name: "error",
+      operation: "fail",
+      maxBytes: MAX_TURN_BYTES,
+    });
+    return this.#advance(key, fence, { status: "failed", error: plain });
   }
 
   async list(runId: string): Promise<readonly StepRecord[]> {
@@ -114,8 +125,7 @@ export class MemoryStepStore implements StepStore {
   #advance(key: StepKey, fence: number, state: StepState): boolean {
     const record = this.#find(key);
     if (record?.fence !== fence) return false;
-    if (record.state.status === "running")
-      record.state = structuredClone(state);
+    if (record.state.status === "running") record.state = state;
     return record.state.status === state.status;
   }
 

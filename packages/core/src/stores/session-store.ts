@@ -63,8 +63,9 @@ export interface StoredSession {
  * overwritten or reordered, whatever the number of writers. Every write can be repeated.
  *
  * All methods throw a ConfigurationError for ids, write ids and owners that are empty, longer than 512 bytes, or contain `#`,
- * for turns without a message, for leases that are no positive integers or longer than a hundred years, and for times of expiry that a
- * Date cannot hold; and a StoreError when the store fails.
+ * for turns without a message, for what has no JSON, for leases that are no positive integers or longer than a hundred years, and for times of expiry that a
+ * Date cannot hold; and a StoreError when the store fails, and with the reason `too-large` for a turn of more than 8 MiB as JSON. What has
+ * a `toJSON`, such as a Date, is stored as what that gives.
  * `sessionStoreConformance` of `@lambdallm/testing` is the test of an implementation.
  */
 export interface SessionStore {

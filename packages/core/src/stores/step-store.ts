@@ -26,8 +26,9 @@ export type ClaimOutcome =
  * Makes steps commit once. Each step has at most one output, and whoever asks later sees exactly that one. A step may run
  * twice, when a lease is over before its work is; only one of the two commits. Every write can be repeated.
  *
- * All methods throw a ConfigurationError for ids and owners that are empty, longer than 512 bytes, or contain `#`, and for
- * leases that are no positive integers; and a StoreError when the store fails. `stepStoreConformance` of
+ * All methods throw a ConfigurationError for ids and owners that are empty, longer than 512 bytes, or contain `#`, for
+ * leases that are no positive integers, and for outputs and errors that have no JSON; and a StoreError when the store fails. What has
+ * a `toJSON`, such as a Date, is stored as what that gives. `stepStoreConformance` of
  * `@lambdallm/testing` is the test of an implementation.
  */
 export interface StepStore {

@@ -15,6 +15,11 @@ export function utcDayOf(at: number): string {
   return date.toISOString().slice(0, 10);
 }
 
+/** The month of a UTC day, such as `2026-11`. */
+export function utcMonthOf(day: string): string {
+  return day.slice(0, 7);
+}
+
 /** @throws {ConfigurationError} for what is no day. */
 export function checkDay(day: string): void {
   if (!DAY.test(day) || Number.isNaN(Date.parse(day)))

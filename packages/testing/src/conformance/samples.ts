@@ -97,3 +97,30 @@ export const JSON_SAMPLES: Readonly<Record<string, JsonValue>> = {
 export function incompressible(characters: number): string {
   return randomBytes(Math.ceil(characters / 2)).toString("hex");
 }
+
+const circle: { self?: unknown } = {};
+circle.self = circle;
+
+/** What no JSON can hold, and why. */
+export const NO_JSON: readonly (readonly [why: string, value: unknown])[] = [
+  ["a BigInt", { amount: 1n }],
+  ["a circle", circle],
+  [
+    "a toJSON that throws",
+    {
+      toJSON() {
+        throw new Error("no");
+      },
+    },
+  ],
+];
+
+/** What has a `toJSON`, in an object, and the JSON of that. */
+export const WITH_TO_JSON: unknown = {
+  at: new Date(0),
+  in: [{ toJSON: () => ({ is: "plain" }) }],
+};
+export const AS_JSON: JsonValue = {
+  at: "1970-01-01T00:00:00.000Z",
+  in: [{ is: "plain" }],
+};

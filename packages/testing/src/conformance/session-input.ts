@@ -1,16 +1,42 @@
 import assert from "node:assert/strict";
-import type { SessionStore } from "@lambdallm/core/stores";
+import { type JsonValue, StoreError } from "@lambdallm/core";
+import type { NewTurn, SessionStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import {
+  AS_JSON,
   BAD_EXPIRIES,
   BAD_IDS,
   BAD_LEASES,
   GOOD_IDS,
+  incompressible,
   LAST_EXPIRY,
+  NO_JSON,
+  WITH_TO_JSON,
 } from "./samples.ts";
 import { newSession, say, turnOf } from "./session-support.ts";
 import type { Cases, Tools } from "./suite.ts";
+
+/** More than 8 MiB, whatever stands around it. */
+const TOO_LONG = 8 * 1024 * 1024;
+
+/** A turn with the result of a tool. The types forbid most of what is tried. */
+const resultOf = (json: unknown): NewTurn => ({
+  ...turnOf(0),
+  messages: [
+    {
+      role: "user",
+      content: [
+        {
+          toolResult: {
+            toolUseId: "t",
+            content: [{ json: json as JsonValue }],
+          },
+        },
+      ],
+    },
+  ],
+});
 
 export const sessionInputCases: Cases<Tools<SessionStore>> = {
   "sessions and tenants are separate, whatever their ids are": async ({
@@ -125,5 +151,48 @@ export const sessionInputCases: Cases<Tools<SessionStore>> = {
         true,
       );
       same((await store.load(key)).summary, summary);
+    },
+
+  "what has no JSON is refused, in a turn and in metadata": async ({
+    store,
+  }) => {
+    const key = newSession();
+    for (const [why, value] of NO_JSON) {
+      await refuses(
+        async () => store.append(key, resultOf(value)),
+        `a turn with ${why}`,
+      );
+      const metadata = { value: value as JsonValue };
+      await refuses(
+        async () =>
+          store.saveHeader(key, { expectedVersion: 0, metadata, writeId: "w" }),
+        `metadata with ${why}`,
+      );
+    }
+    same(await store.load(key), { turns: [], next: 0, hasOlder: false });
+  },
+
+  "a Date, and what else has a toJSON, comes back as its JSON": async ({
+    store,
+    connect,
+  }) => {
+    const key = newSession();
+    const metadata = { value: WITH_TO_JSON as JsonValue };
+    await store.append(key, resultOf(WITH_TO_JSON));
+    await store.saveHeader(key, { expectedVersion: 0, metadata, writeId: "w" });
+    const { turns, header } = await (await connect()).load(key);
+    same(turns[0]?.messages, resultOf(AS_JSON).messages);
+    same(header?.metadata, { value: AS_JSON });
+  },
+
+  "a turn that is larger than 8 MiB is refused as too large, and nothing of it is stored":
+    async ({ store }) => {
+      const key = newSession();
+      const turn = turnOf(0, incompressible(TOO_LONG));
+      await assert.rejects(
+        async () => store.append(key, turn),
+        (error) => StoreError.isInstance(error) && error.reason === "too-large",
+      );
+      same(await store.load(key), { turns: [], next: 0, hasOlder: false });
     },
 };

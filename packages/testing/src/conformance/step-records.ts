@@ -4,13 +4,16 @@ import type { StepStore } from "@lambdallm/core/stores";
 import { times } from "./concurrent.ts";
 import { refuses, same } from "./same.ts";
 import {
+  AS_JSON,
   BAD_EXPIRIES,
   BAD_IDS,
   BAD_LEASES,
   GOOD_IDS,
   JSON_SAMPLES,
   LAST_EXPIRY,
+  NO_JSON,
   prefixed,
+  WITH_TO_JSON,
 } from "./samples.ts";
 import { claim, claimOf, newRun, newStep } from "./step-support.ts";
 import type { Cases, Tools } from "./suite.ts";
@@ -26,6 +29,37 @@ const OUTPUTS: Readonly<Record<string, JsonValue>> = {
 };
 
 export const stepRecordCases: Cases<Tools<StepStore>> = {
+  "an output or error without JSON is refused, and a Date is its JSON": async ({
+    store,
+    connect,
+  }) => {
+    for (const [why, value] of [
+      ...NO_JSON,
+      ["undefined", undefined] as const,
+    ]) {
+      const key = newStep();
+      // The types forbid what is tried here.
+      const output = value as JsonValue;
+      await claim(store, key);
+      await refuses(
+        async () => store.commit(key, 1, output),
+        `an output with ${why}`,
+      );
+      await refuses(
+        async () => store.fail(key, 1, output),
+        `an error with ${why}`,
+      );
+      const [record] = await store.list(key.runId);
+      assert.equal(record?.status, "running");
+    }
+    const done = newStep();
+    await claim(store, done);
+    await store.commit(done, 1, WITH_TO_JSON as JsonValue);
+    const other = await connect();
+    const expected = { status: "done", output: AS_JSON };
+    same(await other.claim(done, claimOf()), expected);
+  },
+
   "the steps of a run are listed in their order, and those of no other":
     async ({ store, connect }) => {
       const runId = newRun();

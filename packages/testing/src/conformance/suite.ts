@@ -1,9 +1,4 @@
-import { ConfigurationError } from "@lambdallm/core";
-import {
-  check,
-  type OptionCheck,
-  validateOptions,
-} from "@lambdallm/core/feature";
+import { check, validateOptions } from "@lambdallm/core/feature";
 
 /** `test` of Jest, Vitest or node:test, `it` of Mocha, or a function of yours. */
 export interface RegisterTest {
@@ -75,6 +70,8 @@ const TIMED_CHECKS = {
   lifetimeMs: check.positiveInteger,
 };
 
+const REQUIRED = ["test", "createStore"] as const;
+
 const DEFAULT_MS = 60_000;
 
 export function register<Store>(
@@ -82,7 +79,7 @@ export function register<Store>(
   options: StoreConformanceOptions<Store>,
   cases: Cases<Tools<Store>>,
 ): void {
-  checkOptions(owner, CHECKS, options);
+  validateOptions(owner, CHECKS, options, REQUIRED);
   registerCases(options, cases);
 }
 
@@ -92,7 +89,7 @@ export function registerTimed<Store>(
   cases: Cases<Tools<Store>>,
   timedCases: Cases<TimedTools<Store>>,
 ): void {
-  checkOptions(owner, TIMED_CHECKS, options);
+  validateOptions(owner, TIMED_CHECKS, options, REQUIRED);
   const {
     test,
     clock,
@@ -116,19 +113,6 @@ export function registerTimed<Store>(
       else test(label, nothing, timeoutMs);
     }
   }
-}
-
-function checkOptions<Store>(
-  owner: string,
-  checks: Readonly<Record<string, OptionCheck>>,
-  options: StoreConformanceOptions<Store>,
-): void {
-  validateOptions(owner, checks, options);
-  for (const name of ["test", "createStore"] as const)
-    if (options[name] === undefined)
-      throw new ConfigurationError(
-        `${owner}: the option "${name}" is missing.`,
-      );
 }
 
 function registerCases<Store>(

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { StoreError } from "@lambdallm/core";
 import {
   MemorySessionStore,
   type SessionKey,
@@ -11,9 +12,11 @@ import {
   anyId,
   brokenStores,
   type Changes,
+  fieldsOf,
   merged,
   type Subject,
   subjectOf,
+  textsOf,
 } from "./subject.ts";
 
 type Broken = Changes<MemorySessionStore>;
@@ -62,6 +65,19 @@ const content: Readonly<Record<string, Broken>> = {
     ),
   })),
   "merges messages by hand": writing((message) => Object(merged(message))),
+  "copies the fields of a Date": writing((message) =>
+    Object(fieldsOf(message)),
+  ),
+  "writes what has no JSON as a text": writing((message) =>
+    Object(textsOf(message)),
+  ),
+  "takes turns of any size": (good) => ({
+    append: async (key, turn) =>
+      good.append(key, turn).catch((error: unknown) => {
+        if (StoreError.isInstance(error)) return true;
+        throw error;
+      }),
+  }),
   "drops unknown content": writing((message) => ({
     ...message,
     content: message.content.filter((block) => !("$unknown" in block)),

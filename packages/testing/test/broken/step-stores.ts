@@ -10,9 +10,11 @@ import {
   anyId,
   brokenStores,
   type Changes,
+  fieldsOf,
   merged,
   type Subject,
   subjectOf,
+  textsOf,
 } from "./subject.ts";
 
 type Broken = Changes<StepStore>;
@@ -144,6 +146,14 @@ const records: Readonly<Record<string, Broken>> = {
     commit: async (key, fence, output) =>
       // A copy of JSON, apart from what goes wrong.
       good.commit(key, fence, merged(output) as JsonValue),
+  }),
+  "copies the fields of a Date": (good) => ({
+    commit: async (key, fence, output) =>
+      good.commit(key, fence, fieldsOf(output) as JsonValue),
+  }),
+  "writes what has no JSON as a text": (good) => ({
+    commit: async (key, fence, output) =>
+      good.commit(key, fence, textsOf(output) as JsonValue),
   }),
   "lists the last step first": (good) => ({
     list: async (runId) => (await good.list(runId)).toReversed(),

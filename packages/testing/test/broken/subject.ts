@@ -88,6 +88,38 @@ export function merged(value: unknown): unknown {
   return copy;
 }
 
+/** As a copy that knows no `toJSON`. */
+export function fieldsOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(fieldsOf);
+  if (ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => typeof member !== "function")
+      .map(([name, member]) => [name, fieldsOf(member)]),
+  );
+}
+
+/** As of somebody who would rather write anything than fail. */
+export function textsOf(
+  value: unknown,
+  around: readonly object[] = [],
+): unknown {
+  if (typeof value === "bigint" || value === undefined) return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (ArrayBuffer.isView(value)) return value;
+  if (around.includes(value)) return "circle";
+  if ("toJSON" in value) return "text";
+  const inside = [...around, value];
+  if (Array.isArray(value)) return value.map((item) => textsOf(item, inside));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      textsOf(member, inside),
+    ]),
+  );
+}
+
 /** An allowed end for any number. */
 export const anyEnd = (end: number | undefined) =>
   end !== undefined && end >= 0 && end <= 8.64e15 ? end : undefined;

@@ -1,0 +1,6 @@
+/** An object with fields: no list, and not null. */
+export function isObject(
+  value: unknown,
+): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
