@@ -31,9 +31,14 @@ export function errorOf(name: string, facts: object = {}): Error {
 
 const connectionLost = () => errorOf("Error", { code: "ECONNRESET" });
 
+/** Requests may wait for a connection as long as the machine needs: the SDK is not to print that they do. */
+export const PATIENT = {
+  requestHandler: { socketAcquisitionWarningTimeout: 3_600_000 },
+} as const satisfies DynamoDBClientConfig;
+
 /** A client without retries of its own. */
 export function plainClient(config: DynamoDBClientConfig): DynamoDBClient {
-  return new DynamoDBClient({ ...config, maxAttempts: 1 });
+  return new DynamoDBClient({ ...PATIENT, ...config, maxAttempts: 1 });
 }
 
 /** Faults at the network, inside the SDK's own retries: a reply is lost after the service has done what it was asked. */

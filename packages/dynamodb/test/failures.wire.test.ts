@@ -10,6 +10,7 @@ import {
   errorOf,
   failAction,
   injectFaults,
+  PATIENT,
   plainClient,
   seeded,
 } from "../../../test-support/dynamodb-client.ts";
@@ -205,7 +206,7 @@ describe("What passes is absorbed:", () => {
 
   test("a used-up retry quota of a client that brings the SDK's own retries", async () => {
     const client = injectFaults(
-      new DynamoDBClient(table.clientConfig),
+      new DynamoDBClient({ ...PATIENT, ...table.clientConfig }),
       seeded(3),
       { lostReplies: 0.2, lostRequests: 0.1, throttled: 0.1 },
     );

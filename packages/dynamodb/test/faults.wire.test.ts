@@ -16,6 +16,7 @@ import {
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import {
   injectFaults,
+  PATIENT,
   plainClient,
   seeded,
   withoutConditions,
@@ -252,7 +253,11 @@ describe("A budget with lost requests, lost replies and throttling", () => {
     ]);
 
     const naive = injectFaults(
-      new DynamoDBClient({ ...table.clientConfig, maxAttempts: 10 }),
+      new DynamoDBClient({
+        ...PATIENT,
+        ...table.clientConfig,
+        maxAttempts: 10,
+      }),
       seeded(1),
       FAULTS,
     );
