@@ -115,6 +115,8 @@ async function waitUntilActive(
       );
     if (table.TableStatus === "ACTIVE") return;
     await sleep(waitMs, abortSignal);
+    // A stub may answer to what is aborted.
+    abortSignal.throwIfAborted();
   }
 }
 

@@ -113,13 +113,20 @@ describe("createTable", () => {
   });
 
   test("gives up when the table is not ready in time", async () => {
-    const { client } = answering({ DescribeTable: () => state("CREATING") });
+    const { client, counts } = answering({
+      CreateTable: () => ({}),
+      DescribeTable: () => state("CREATING"),
+    });
     const call = createTable({
       tableName: table.tableName,
       client,
       timeoutMs: 10,
     });
     const failure = await failureOf(call);
+    const asked = counts.get("DescribeTable");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(asked).toBeGreaterThan(0);
+    expect(counts.get("DescribeTable")).toBe(asked);
     expect(failure).toMatchObject({ reason: "timeout", retryable: true });
     expect(failure.message).not.toContain(table.tableName);
   });
