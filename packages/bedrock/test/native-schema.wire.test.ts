@@ -344,6 +344,7 @@ describe("A value of several types compiles to branches of one type each", () =>
       const ajv = new Ajv2020({ strict: false, logger: false });
       return ajv.compile(of);
     };
+    const RUNS = rounds(50, 150);
     let compiled = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -358,9 +359,9 @@ describe("A value of several types compiles to branches of one type each", () =>
           expect(misfits(native)).toEqual([]);
         },
       ),
-      { numRuns: rounds(50, 150) },
+      { numRuns: RUNS },
     );
-    expect(compiled).toBeGreaterThan(75);
+    expect(compiled).toBeGreaterThan(RUNS / 2);
   });
 });
 

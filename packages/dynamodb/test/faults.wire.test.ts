@@ -59,6 +59,7 @@ const testAndSoak: RegisterTest = (name, run, timeoutMs) => {
 describe("With lost requests, lost replies and throttling, sessions keep every promise:", () => {
   sessionStoreConformance({
     test: testAndSoak,
+    timeoutMs: 600_000,
     createStore: () => connect().sessions,
     clock,
   });
