@@ -61,6 +61,7 @@ export {
   type FailureReason,
   ModelInvocationError,
 } from "./contract/model-error.ts";
+export { headerOf } from "./middy/header-of.ts";
 export type { WithLLM } from "./middy/members.ts";
 export { findModel, listModels, registerModel } from "./models/catalog.ts";
 export { type BillableCall, costOf } from "./models/cost.ts";
