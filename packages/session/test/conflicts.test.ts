@@ -739,6 +739,27 @@ describe("the metadata", () => {
     expect((await stored(store)).header?.metadata).toEqual({ a: 1 });
   });
 
+  test("shows what others have changed once it is saved, and can be edited on", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata = { a: 1, b: 1 };
+    await first.save();
+    const [mine, theirs] = [await open(store), await open(store)];
+    mine.metadata["a"] = 2;
+    theirs.metadata = { a: 1, c: { deep: 1 } };
+    await theirs.save();
+    await mine.save();
+    expect(mine.metadata).toEqual({ a: 2, c: { deep: 1 } });
+    expect(mine.isModified).toBe(false);
+    Object.assign(Object(mine.metadata["c"]), { deep: 2 });
+    expect(mine.isModified).toBe(true);
+    await mine.save();
+    expect((await stored(store)).header?.metadata).toEqual({
+      a: 2,
+      c: { deep: 2 },
+    });
+  });
+
   test("is changed by a change deep in it", async () => {
     const store = memoryStores();
     const first = await open(store);
