@@ -759,7 +759,7 @@ test("what is known of a long session is not read again", async () => {
   ]);
 });
 
-test("a summary stands for the older part from the next turn on, also in the same invocation", async () => {
+test("a summary stands for the older part from the next turn on, until the session is cleared", async () => {
   const requests: string[][] = [];
   const provider = providerOf(async ({ messages, tags }) => {
     if (tags?.["session.call"] === "summary") return answerOf("In short.");
@@ -767,15 +767,18 @@ test("a summary stands for the older part from the next turn on, also in the sam
     return answerOf("Yes.");
   });
   await run(
-    async ({ chat }) => {
+    async ({ session, chat }) => {
       await chat("One");
       await chat("Two");
       await chat("Three");
+      await session.clear();
+      await chat("Four");
     },
     { provider, session: { memory: summary({ trigger: 2, keep: 1 }) } },
   );
-  expect(requests.at(-1)).toEqual([
-    expect.stringMatching(/In short\.[^]*Two$/),
+  expect(requests.at(-1)).toEqual(["Four"]);
+  expect(requests.at(-2)).toEqual([
+    expect.stringMatching(/In short\.[\s\S]+Two$/),
     "Yes.",
     "Three",
   ]);
