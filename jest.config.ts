@@ -8,8 +8,13 @@ const config: JestConfigWithTsJest = {
   },
   // Only a bound for a hung test: none may depend on the speed of the machine.
   testTimeout: 120_000,
+  // By default Jest leaves a core free, and on two cores has one.
+  maxWorkers: "100%",
   setupFiles: ["<rootDir>/test-support/fuzz-seed.ts"],
-  setupFilesAfterEnv: ["<rootDir>/test-support/left-behind.ts"],
+  setupFilesAfterEnv: [
+    "<rootDir>/test-support/left-behind.ts",
+    "<rootDir>/test-support/quiet.ts",
+  ],
   testMatch: [
     "<rootDir>/{packages,examples}/*/test/**/*.test.ts",
     "<rootDir>/test-support/*.test.ts",

@@ -35,7 +35,7 @@ export async function startTable(): Promise<TestTable> {
   const engine = await startEngine();
   const { clientConfig } = engine;
   const tableName = `lambdallm-test-${randomUUID()}`;
-  const client = new DynamoDBClient(clientConfig);
+  const client = new DynamoDBClient({ ...clientConfig, maxAttempts: 1 });
   await createTable({ tableName, client });
   const { endpoint } = clientConfig;
   return {

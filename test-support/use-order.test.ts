@@ -19,6 +19,7 @@ import { MockLambdaContext } from "@lambdallm/testing";
 import timeoutGuard from "@lambdallm/timeout-guard";
 import type { Context as LambdaContext } from "aws-lambda";
 import { middyMajors } from "./middy.ts";
+import { rounds } from "./rounds.ts";
 
 type Context = LambdaContext & WithLLM & WithCostTracker & WithSession;
 type Feature = Pick<MiddyMiddleware<Context>, "before" | "after">;
@@ -29,6 +30,10 @@ function permutations<T>(items: readonly T[]): T[][] {
     permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]),
   );
 }
+
+/** Every order, or one in five: each two features still come in both orders. */
+const ordersOf = (features: readonly string[]) =>
+  permutations(features).filter((_order, index) => index % rounds(5, 1) === 0);
 
 /** What the service, the features and the handler saw of one invocation. */
 interface Outcome {
@@ -214,7 +219,7 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
         const expected = await run(middy, FEATURES, faults, streaming);
         expect(expected.requests).toHaveLength(attempts);
         expect(expected.ledger).toHaveLength(attempts * 2);
-        for (const order of permutations(FEATURES))
+        for (const order of ordersOf(FEATURES))
           expect({
             order,
             ...(await run(middy, order, faults, streaming)),
@@ -230,7 +235,7 @@ describe.each(middyMajors)("on %s", (_name, middy) => {
         reservations: [],
         messages: [{ role: "user" }, { content: [{ text: "Fine." }] }],
       });
-      for (const order of permutations(STATEFUL))
+      for (const order of ordersOf(STATEFUL))
         expect({
           order,
           ...(await run(middy, order, faults, false)),

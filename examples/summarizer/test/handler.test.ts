@@ -5,6 +5,7 @@ import {
   startBedrock,
   startFunctionUrl,
 } from "@lambdallm/local";
+import { printed } from "../../../test-support/quiet.ts";
 
 let bedrock: LocalBedrock;
 let functionUrl: Awaited<ReturnType<typeof startFunctionUrl>>;
@@ -91,6 +92,9 @@ test.each([
 test("a body that is no JSON is the client's mistake", async () => {
   expect((await post("{oops")).status).toBeGreaterThanOrEqual(400);
   expect((await post("{oops")).status).toBeLessThan(500);
+  const logged =
+    "UnprocessableEntityError: Invalid or malformed JSON was provided";
+  expect(printed()).toEqual([logged, logged]);
 });
 
 test.each(["", "?stream=true"])(
@@ -100,6 +104,7 @@ test.each(["", "?stream=true"])(
     const response = await post({ text: "A story." }, query);
     expect(response.status).toBe(503);
     expect(await response.text()).toContain("was throttled");
+    expect(printed()).toEqual([expect.stringContaining("was throttled")]);
   },
 );
 
@@ -111,4 +116,7 @@ test("a model that fails in the middle of a stream leaves a well-formed end", as
   expect(text).toMatch(
     /^data: .*\n\n(data: .*\n\n)*event: error\ndata: \{"code":"MODEL_INVOCATION","message":".*"\}\n\n$/,
   );
+  expect(printed()).toEqual([
+    expect.stringContaining("failed: ModelInvocationError: The model"),
+  ]);
 });

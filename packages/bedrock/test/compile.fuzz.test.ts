@@ -14,6 +14,7 @@ import {
 } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
 import fc from "fast-check";
+import { rounds } from "../../../test-support/rounds.ts";
 import { refusedOutputModes } from "../src/index.ts";
 import { invocation, start } from "./support.ts";
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => local.close());
 
-const RUNS = 2_000;
+const RUNS = rounds(500, 2_000);
 
 /** Half of them what people write, half of them anything: blank, marks, lone surrogates. */
 const text = fc.oneof(

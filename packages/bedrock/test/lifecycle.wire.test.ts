@@ -14,6 +14,7 @@ import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import httpRouterHandler from "@middy/http-router";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import { clientConfig, REGION, start } from "./support.ts";
 
 const HOUR_MS = 3_600_000;
@@ -67,6 +68,7 @@ describe.each(middyMajors)("%s: no call is left running", (_, middy) => {
       });
     expect(await handler({}, new MockLambdaContext())).toEqual({ early: true });
     expect(await requestsEndedByClient()).toEqual([true, true]);
+    expect(printed()).toEqual([aborted(2)]);
   });
 
   test.each(["before", "handler", "after"])(
@@ -89,6 +91,7 @@ describe.each(middyMajors)("%s: no call is left running", (_, middy) => {
         `${where} failed`,
       );
       expect(await requestsEndedByClient()).toEqual([true]);
+      expect(printed()).toEqual([aborted(1)]);
     },
   );
 
@@ -103,6 +106,7 @@ describe.each(middyMajors)("%s: no call is left running", (_, middy) => {
       });
     expect(await handler({}, new MockLambdaContext())).toBe("done");
     expect(await requestsEndedByClient()).toEqual([true]);
+    expect(printed()).toEqual([aborted(1)]);
   });
 
   test("when Middy's early timeout fires", async () => {
@@ -114,6 +118,7 @@ describe.each(middyMajors)("%s: no call is left running", (_, middy) => {
       "aborted",
     );
     expect(await requestsEndedByClient()).toEqual([true]);
+    expect(printed()).toEqual([aborted(1)]);
   });
 
   test("and two invocations at once in one process do not touch each other", async () => {

@@ -18,6 +18,7 @@ import { type } from "arktype";
 import fc from "fast-check";
 import * as v from "valibot";
 import { z } from "zod";
+import { rounds } from "../../../test-support/rounds.ts";
 import { bodyOf, failureOf, invocation, start } from "./support.ts";
 
 const NATIVE = `global.${Model.CLAUDE_HAIKU_4_5}`;
@@ -357,7 +358,7 @@ describe("A value of several types compiles to branches of one type each", () =>
           expect(misfits(native)).toEqual([]);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: rounds(50, 150) },
     );
     expect(compiled).toBeGreaterThan(75);
   });

@@ -12,6 +12,7 @@ import { Model, registerModel } from "@lambdallm/core";
 import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import middy from "@middy/core";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import {
   bodyOf,
   clientConfig,
@@ -103,6 +104,7 @@ describe("countTokens", () => {
     await expect(local.requests[0]?.closed).resolves.toMatchObject({
       byClient: true,
     });
+    expect(printed()).toEqual([aborted(1)]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { ConverseRequest } from "@lambdallm/core";
 import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { NOT_WAITED_FOR, printed } from "../../../test-support/quiet.ts";
 import {
   answerOf,
   type HandlerContext,
@@ -169,6 +170,7 @@ describe.each(middyMajors)(
         new MockLambdaContext({ timeoutMs: 300 }),
       );
       expect(answer).toBe("answer");
+      expect(printed()).toEqual([NOT_WAITED_FOR]);
     });
 
     test("refuses to count tokens after it, and aborts counting before it", async () => {

@@ -3,6 +3,7 @@ import { ModelInvocationError } from "@lambdallm/core";
 import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import {
   before,
   type HandlerContext,
@@ -105,6 +106,7 @@ describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
         expect.objectContaining({ name: "AbortError" }),
       ]);
       expect(flushed).toBe(1);
+      expect(printed()).toEqual([aborted(2)]);
     },
   );
 
@@ -222,5 +224,6 @@ describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
     expect(await rejection(Promise.resolve(call))).toBeInstanceOf(
       ModelInvocationError,
     );
+    expect(printed()).toEqual([aborted(1)]);
   });
 });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import { before, hangingProvider, run, settled } from "./support.ts";
 
 afterEach(() => {
@@ -90,5 +91,6 @@ describe.each(middyMajors)("the end of an invocation on %s", (_name, middy) => {
       },
     );
     expect(trace).toEqual(["settled", "flushed"]);
+    expect(printed()).toEqual([aborted(1)]);
   });
 });

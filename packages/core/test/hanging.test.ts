@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import { before, rejection, run } from "./support.ts";
 
 describe.each(middyMajors)(
@@ -22,6 +23,7 @@ describe.each(middyMajors)(
         new MockLambdaContext({ timeoutMs: 300 }),
       );
       expect(answer).toBe("answered");
+      expect(printed()).toEqual([aborted(1)]);
     });
 
     test("in an interceptor does not hold a call that its caller aborts", async () => {
@@ -91,6 +93,7 @@ describe.each(middyMajors)(
       finish();
       await answered;
       expect(order).toEqual(["store", "answer"]);
+      expect(printed()).toEqual([aborted(1)]);
     });
   },
 );

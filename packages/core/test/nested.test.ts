@@ -8,6 +8,7 @@ import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import httpRouter from "@middy/http-router";
 import type { Context as LambdaContext } from "aws-lambda";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import {
   before,
   type HandlerContext,
@@ -245,6 +246,7 @@ describe.each(middyMajors)(
         });
         expect(reasons).toHaveLength(1);
         expect(trace).toEqual(["inner", "outer"]);
+        expect(printed()).toEqual([aborted(1)]);
       });
 
       test("may be in the outer chain itself, which then ends them both", async () => {

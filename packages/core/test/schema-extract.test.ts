@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { rounds } from "../../../test-support/rounds.ts";
 import { extractJson } from "../src/schema/extract-json.ts";
 
 const MEGABYTE = 1_000_000;
@@ -107,7 +108,7 @@ test("the text found is a part of the answer, and its value", () => {
       expect(text).toContain(found.text);
       expect(found.value).toEqual(JSON.parse(found.text));
     }),
-    { numRuns: 3000 },
+    { numRuns: rounds(1_000, 3_000) },
   );
 });
 
@@ -130,7 +131,7 @@ test("JSON of any shape is found in prose and in a fenced block", () => {
         ).toEqual(found);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: rounds(300, 1_000) },
   );
 });
 

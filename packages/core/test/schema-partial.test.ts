@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { rounds } from "../../../test-support/rounds.ts";
 import { PartialJson } from "../src/schema/partial-json.ts";
 
 function read(...pieces: string[]): unknown {
@@ -159,7 +160,7 @@ test("any JSON in any pieces grows into what JSON.parse gives", () => {
         expect(JSON.stringify(partial.value)).toBe(JSON.stringify(whole));
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: rounds(300, 1_000) },
   );
 });
 
@@ -188,7 +189,7 @@ test("no text breaks it", () => {
         JSON.stringify(read(parts.join(""))),
       );
     }),
-    { numRuns: 3000 },
+    { numRuns: rounds(1_000, 3_000) },
   );
 });
 

@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { rounds } from "../../../test-support/rounds.ts";
 import { extractJson } from "../src/schema/extract-json.ts";
 import { toJsonSchema } from "../src/schema/to-json-schema.ts";
 import type { OutputSchema } from "../src/schema/types.ts";
@@ -117,6 +118,6 @@ test("any instance of any schema comes back equal from an answer around it", asy
         });
       },
     ),
-    { numRuns: 500 },
+    { numRuns: rounds(200, 500) },
   );
 });

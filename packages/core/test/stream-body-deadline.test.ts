@@ -16,6 +16,7 @@ import {
   type MockResponse,
 } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { NOT_WAITED_FOR, printed } from "../../../test-support/quiet.ts";
 import { type HandlerContext, run, settled } from "./support.ts";
 
 const TIMEOUT_MS = 10_500;
@@ -158,6 +159,7 @@ describe.each(middyMajors)("a streamed body on %s", (_name, middy) => {
       );
       await jest.advanceTimersByTimeAsync(TIMEOUT_MS - DEADLINE_MS - 1);
       expect(trace.at(-1)).toBe("end");
+      expect(printed()).toEqual([NOT_WAITED_FOR]);
     },
   );
 
@@ -185,6 +187,7 @@ describe.each(middyMajors)("a streamed body on %s", (_name, middy) => {
       "flushed",
       "end",
     ]);
+    expect(printed()).toEqual([NOT_WAITED_FOR]);
   });
 
   test("that is destroyed closes although its source cannot be left", async () => {

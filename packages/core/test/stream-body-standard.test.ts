@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from "@jest/globals";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { printed } from "../../../test-support/quiet.ts";
 import { type HandlerContext, run } from "./support.ts";
 
 interface Streamed {
@@ -113,5 +114,6 @@ describe.each(middyMajors)("a streamed body on %s", (_name, middy) => {
     let text = "";
     for await (const chunk of response.body) text += chunk;
     expect(text).toContain("event: error\ndata: ");
+    expect(printed()).toEqual(["A streamed response failed: Error: no"]);
   });
 });

@@ -12,6 +12,7 @@ import { toResponseBody } from "@lambdallm/core";
 import { invocationOf, type MiddyMiddleware } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import {
   type HandlerContext,
   hangingProvider,
@@ -72,11 +73,26 @@ describe.each(middyMajors)(
       throw new Error("failed");
     };
 
-    test.each<[string, Middleware, Middleware]>([
-      ["a middleware fails after the provider's", { after: fail }, {}],
-      ["a middleware fails before the provider's", {}, { after: fail }],
-      ["a middleware answers early", { after: early({ statusCode: 304 }) }, {}],
-      ["a middleware answers early with nothing", { after: early(null) }, {}],
+    test.each<[string, Middleware, Middleware, string[]]>([
+      ["a middleware fails after the provider's", { after: fail }, {}, []],
+      [
+        "a middleware fails before the provider's",
+        {},
+        { after: fail },
+        [aborted(1)],
+      ],
+      [
+        "a middleware answers early",
+        { after: early({ statusCode: 304 }) },
+        {},
+        [aborted(1)],
+      ],
+      [
+        "a middleware answers early with nothing",
+        { after: early(null) },
+        {},
+        [aborted(1)],
+      ],
       [
         "a middleware recovers from a failure",
         {
@@ -86,15 +102,20 @@ describe.each(middyMajors)(
           },
         },
         {},
+        [],
       ],
-    ])("ends before the answer when %s", async (_what, outer, inner) => {
-      const { flushed, reasons } = await unread(outer, inner);
-      expect(flushed.times).toBe(1);
-      expect(reasons).toHaveLength(1);
-      await jest.advanceTimersByTimeAsync(10_500);
-      expect(flushed.times).toBe(1);
-      expect(jest.getTimerCount()).toBe(0);
-    });
+    ])(
+      "ends before the answer when %s",
+      async (_what, outer, inner, warnings) => {
+        const { flushed, reasons } = await unread(outer, inner);
+        expect(flushed.times).toBe(1);
+        expect(reasons).toHaveLength(1);
+        await jest.advanceTimersByTimeAsync(10_500);
+        expect(flushed.times).toBe(1);
+        expect(jest.getTimerCount()).toBe(0);
+        expect(printed()).toEqual(warnings);
+      },
+    );
 
     test.each<[string, unknown]>([
       ["another response", { statusCode: 304, body: "" }],
@@ -244,6 +265,7 @@ describe.each(middyMajors)(
       );
       expect(flushed).toBe(1);
       expect(model.calls[1]?.request.signal?.aborted).toBe(true);
+      expect(printed()).toEqual([aborted(1)]);
     });
 
     test("may be one after the other in another one", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError, formatTemplate } from "@lambdallm/core";
 import fc from "fast-check";
+import { rounds } from "../../../test-support/rounds.ts";
 
 const MEGABYTE = 1 << 20;
 
@@ -62,7 +63,7 @@ describe("any template", () => {
           }
         expect(formatTemplate(template, variables)).toBe(expected);
       }),
-      { numRuns: 500 },
+      { numRuns: rounds(200, 500) },
     );
   });
 
@@ -111,7 +112,7 @@ describe("any template", () => {
           expect(error).toBeInstanceOf(ConfigurationError);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: rounds(300, 1_000) },
     );
   });
 });

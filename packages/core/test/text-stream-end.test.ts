@@ -3,6 +3,7 @@ import { InvocationTimeoutError } from "@lambdallm/core";
 import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import {
   before,
   hangingProvider,
@@ -103,6 +104,7 @@ describe.each(middyMajors)("a text stream on %s", (_name, middy) => {
       void stream("Hi");
     });
     await settled();
+    expect(printed()).toEqual([aborted(1)]);
   });
 
   test("answers a read that was waiting when the reader left", async () => {

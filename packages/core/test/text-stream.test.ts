@@ -146,6 +146,7 @@ describe.each(middyMajors)("a text stream on %s", (_name, middy) => {
         await write("a");
         await watching;
         end.resolve(answerOf("a"));
+        await answer.response;
       });
     });
 

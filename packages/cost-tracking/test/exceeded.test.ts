@@ -6,7 +6,7 @@ import {
   jest,
   test,
 } from "@jest/globals";
-import { BudgetExceededError, registerModel } from "@lambdallm/core";
+import { BudgetExceededError, findModel, registerModel } from "@lambdallm/core";
 import { invocationOf, type ModelRequest } from "@lambdallm/core/feature";
 import { memoryStores, type Stores } from "@lambdallm/core/stores";
 import costTracking from "@lambdallm/cost-tracking";
@@ -50,7 +50,7 @@ function echo() {
   const models: string[] = [];
   const provider = providerOf(async ({ model }: ModelRequest) => {
     models.push(model);
-    return answerOf({ model });
+    return answerOf({ model }, findModel(model)?.maxOutputTokens);
   });
   return { models, provider };
 }
@@ -201,11 +201,14 @@ test.each(["dailyBudgetUsd", "monthlyBudgetUsd"])(
       asked.push(request.amountNanoUsd);
       return reserve(request);
     };
+    const provider = providerOf(async ({ maxTokens }) =>
+      answerOf({}, maxTokens),
+    );
     let tenant = "a";
     const use = [costTracking({ store, [limit]: 0.015, key: () => tenant })];
     const count = async (maxTokens = 1_000) => {
       asked.length = 0;
-      await run({ use }, ({ invoke }) =>
+      await run({ provider, use }, ({ invoke }) =>
         invoke("Hi", undefined, { maxTokens }),
       ).catch(() => {});
       return asked.length;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { CostTracker } from "@lambdallm/cost-tracking";
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
+import { rounds } from "../../../test-support/rounds.ts";
 import { CENT, DOLLAR } from "./support.ts";
 
 let table: TestTable;
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => table.stop());
 
-const ROUNDS = 6;
+const ROUNDS = rounds(4, 12);
 const LIMIT = 0.3 * DOLLAR;
 const SPENDER = new URL("fixtures/spender.ts", import.meta.url).pathname;
 

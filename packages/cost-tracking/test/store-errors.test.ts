@@ -13,6 +13,7 @@ import costTracking, {
   type CostTrackingOptions,
 } from "@lambdallm/cost-tracking";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
+import { NOT_WAITED_FOR, printed } from "../../../test-support/quiet.ts";
 import {
   answerOf,
   ask,
@@ -382,8 +383,6 @@ describe("When the store never answers", () => {
 
   test("a reservation is given up in time for an error", async () => {
     const store = storeWith({ reserve: hang });
-    // The end of the invocation cannot wait for it, either.
-    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
     jest.useRealTimers();
     const error = await rejection(
       run(
@@ -392,7 +391,8 @@ describe("When the store never answers", () => {
       ),
     );
     expect(error).toMatchObject({ code: "INVOCATION_TIMEOUT" });
-    warnings.mockRestore();
+    // The end of the invocation cannot wait for it, either.
+    expect(printed()).toEqual([NOT_WAITED_FOR]);
   });
 
   test("an allowed call is made, and counted when the store wakes up", async () => {
@@ -494,8 +494,6 @@ describe("When the store never answers", () => {
 
   test("the answer does not wait for its settlement, nor does an answer that was cut off at the deadline", async () => {
     const store = storeWith({ settle: hang });
-    // The end of the invocation cannot wait for it.
-    const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
     const model = new MockProvider({
       responses: ["Hello", { text: "late", delayMs: Number.POSITIVE_INFINITY }],
     });
@@ -517,7 +515,7 @@ describe("When the store never answers", () => {
       },
     );
     expect(seen).toEqual(["Hello", "timeout"]);
-    warnings.mockRestore();
+    expect(printed()).toEqual([NOT_WAITED_FOR]);
   });
 });
 

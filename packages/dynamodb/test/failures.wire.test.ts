@@ -13,6 +13,7 @@ import {
   plainClient,
   seeded,
 } from "../../../test-support/dynamodb-client.ts";
+import { printed } from "../../../test-support/quiet.ts";
 import {
   failureOf,
   newSession,
@@ -214,6 +215,9 @@ describe("What passes is absorbed:", () => {
     );
     for (const claim of claims)
       expect(claim).toEqual({ status: "claimed", fence: 1 });
+    expect(printed()).toEqual([
+      "LambdaLLMWarning: dynamoDBStore: the client repeats requests itself, up to 4 times: make it with maxAttempts: 1; its repetitions multiply with those of the middlewares, and nobody counts what they cost",
+    ]);
   });
 });
 

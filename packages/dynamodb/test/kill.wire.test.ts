@@ -5,10 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient, seeded } from "../../../test-support/dynamodb-client.ts";
+import { rounds } from "../../../test-support/rounds.ts";
 import type { WorkerEvent } from "./fixtures/kill-worker.ts";
 import { storeOf } from "./support.ts";
 
-const ROUNDS = 50;
+const ROUNDS = rounds(8, 50);
 const CENT = 10_000_000;
 const WORKER = new URL("fixtures/kill-worker.ts", import.meta.url).pathname;
 
@@ -50,7 +51,7 @@ function startWorker(name: number, events: WorkerEvent[]): Worker {
   };
 }
 
-test("two processes on one session and one budget, one of them killed 50 times: nothing acknowledged is lost, nothing is doubled, nothing is overspent", async () => {
+test("two processes on one session and one budget, one of them killed time and again: nothing acknowledged is lost, nothing is doubled, nothing is overspent", async () => {
   const random = seeded(20_261_122);
   const events: WorkerEvent[] = [];
   let name = 0;

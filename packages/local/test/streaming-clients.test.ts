@@ -11,6 +11,7 @@ import {
 import { invocationOf } from "@lambdallm/core/feature";
 import { MockLambdaContext } from "@lambdallm/testing";
 import middy from "@middy/core";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import { type Fault, startFunctionUrl } from "../src/index.ts";
 import { until } from "./helpers.ts";
 import {
@@ -287,5 +288,7 @@ describe("A body that is destroyed closes the model's request", () => {
     body.destroy();
     await once(body, "close");
     await ended();
+    // The generator is held by the stream that it reads, which ends with the invocation only.
+    expect(printed()).toEqual([aborted(1)]);
   });
 });

@@ -16,10 +16,11 @@ import {
   startFunctionUrl,
 } from "@lambdallm/local";
 import httpErrorHandler from "@middy/http-error-handler";
+import { rounds } from "../../../test-support/rounds.ts";
 import timeoutGuard from "../src/index.ts";
 import { type HandlerContext, HOUR_MS, provider, start } from "./support.ts";
 
-const RUNS = 100;
+const RUNS = rounds(40, 100);
 const TIMEOUT_MS = 4_000;
 /** Model calls stop after a second; the rest is for a machine that has a bad day. */
 const BUFFER_MS = 3_000;
@@ -136,7 +137,7 @@ const startedStreamOf = async ({ stream }: HandlerContext) => {
 };
 
 describe.each(["6", "7"])(
-  "On Middy %s, every one of 100 invocations is answered before its kill",
+  "On Middy %s, every one of many invocations at once is answered before its kill",
   (major) => {
     test("buffered, fail-fast: with the whole answer or a 504", async () => {
       const handler = await lambda(major, "buffered", "fail-fast", textOf);

@@ -10,6 +10,7 @@ import type { MiddyMiddleware } from "@lambdallm/core/feature";
 import type { LocalBedrock } from "@lambdallm/local";
 import { MockLambdaContext } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { aborted, printed } from "../../../test-support/quiet.ts";
 import timeoutGuard, { type TimeoutGuardOptions } from "../src/index.ts";
 import {
   feature,
@@ -93,6 +94,7 @@ describe.each(middyMajors)(
         2_500,
       );
       expect(answered).toBe("Middy's early response");
+      expect(printed()).toEqual([aborted(1)]);
     });
   },
 );

@@ -1,11 +1,4 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
 import retryFallback from "@lambdallm/retry-fallback";
@@ -15,6 +8,7 @@ import {
   failureOf,
   type HandlerContext,
   HOUR_MS,
+  type Middy,
   MODEL,
   operations,
   provider,
@@ -26,36 +20,64 @@ import {
   unfinished,
 } from "./support.ts";
 
-let local: LocalBedrock;
-let reply: Reply;
-beforeAll(async () => {
-  local = await start({ respond: () => reply });
-  // The first call of a process takes longest, and is none of a test's.
-  reply = "Ready";
-  for (const [, middy] of middyMajors)
-    await run(middy, [provider(local)], async ({ invoke }) => invoke("Ready?"));
-});
-beforeEach(() => {
-  local.reset();
-  reply = "One two three";
-});
-afterAll(() => local.close());
-
 const NOTHING = { latencyMs: HOUR_MS };
 const WORDS_THEN_NOTHING = { tokenDelayMs: HOUR_MS };
 /** What a healthy answer needs on a loaded machine is less. */
 const LIMIT_MS = 3_000;
 
-describe.each(middyMajors)("On %s", (_name, middy) => {
-  const guarded = <Result>(
-    options: TimeoutGuardOptions,
-    handler: (context: HandlerContext) => Promise<Result>,
-  ) => run(middy, [provider(local), retryOnce, timeoutGuard(options)], handler);
+interface Lab {
+  readonly middy: Middy;
+  readonly local: LocalBedrock;
+  reply: Reply;
+}
+let labs: readonly Lab[];
 
-  test("a model that does not begin is given up, and asked again by the retries above", async () => {
+beforeAll(async () => {
+  labs = await Promise.all(middyMajors.map(([, middy]) => open(middy)));
+});
+beforeEach(() => {
+  for (const lab of labs) {
+    lab.local.reset();
+    lab.reply = "One two three";
+  }
+});
+afterAll(() => Promise.all(labs.map(({ local }) => local.close())));
+
+async function open(middy: Middy): Promise<Lab> {
+  const local = await start({ respond: () => lab.reply });
+  const lab: Lab = { middy, local, reply: "Ready" };
+  // The first call of a process takes longest, and is none of a test's.
+  await run(middy, [provider(local)], async ({ invoke }) => invoke("Ready?"));
+  return lab;
+}
+
+/** On every Middy, side by side: these tests wait for most of their time. */
+function onEachMiddy(promise: string, check: (lab: Lab) => Promise<void>) {
+  test(`On every Middy ${promise}`, async () => {
+    await Promise.all(labs.map(check));
+  });
+}
+
+function guarded<Result>(
+  { middy, local }: Lab,
+  options: TimeoutGuardOptions,
+  handler: (context: HandlerContext) => Promise<Result>,
+): Promise<Result> {
+  return run(
+    middy,
+    [provider(local), retryOnce, timeoutGuard(options)],
+    handler,
+  );
+}
+
+onEachMiddy(
+  "a model that does not begin is given up, and asked again by the retries above",
+  async (lab) => {
+    const { local } = lab;
     local.setFaults([NOTHING]);
     const failed: InvocationEvents["attempt-error"][] = [];
     const { response, metrics } = await guarded(
+      lab,
       { firstTokenTimeoutMs: LIMIT_MS },
       async (context) => {
         invocationOf(context).events.on("attempt-error", (event) =>
@@ -89,15 +111,19 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       failedAttempts: 1,
       usage: { estimated: true },
     });
-  });
+  },
+);
 
-  test("a silent model is replaced by the fallback of retryFallback", async () => {
+onEachMiddy(
+  "a silent model is replaced by the fallback of retryFallback",
+  async (lab) => {
+    const { local } = lab;
     const fallbackModel = "amazon.nova-lite-v1:0";
     local.setFaults(({ modelId }) =>
       modelId === fallbackModel ? undefined : NOTHING,
     );
     const response = await run(
-      middy,
+      lab.middy,
       [
         provider(local),
         timeoutGuard({ firstTokenTimeoutMs: LIMIT_MS }),
@@ -110,12 +136,17 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       MODEL,
       fallbackModel,
     ]);
-  });
+  },
+);
 
-  test("a model that stops in the middle is given up, with what it is billed for", async () => {
-    reply = unfinished("One two");
+onEachMiddy(
+  "a model that stops in the middle is given up, with what it is billed for",
+  async (lab) => {
+    const { local } = lab;
+    lab.reply = unfinished("One two");
     local.setFaults([WORDS_THEN_NOTHING, WORDS_THEN_NOTHING]);
     const { error, metrics } = await guarded(
+      lab,
       { betweenTokensTimeoutMs: LIMIT_MS },
       async (context) => ({
         error: await failureOf(context.invoke("Count")),
@@ -135,11 +166,15 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       failedAttempts: 2,
       usage: { outputTokens: 4 },
     });
-  });
+  },
+);
 
-  test("a model that stops within its thoughts is given up, and the caller hears only what it asked for", async () => {
+onEachMiddy(
+  "a model that stops within its thoughts is given up, and the caller hears only what it asked for",
+  async (lab) => {
+    const { local } = lab;
     const reasoningContent = { text: "Let me think" };
-    reply = {
+    lab.reply = {
       content: [],
       rawEvents: [
         {
@@ -152,6 +187,7 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     local.setFaults([WORDS_THEN_NOTHING]);
     const heard: string[] = [];
     await guarded(
+      lab,
       { firstTokenTimeoutMs: LIMIT_MS, betweenTokensTimeoutMs: LIMIT_MS },
       async ({ converse }) => {
         const call = converse({
@@ -161,15 +197,19 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
         });
         while (local.requests.length < 1)
           await new Promise((resolve) => setTimeout(resolve, 5));
-        reply = "One two three";
+        lab.reply = "One two three";
         return call;
       },
     );
     expect(local.requests).toHaveLength(2);
     expect(new Set(heard)).toEqual(new Set(["text"]));
-  });
+  },
+);
 
-  test("hidden thoughts and citations are signs of life, however long they take altogether", async () => {
+onEachMiddy(
+  "hidden thoughts and citations are signs of life, however long they take altogether",
+  async (lab) => {
+    const { local } = lab;
     const pieceMs = 100;
     // Of each; both together take longer than the limit.
     const count = Math.ceil((0.65 * LIMIT_MS) / pieceMs);
@@ -184,7 +224,7 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     // Base64 of one byte.
     const hidden = { reasoningContent: { redactedContent: "AA==" } };
     const citation = { citation: { title: "One", location: {} } };
-    reply = {
+    lab.reply = {
       content: [],
       rawEvents: [
         { type: "messageStart", payload: { role: "assistant" } },
@@ -198,20 +238,25 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     };
     local.setFaults([{ tokenDelayMs: pieceMs }]);
     const response = await guarded(
+      lab,
       { firstTokenTimeoutMs: LIMIT_MS, betweenTokensTimeoutMs: LIMIT_MS },
       async ({ converse }) => converse({ messages: question() }),
     );
     expect(response).toMatchObject({ text: "One two three", attempts: 1 });
     expect(response.latencyMs).toBeGreaterThan(LIMIT_MS);
-  });
+  },
+);
 
-  test("answers that come in time are what they are without a guard", async () => {
+onEachMiddy(
+  "answers that come in time are what they are without a guard",
+  async (lab) => {
+    const { local } = lab;
     const limits = {
       firstTokenTimeoutMs: HOUR_MS,
       betweenTokensTimeoutMs: Number.MAX_SAFE_INTEGER,
     };
-    reply = { content: [{ text: '{"title": "One"}' }] };
-    const answers = await guarded(limits, async (context) => {
+    lab.reply = { content: [{ text: '{"title": "One"}' }] };
+    const answers = await guarded(lab, limits, async (context) => {
       const schema = { title: "string" } as const;
       const options = { model: "meta.llama3-8b-instruct-v1:0" };
       return Promise.all([
@@ -228,5 +273,5 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       { title: "One" },
     ]);
     expect(local.requests).toHaveLength(4);
-  });
-});
+  },
+);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 
 const MAX_TRIES = 500;
-const MAX_WAIT_MS = 100;
+const MAX_WAIT_MS = 1_000;
 
 export function times<Item>(
   count: number,

@@ -50,7 +50,7 @@ async function followTail(
     seen.push(...turns);
     from = next;
     if (last) return seen;
-    await wait(1);
+    await wait(10);
   }
 }
 
