@@ -58,6 +58,50 @@ describe("Connections", () => {
   );
 });
 
+describe("A connection is free again after", () => {
+  const stream = async (context: LLMContext) => {
+    for await (const _ of context.stream("Count")) break;
+  };
+  const invoke = (context: LLMContext) => context.invoke("Count");
+  const aborted = async (context: LLMContext) => {
+    const controller = new AbortController();
+    setImmediate(() => controller.abort());
+    await context.invoke("Count", {}, { signal: controller.signal });
+  };
+
+  test.each([
+    ["an answer", invoke, {}],
+    ["a stream that its reader leaves", stream, {}],
+    ["an error of the service", invoke, { error: "ThrottlingException" }],
+    ["an answer without a body", invoke, { status: 200, body: "" }],
+    ["a cut before the answer", invoke, { cut: "before" }],
+    ["a cut after the headers", invoke, { cut: "headers" }],
+    ["a cut in the body", invoke, { cut: "body" }],
+    ["a cut in a stream", stream, { cut: "body", afterEvents: 1 }],
+    ["garbage in a stream", stream, { garbage: true }],
+    ["an exception in a stream", stream, { streamError: { name: "x" } }],
+    ["an abort", aborted, { latencyMs: 3_600_000 }],
+  ] as const)("%s", async (_what, call, fault) => {
+    await using local = await start({
+      respond: () => "One two three four five six seven eight nine ten",
+    });
+    const answers = await invocation(
+      local,
+      async (context) => {
+        // More often than there are connections.
+        for (const _ of [1, 2, 3]) {
+          local.setFaults([fault]);
+          await call(context).catch(() => {});
+        }
+        local.setFaults([]);
+        return Promise.all([invoke(context), invoke(context)]);
+      },
+      { maxSockets: 1, clientConfig: clientConfig(local) },
+    );
+    expect(answers).toHaveLength(2);
+  });
+});
+
 describe("A proxy of the environment", () => {
   async function urlsAskedFor(): Promise<readonly string[]> {
     await using local = await start({ respond: () => "Yes" });

@@ -31,11 +31,8 @@ export type {
 } from "./contract/model-call.ts";
 export type { ModelFailure } from "./contract/model-error.ts";
 export { Middleware } from "./middy/middleware.ts";
-export {
-  type MiddyMiddleware,
-  type MiddyRequest,
-  providerMiddleware,
-} from "./middy/provider-middleware.ts";
+export type { MiddyMiddleware, MiddyRequest } from "./middy/middy-types.ts";
+export { providerMiddleware } from "./middy/provider-middleware.ts";
 export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";
 export { arnRegion } from "./models/arn-region.ts";

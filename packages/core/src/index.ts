@@ -61,7 +61,8 @@ export {
   type FailureReason,
   ModelInvocationError,
 } from "./contract/model-error.ts";
-export type { WithLLM } from "./middy/registry.ts";
+export { headerOf } from "./middy/header-of.ts";
+export type { WithLLM } from "./middy/members.ts";
 export { findModel, listModels, registerModel } from "./models/catalog.ts";
 export { type BillableCall, costOf } from "./models/cost.ts";
 export { estimateTokens } from "./models/estimate-tokens.ts";

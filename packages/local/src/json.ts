@@ -1,9 +1,7 @@
+import { isObject } from "@lambdallm/core/feature";
+
 /** Parsed JSON from outside: every member has to be looked at before it is used. */
 export type JsonObject = { readonly [key: string]: unknown };
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** An own member, so that `constructor` or `toString` are never found on hostile input. */
 export function member(value: unknown, key: string): unknown {

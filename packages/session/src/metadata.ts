@@ -52,7 +52,6 @@ export class Metadata {
   /** Forgets what was edited. */
   reset(): void {
     this.#edited = undefined;
-    this.#base = undefined;
   }
 
   /** @throws {SessionConflictError} In the mode `reject`, when somebody else has changed it. */

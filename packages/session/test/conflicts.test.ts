@@ -712,6 +712,94 @@ describe("the metadata", () => {
     expect((await stored(base)).header?.metadata).toEqual({ a: 1, b: 2 });
   });
 
+  test("that replaces what was read keeps what others have added since", async () => {
+    const store = memoryStores();
+    const session = await open(store);
+    expect(session.metadata).toEqual({});
+    const other = await open(store);
+    other.metadata["b"] = 2;
+    other.addMessage("user", "Theirs");
+    await other.save();
+    // Reads theirs, because they were first.
+    session.addMessage("user", "Mine");
+    await session.save();
+    session.metadata = { a: 1 };
+    await session.save();
+    expect((await stored(store)).header?.metadata).toEqual({ a: 1, b: 2 });
+  });
+
+  test("that is set without having been read replaces what is stored", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata["x"] = 1;
+    await first.save();
+    const second = new Session({ store, id: "s1" });
+    second.metadata = { a: 1 };
+    await second.save();
+    expect((await stored(store)).header?.metadata).toEqual({ a: 1 });
+  });
+
+  test("shows what others have changed once it is saved, and can be edited on", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata = { a: 1, b: 1 };
+    await first.save();
+    const [mine, theirs] = [await open(store), await open(store)];
+    mine.metadata["a"] = 2;
+    theirs.metadata = { a: 1, c: { deep: 1 } };
+    await theirs.save();
+    await mine.save();
+    expect(mine.metadata).toEqual({ a: 2, c: { deep: 1 } });
+    expect(mine.isModified).toBe(false);
+    Object.assign(Object(mine.metadata["c"]), { deep: 2 });
+    expect(mine.isModified).toBe(true);
+    await mine.save();
+    expect((await stored(store)).header?.metadata).toEqual({
+      a: 2,
+      c: { deep: 2 },
+    });
+  });
+
+  test("is changed by a change deep in it", async () => {
+    const store = memoryStores();
+    const first = await open(store);
+    first.metadata["wishes"] = { language: "en" };
+    await first.save();
+    const second = await open(store);
+    Object.assign(Object(second.metadata["wishes"]), { language: "fr" });
+    expect(second.isModified).toBe(true);
+    await second.save();
+    expect((await stored(store)).header?.metadata).toEqual({
+      wishes: { language: "fr" },
+    });
+  });
+
+  test("that others have changed is a conflict, which is told", async () => {
+    const store = memoryStores();
+    const conflicts: unknown[] = [];
+    await run(
+      async ({ session }) => {
+        await session.load();
+        session.metadata["a"] = 1;
+        const other = await open(store);
+        other.metadata["b"] = 2;
+        await other.save();
+      },
+      {
+        store,
+        more: [
+          before(async ({ context }) => {
+            invocationOf(context).events.on("session-conflict", (event) =>
+              conflicts.push(event),
+            );
+          }),
+        ],
+      },
+    );
+    expect(conflicts).toEqual([{ mode: "rebase", newerMessages: 0 }]);
+    expect((await stored(store)).header?.metadata).toEqual({ a: 1, b: 2 });
+  });
+
   test("of a deleted session is written anew", async () => {
     const store = memoryStores();
     const first = await open(store);

@@ -758,3 +758,28 @@ test("what is known of a long session is not read again", async () => {
     "user: Two",
   ]);
 });
+
+test("a summary stands for the older part from the next turn on, until the session is cleared", async () => {
+  const requests: string[][] = [];
+  const provider = providerOf(async ({ messages, tags }) => {
+    if (tags?.["session.call"] === "summary") return answerOf("In short.");
+    requests.push(messages.map(({ content }) => textOf(content)));
+    return answerOf("Yes.");
+  });
+  await run(
+    async ({ session, chat }) => {
+      await chat("One");
+      await chat("Two");
+      await chat("Three");
+      await session.clear();
+      await chat("Four");
+    },
+    { provider, session: { memory: summary({ trigger: 2, keep: 1 }) } },
+  );
+  expect(requests.at(-1)).toEqual(["Four"]);
+  expect(requests.at(-2)).toEqual([
+    expect.stringMatching(/In short\.[\s\S]+Two$/),
+    "Yes.",
+    "Three",
+  ]);
+});

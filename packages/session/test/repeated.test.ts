@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { ModelResponse } from "@lambdallm/core";
+import { headerOf, type ModelResponse } from "@lambdallm/core";
 import { invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import {
@@ -58,6 +58,45 @@ describe.each(middyMajors)(
       expect(model.totalCalls).toBe(1);
       expect((await stored(store)).next).toBe(2);
       expect(replays).toEqual([{ messages: 2 }]);
+    });
+
+    test.each([
+      ["a REST API", { headers: { "Idempotency-Key": "k1" } }],
+      ["a load balancer", { multiValueHeaders: { "idempotency-key": ["k1"] } }],
+    ])(
+      "is known by the client's own key in a header that %s brings",
+      async (_source, event) => {
+        const { deliver } = deliveries(middy);
+        const model = new MockProvider({ responses: ["One.", "Other."] });
+        const from = (awsRequestId: string) => ({
+          event,
+          context: new MockLambdaContext({ awsRequestId }),
+          session: {
+            idempotencyKey: (given: unknown) =>
+              headerOf(given, "idempotency-key"),
+          },
+        });
+        const chat = ({ chat }: HandlerContext) => chat("Count");
+        expect(await deliver(model, chat, from("request-1"))).toBe("One.");
+        expect(await deliver(model, chat, from("request-2"))).toBe("One.");
+        expect(model.totalCalls).toBe(1);
+      },
+    );
+
+    test("is known by Lambda's request id where its headers are null, as in a test event of the console", async () => {
+      const { deliver } = deliveries(middy);
+      const model = new MockProvider({ responses: ["One.", "Other."] });
+      const options = {
+        event: { headers: null },
+        session: {
+          idempotencyKey: (given: unknown) =>
+            headerOf(given, "idempotency-key"),
+        },
+      };
+      const chat = ({ chat }: HandlerContext) => chat("Count");
+      expect(await deliver(model, chat, options)).toBe("One.");
+      expect(await deliver(model, chat, options)).toBe("One.");
+      expect(model.totalCalls).toBe(1);
     });
 
     test("goes on where it was killed", async () => {

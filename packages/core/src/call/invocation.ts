@@ -79,7 +79,6 @@ export class Invocation {
   #deadline: number;
   readonly #stages: Stages;
   readonly #running = new RunningCalls();
-  readonly #given = new Set<Promise<unknown>>();
   readonly #finalizers: (() => unknown)[] = [];
   #closing: Promise<void> | undefined;
 
@@ -191,14 +190,13 @@ export class Invocation {
   }
 
   /**
-   * Runs what the handler's code is given a promise of. When the invocation ends before it settles, nobody may be
-   * waiting for it any more, and its rejection must not end the process.
+   * Runs what the handler's code is given a promise of. It may fail while another one is awaited, or after the invocation has
+   * ended: an unhandled rejection would end the process. Whoever awaits it sees its error, and so do the listeners of
+   * `call-error`.
    */
   track<T>(run: () => Promise<T>): Promise<T> {
-    const promise = run().finally(() => {
-      this.#given.delete(promise);
-    });
-    this.#given.add(promise);
+    const promise = run();
+    promise.catch(() => {});
     return promise;
   }
 
@@ -317,7 +315,6 @@ export class Invocation {
 
   async #close(): Promise<void> {
     this.#onClose?.();
-    for (const promise of this.#given) promise.catch(() => {});
     if (this.#running.size === 0 && this.#finalizers.length === 0) return;
     // A store that never answers must not keep the response from being sent.
     const leftMs = this.#timeoutAt - Date.now();

@@ -5,7 +5,7 @@ import type {
   ModelRequest,
   ModelResponse,
 } from "../contract/model-call.ts";
-import type { MiddyMiddleware } from "./provider-middleware.ts";
+import type { MiddyMiddleware } from "./middy-types.ts";
 import { invocationOf } from "./registry.ts";
 
 type Context = LambdaContext & LLMContext;

@@ -1,27 +1,10 @@
 import type { Context as LambdaContext } from "aws-lambda";
 import type { Invocation } from "../call/invocation.ts";
-import { dropReplaced, guardStreamBody } from "../stream/stream-body.ts";
-import {
-  adoptContext,
-  type OpenOptions,
-  openInvocation,
-  type WithLLM,
-} from "./registry.ts";
-
-/** The part of a Middy request that this suite uses; Middy 6 and 7 both fit. */
-export interface MiddyRequest<TContext = LambdaContext> {
-  event: unknown;
-  context: TContext;
-  response?: unknown;
-  error?: unknown;
-}
-
-/** A Middy middleware, in the shape that Middy 6 and 7 share. */
-export interface MiddyMiddleware<TContext = LambdaContext> {
-  readonly before?: (request: MiddyRequest<TContext>) => Promise<void>;
-  readonly after?: (request: MiddyRequest<TContext>) => Promise<void>;
-  readonly onError?: (request: MiddyRequest<TContext>) => Promise<void>;
-}
+import { guardStreamBody } from "../stream/stream-body.ts";
+import type { WithLLM } from "./members.ts";
+import type { MiddyMiddleware, MiddyRequest } from "./middy-types.ts";
+import { type OpenOptions, openInvocation } from "./open-invocation.ts";
+import { watchRequest } from "./shortcuts.ts";
 
 /** The Middy middleware around a provider: opens the invocation, and closes it whatever happens. */
 export function providerMiddleware<Durable extends boolean = false>(
@@ -53,71 +36,4 @@ export function providerMiddleware<Durable extends boolean = false>(
     after: providerAfter,
     onError: providerOnError,
   };
-}
-
-/**
- * Assigned to the request, a copy of the context, as `{ ...context, more }`, gets the members, which no copy takes along.
- *
- * A middleware that answers early skips every `after` and `onError`, one that throws in `onError` the `onError`s that are
- * left. What Middy 6 and 7 then assign to the request is the only sign of it.
- */
-function watchRequest(
-  request: MiddyRequest & { earlyResponse?: unknown },
-  invocation: Invocation,
-): void {
-  // Another provider of this chain watches already, and closes this invocation with its own.
-  if (Object.getOwnPropertyDescriptor(request, "response")?.set) return;
-  let { response, error, context } = request;
-  const opened = context;
-
-  const answerEarly = (value: unknown): unknown => {
-    const guarded = guardStreamBody(value, invocation);
-    if (guarded !== undefined) return guarded;
-    const closed = invocation.close();
-    // Middy throws the error when an `onError` leaves the response undefined.
-    if (error !== undefined && value === undefined) return value;
-    // All that Middy does now is to return this from an async function: so the answer waits for the finalizers.
-    return closed.then(() => {
-      response = value;
-      return value;
-    });
-  };
-
-  Object.defineProperties(request, {
-    context: {
-      configurable: true,
-      enumerable: true,
-      get: () => context,
-      set: (value: LambdaContext) => {
-        adoptContext(value, context ?? opened);
-        context = value;
-      },
-    },
-    response: {
-      configurable: true,
-      enumerable: true,
-      get: () => response,
-      set: (value: unknown) => {
-        const early =
-          "earlyResponse" in request && value === request.earlyResponse;
-        if (!early) dropReplaced(response, value);
-        response = early && !invocation.closed ? answerEarly(value) : value;
-      },
-    },
-    error: {
-      configurable: true,
-      enumerable: true,
-      get: () => error,
-      set: (value: unknown) => {
-        // Middy marks what an `onError` throws with the error that it was given.
-        if (
-          error !== undefined &&
-          (value === error ||
-            Reflect.get(Object(value), "originalError") === error)
-        )
-          void invocation.close();
-        error = value;
-      },
-    },
-  });
 }

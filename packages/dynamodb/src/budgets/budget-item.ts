@@ -7,7 +7,6 @@ const DAY_ATTRIBUTE = /^d(\d\d)$/;
 const RESERVATION_VALUE = /^([0-9a-z]{1,11}):(\d\d):([0-9a-z]{1,11})$/;
 
 /** A budget's item holds a month; each of its days is an attribute, and so is each reservation. */
-export const monthOf = (day: string) => day.slice(0, 7);
 export const dayAttribute = (day: string) => `d${day.slice(8)}`;
 export const reservationAttribute = (id: string) => RESERVATION + id;
 

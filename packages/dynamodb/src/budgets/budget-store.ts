@@ -9,6 +9,7 @@ import {
   type ReserveOutcome,
   type SpendingReportRow,
   utcDayOf,
+  utcMonthOf,
 } from "@lambdallm/core/stores";
 import { StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
@@ -17,7 +18,6 @@ import type { Table } from "../table/table.ts";
 import {
   BudgetMonth,
   dayAttribute,
-  monthOf,
   reservationAttribute,
   reservationPrefix,
   reservationValue,
@@ -60,7 +60,7 @@ export class DynamoDBBudgetStore implements BudgetStore {
     for (;;) {
       const outcome = await this.#tryToReserve(operation, key, day, request);
       const item = outcome.written ? outcome.item : outcome.existing;
-      const month = new BudgetMonth(scope, monthOf(day), {
+      const month = new BudgetMonth(scope, utcMonthOf(day), {
         item,
         operation: "reserve",
       });
@@ -109,7 +109,7 @@ export class DynamoDBBudgetStore implements BudgetStore {
     const day = utcDayOf(at);
     const { PK, SK } = this.#key(scope, day);
     // A caller of the last night of a month dies in the next one.
-    const before = monthOf(utcDayOf(Date.parse(`${SK}-01`) - 1));
+    const before = utcMonthOf(utcDayOf(Date.parse(`${SK}-01`) - 1));
     const { items } = await this.#table.start("reap").query({
       keys: "#PK = :pk AND #SK BETWEEN :before AND :month",
       values: { ":pk": PK, ":before": before, ":month": SK },
@@ -209,6 +209,6 @@ export class DynamoDBBudgetStore implements BudgetStore {
 
   #key(scope: string, day: string): Key {
     checkId("scope", scope);
-    return { PK: this.#table.partition("B", scope), SK: monthOf(day) };
+    return { PK: this.#table.partition("B", scope), SK: utcMonthOf(day) };
   }
 }

@@ -1,4 +1,5 @@
-import { isObject, member, objectAt, parseJson, stringAt } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { member, objectAt, parseJson, stringAt } from "../json.ts";
 import { nativeFormat } from "./native.ts";
 import { PromptBlocks } from "./prompt-blocks.ts";
 import { requestOf } from "./request.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
+import { isObject } from "@lambdallm/core/feature";
 import {
   arrayAt,
   defined,
-  isObject,
   type JsonObject,
   member,
   numberAt,

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, member, stringAt } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { type JsonObject, member, stringAt } from "../json.ts";
 import { modelError } from "./known-model.ts";
 import { schemasIn } from "./schemas-in.ts";
 

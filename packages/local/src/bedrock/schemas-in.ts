@@ -1,4 +1,5 @@
-import { arrayAt, isObject, type JsonObject, member } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { arrayAt, type JsonObject, member } from "../json.ts";
 
 /** A schema and all schemas inside of it; a loop, because a hostile schema can be deeper than the stack. */
 export function schemasIn(root: JsonObject): readonly JsonObject[] {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { findModel } from "@lambdallm/core";
-import { defined, isObject, type JsonObject, stringAt } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { defined, type JsonObject, stringAt } from "../json.ts";
 import { type Answer, echoOf } from "./answer.ts";
 import { factsOf, serviceErrorOf } from "./backend.ts";
 import { withCachePoints } from "./cache-control.ts";

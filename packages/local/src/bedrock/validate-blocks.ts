@@ -1,4 +1,5 @@
-import { isObject, member, objectAt, stringAt } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { member, objectAt, stringAt } from "../json.ts";
 import {
   type Checked,
   isClaudeModel,

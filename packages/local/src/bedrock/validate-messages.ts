@@ -1,4 +1,5 @@
-import { arrayAt, isObject, member, stringAt } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { arrayAt, member, stringAt } from "../json.ts";
 import {
   type Checked,
   isClaudeModel,

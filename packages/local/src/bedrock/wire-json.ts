@@ -1,5 +1,6 @@
 import type { ContentBlock, Message } from "@lambdallm/core";
-import { arrayAt, isObject, type JsonObject, member } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { arrayAt, type JsonObject, member } from "../json.ts";
 
 /**
  * A value as the service writes it: bytes become base64, and `{ $unknown: [name, value] }` becomes

@@ -1,9 +1,10 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isObject } from "@lambdallm/core/feature";
 import { installAwslambda } from "../function-url/awslambda.ts";
 import type { LambdaHandler } from "../function-url/invocation.ts";
 import { startFunctionUrl } from "../function-url/start-function-url.ts";
-import { isObject, member } from "../json.ts";
+import { member } from "../json.ts";
 import type { FunctionMessage } from "./function-message.ts";
 
 const [file = "", handlerName = "", timeoutMs = ""] = process.argv.slice(2);

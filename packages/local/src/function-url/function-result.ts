@@ -1,4 +1,5 @@
-import { isObject, member } from "../json.ts";
+import { isObject } from "@lambdallm/core/feature";
+import { member } from "../json.ts";
 
 /** What goes to the client. */
 export interface HttpAnswer {

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import { ConfigurationError } from "@lambdallm/core";
-import { isThenable } from "@lambdallm/core/feature";
-import { isObject } from "../json.ts";
+import { isObject, isThenable } from "@lambdallm/core/feature";
 import { highWaterMarkOf, isStreaming } from "./awslambda.ts";
 import {
   type FunctionContext,

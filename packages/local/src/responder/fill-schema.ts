@@ -1,6 +1,6 @@
+import { isObject } from "@lambdallm/core/feature";
 import {
   arrayAt,
-  isObject,
   type JsonObject,
   member,
   numberAt,

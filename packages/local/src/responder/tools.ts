@@ -4,8 +4,9 @@ import type {
   ToolResultBlock,
   ToolUseBlock,
 } from "@lambdallm/core";
+import { isObject } from "@lambdallm/core/feature";
 import type { BedrockRequest } from "../bedrock/types.ts";
-import { isObject, member, stringAt } from "../json.ts";
+import { member, stringAt } from "../json.ts";
 import { lastUserText, spokenText } from "./conversation.ts";
 import { fillSchema, findMembers } from "./fill-schema.ts";
 import { termsOf, wordsOfName } from "./text.ts";
