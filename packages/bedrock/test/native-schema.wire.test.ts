@@ -345,6 +345,7 @@ describe("A value of several types compiles to branches of one type each", () =>
       return ajv.compile(of);
     };
     let compiled = 0;
+    const numRuns = rounds(50, 150);
     await fc.assert(
       fc.asyncProperty(
         schema,
@@ -358,9 +359,9 @@ describe("A value of several types compiles to branches of one type each", () =>
           expect(misfits(native)).toEqual([]);
         },
       ),
-      { numRuns: rounds(50, 150) },
+      { numRuns },
     );
-    expect(compiled).toBeGreaterThan(75);
+    expect(compiled).toBeGreaterThan(numRuns / 2);
   });
 });
 
