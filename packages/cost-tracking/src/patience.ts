@@ -12,7 +12,10 @@ export function patienceMs({ remainingTimeMs }: Invocation): number {
 
 const LONGEST_FINISH_MS = 10_000;
 
-/** How long the handler's answer may wait for what is written when the invocation ends: HTTP callers give up after 29 seconds. */
+/**
+ * How long the handler's answer may wait for what is written when the invocation ends: HTTP callers give up after 29 seconds. The
+ * core gives up a finalizer at half of what is left, or later, and knows less to say of it.
+ */
 export function finishPatienceMs({ remainingTimeMs }: Invocation): number {
-  return Math.min(LONGEST_FINISH_MS, Math.max(0, remainingTimeMs) / 2);
+  return Math.min(LONGEST_FINISH_MS, Math.max(0, remainingTimeMs) * 0.4);
 }

@@ -340,10 +340,8 @@ describe("the running command", () => {
     await until(() => /could not be loaded/.test(command?.output.text ?? ""));
     expect((await fetch(url)).status).toBe(502);
     await word('"three"');
-    await until(
-      () => (command?.output.text.match(/Changed/g)?.length ?? 0) >= 3,
-    );
-    expect(await textOf(url)).toBe("three");
+    // An editor's write may be noticed twice.
+    await until(async () => (await textOf(url)) === "three");
     expect(command?.output.text).toContain("in the function\n");
     expect(command?.output.text).toMatch(/^GET \/ 200 \d+ ms$/m);
     expect(command?.output.text).toMatch(/SyntaxError/);
@@ -362,10 +360,7 @@ describe("the running command", () => {
     await rm(file("word.ts"));
     await until(() => /ERR_MODULE_NOT_FOUND/.test(command?.output.text ?? ""));
     await writeFile(file("word.ts"), 'export const word: string = "back";\n');
-    await until(
-      () => (command?.output.text.match(/Changed/g)?.length ?? 0) >= 3,
-    );
-    expect(await textOf(url)).toBe("back");
+    await until(async () => (await textOf(url)) === "back");
   });
 
   test("calls of the model go to the local Bedrock, in the environment of the file", async () => {

@@ -131,6 +131,9 @@ export async function post(
 }
 
 /** Resolves when something has become true. */
-export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+): Promise<void> {
+  while (!(await isTrue()))
+    await new Promise((resolve) => setTimeout(resolve, 5));
 }
