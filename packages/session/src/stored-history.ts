@@ -90,14 +90,18 @@ export class StoredHistory {
     // It may have begun before the lock was taken.
     await withinTime(UNLIMITED, "load", signal, async () => this.#loading);
     if (this.reads === 0) return [];
-    const from = this.#next;
-    const stored = await this.#read({ from }, signal);
-    if (stored.next < from) {
+    const next = this.#next;
+    const last = this.turns.at(-1);
+    // The last known turn as well: whether it is still there tells whether the others are.
+    const stored = await this.#read({ from: last?.first ?? next }, signal);
+    const newer = stored.turns.filter(
+      ({ writeId }) => writeId !== last?.writeId,
+    );
+    if (stored.next < next || newer.some(({ first }) => first < next)) {
       // It was deleted, and may have begun again.
       this.#replace(await this.#read({}, signal));
       return this.turns;
     }
-    const newer = stored.turns.filter(({ first }) => first >= from);
     this.turns = [...this.turns, ...newer];
     this.#next = stored.next;
     this.header = stored.header;
