@@ -19,6 +19,7 @@ import type { Delivery } from "./delivery.ts";
 import { withGrace } from "./ending.ts";
 import { joinExchanges } from "./exchanges.ts";
 import type { Company, MemoryStrategy } from "./memory.ts";
+import type { Metadata } from "./metadata.ts";
 import { withQuestion } from "./repair.ts";
 import { selectMessages } from "./select-messages.ts";
 import { checkSize } from "./size.ts";
@@ -31,6 +32,7 @@ export type TurnOptions = Omit<ConverseRequest, "messages">;
 
 export interface TurnFacts {
   readonly history: StoredHistory;
+  readonly metadata: Metadata;
   readonly memory: MemoryStrategy;
   readonly invocation: Invocation;
   readonly delivery: Delivery;
@@ -40,8 +42,6 @@ export interface TurnFacts {
   readonly options: TurnOptions;
   /** Ends the turn. What is paid for by then is stored all the same. */
   readonly signal: AbortSignal;
-  /** Told when the turn is in the store, the pending messages with it. */
-  readonly onSaved: () => void;
 }
 
 /** Answers that are not whole. */
@@ -64,12 +64,11 @@ export class ChatTurn {
 
   /** The history has been read. */
   async run(): Promise<ModelResponse> {
-    const { history, delivery, invocation, options, onSaved } = this.#facts;
+    const { history, delivery, invocation, options } = this.#facts;
     const earlier = history.turns.find((turn) => this.#isSame(turn));
     if (earlier !== undefined) {
       delivery.claim(earlier);
-      const replayed = this.#replay(history.replayed(earlier));
-      onSaved();
+      const replayed = this.#replay(history.replayed(earlier, this.#asked()));
       options.onResponse?.(replayed);
       return replayed;
     }
@@ -194,7 +193,7 @@ export class ChatTurn {
     content: readonly ContentBlock[],
     incomplete: boolean,
   ): Promise<Turn | undefined> {
-    const { history, delivery, signal, onSaved } = this.#facts;
+    const { history, metadata, delivery, signal } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
       content: snapshot(content, "The model's answer: content"),
@@ -212,8 +211,7 @@ export class ChatTurn {
         ),
       );
       if (other !== undefined) delivery.claim(other);
-      onSaved();
-      await history.refreshHeader(late);
+      await metadata.keepAlive(late);
       return other;
     });
   }

@@ -97,6 +97,7 @@ export class Session {
       store: store.sessions,
       key,
       history: this.#history,
+      metadata: this.#metadata,
       memory,
       delivery: new Delivery({ ...request, invocation }),
       load: (signal) => this.#load(signal),
@@ -112,7 +113,7 @@ export class Session {
    */
   get messages(): readonly SessionMessage[] {
     this.#mustBeRead("messages", this.#history.reads > 0);
-    return [...this.#history.messages, ...this.#turns.pending];
+    return [...this.#history.messages, ...this.#history.unsaved.all];
   }
 
   /**
@@ -131,7 +132,7 @@ export class Session {
 
   /** Whether `save()` has something to do. */
   get isModified(): boolean {
-    return this.#turns.pending.length > 0 || this.#metadata.isModified;
+    return this.#history.unsaved.all.length > 0 || this.#metadata.isModified;
   }
 
   /** What had to be left out of the stored messages so that a model takes them. The store is not changed. */
@@ -181,7 +182,7 @@ export class Session {
       throw new ConfigurationError(
         'addMessage: the role must be "user" or "assistant".',
       );
-    this.#turns.add(messageOf("addMessage", role, content));
+    this.#history.unsaved.add(messageOf("addMessage", role, content));
   }
 
   /**
@@ -226,7 +227,7 @@ export class Session {
       { history, memory: this.#memory, company: { model } },
       () => [
         ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
-        ...this.#turns.pending,
+        ...history.unsaved.all,
       ],
       (messages) =>
         this.#turns.between(() => history.load(messages), this.#closing.signal),
@@ -248,9 +249,7 @@ export class Session {
 
   /** Deletes the session from the store, and what was not saved. */
   async clear(): Promise<void> {
-    await this.#withGrace("delete", (signal) =>
-      this.#turns.clear(() => this.#metadata.reset(), signal),
-    );
+    await this.#withGrace("delete", (signal) => this.#turns.clear(signal));
   }
 
   /**

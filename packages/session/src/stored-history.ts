@@ -1,10 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { SessionConflictError } from "@lambdallm/core";
-import {
-  type Invocation,
-  type InvocationEvents,
-  warn,
-} from "@lambdallm/core/feature";
+import type { Invocation, InvocationEvents } from "@lambdallm/core/feature";
 import type {
   SessionHeader,
   SessionKey,
@@ -17,8 +13,8 @@ import type {
 import { Contention, neverFirst } from "./contention.ts";
 import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";
-import { Queue } from "./queue.ts";
 import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
+import { UnsavedMessages } from "./unsaved-messages.ts";
 
 export interface HistoryOptions {
   readonly store: SessionStore;
@@ -30,7 +26,7 @@ export interface HistoryOptions {
   readonly closing: AbortSignal;
 }
 
-/** What this process knows of a stored session, and how it is written. Nothing here fails in silence. */
+/** Owns what this process knows of a session: what is stored of it, and what is to be. Nothing here fails in silence. */
 export class StoredHistory {
   /** The oldest first. */
   turns: readonly Turn[] = [];
@@ -39,8 +35,7 @@ export class StoredHistory {
   header: SessionHeader | undefined;
   /** How often the session was read. */
   reads = 0;
-  /** One write at a time: each one needs the version that the one before has left. */
-  readonly headerWrites = new Queue();
+  readonly unsaved = new UnsavedMessages();
 
   readonly #options: HistoryOptions;
   #next = 0;
@@ -132,6 +127,7 @@ export class StoredHistory {
         attempts: contention.attempts,
         durationMs: contention.durationMs,
       });
+      this.unsaved.delete(messages);
       return undefined;
     };
     for (;;) {
@@ -153,7 +149,7 @@ export class StoredHistory {
       // An attempt whose reply was lost.
       if (newer.some((turn) => turn.writeId === writeId)) return saved();
       const same = newer.find(isSame);
-      if (same !== undefined) return this.replayed(same);
+      if (same !== undefined) return this.replayed(same, messages);
       this.reportConflict(newer, mode);
       if (waited) continue;
       throw rebase
@@ -165,26 +161,11 @@ export class StoredHistory {
     }
   }
 
-  replayed(turn: Turn): Turn {
+  /** What another delivery of the request has stored in the place of these messages. */
+  replayed(turn: Turn, messages: readonly SessionMessage[]): Turn {
     this.emit("session-replay", { messages: turn.messages.length });
+    this.unsaved.delete(messages);
     return turn;
-  }
-
-  /** Messages that go on being written must not outlive the metadata. Never fails: the turn before is stored. */
-  async refreshHeader(signal: AbortSignal): Promise<void> {
-    const { header } = this;
-    if (header?.expiresAt === undefined) return;
-    if (header.expiresAt - Date.now() > this.#options.ttlMs / 2) return;
-    try {
-      // When somebody else was faster, theirs is as fresh.
-      await this.headerWrites.run(
-        () => this.saveHeader(header.metadata, signal),
-        signal,
-      );
-    } catch (error) {
-      // Half of its time is left for the next turn to try again.
-      warn("A session's metadata could not be kept alive", error);
-    }
   }
 
   /** Writes the header; false when somebody else was faster. */
@@ -223,20 +204,23 @@ export class StoredHistory {
     return saved;
   }
 
-  /** @param forget What goes with it, before anything else is written. */
-  async delete(forget: () => void, signal: AbortSignal): Promise<void> {
-    const { store, key } = this.#options;
-    // What it would bring is gone then.
+  /** Waits for a read that has begun, whatever becomes of it. */
+  async endOfReading(signal: AbortSignal): Promise<void> {
     await withinTime(UNLIMITED, "load", signal, async () =>
       this.#loading?.catch(() => {}),
     );
-    // A header that is being written would be there again.
-    await this.headerWrites.run(async () => {
-      await this.ask("delete", signal, () => store.delete(key));
-      this.reads += 1;
-      this.#replace({ turns: [], next: 0, hasOlder: false });
-      forget();
-    }, signal);
+  }
+
+  /** Deletes the session, and these messages with it. */
+  async delete(
+    unsaved: readonly SessionMessage[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, key } = this.#options;
+    await this.ask("delete", signal, () => store.delete(key));
+    this.reads += 1;
+    this.#replace({ turns: [], next: 0, hasOlder: false });
+    this.unsaved.delete(unsaved);
   }
 
   emit<Name extends keyof InvocationEvents>(
@@ -257,6 +241,10 @@ export class StoredHistory {
     run: () => Promise<T>,
   ): Promise<T> {
     return withinTime(this.limit, operation, signal, run);
+  }
+
+  get ttlMs(): number {
+    return this.#options.ttlMs;
   }
 
   get expiresAt(): number | undefined {

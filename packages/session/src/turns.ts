@@ -11,6 +11,7 @@ import type { Delivery } from "./delivery.ts";
 import { endedBy } from "./ending.ts";
 import { lockSession } from "./lock.ts";
 import type { MemoryStrategy } from "./memory.ts";
+import type { Metadata } from "./metadata.ts";
 import { Queue } from "./queue.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { summarise } from "./summarise.ts";
@@ -19,6 +20,7 @@ export interface TurnsOptions {
   readonly store: SessionStore;
   readonly key: SessionKey;
   readonly history: StoredHistory;
+  readonly metadata: Metadata;
   readonly memory: MemoryStrategy;
   readonly delivery: Delivery;
   readonly load: (signal: AbortSignal) => Promise<void>;
@@ -30,25 +32,15 @@ export interface TurnsOptions {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new Queue();
-  readonly #pending = new Set<SessionMessage>();
   #running = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
   }
 
-  /** Messages that were added and are not saved yet. */
-  get pending(): readonly SessionMessage[] {
-    return [...this.#pending];
-  }
-
   /** Whether a model is being asked, or waits to be. */
   get areRunning(): boolean {
     return this.#running > 0;
-  }
-
-  add(message: Message): void {
-    this.#pending.add(message);
   }
 
   /** Asks the model, and stores the question and the answer. */
@@ -75,22 +67,21 @@ export class Turns {
     options: TurnOptions,
     signal: AbortSignal,
   ): Promise<ModelResponse> {
-    const { history, memory, delivery, load } = this.#options;
-    const added = this.pending;
+    const { history, metadata, memory, delivery, load } = this.#options;
+    const added = history.unsaved.all;
     return this.#queue.run(async () => {
       const response = await this.#locked(signal, async () => {
         await load(signal);
-        const pending = this.#unsaved(added);
         const turn = new ChatTurn({
           history,
+          metadata,
           memory,
           invocation,
           delivery,
-          pending,
+          pending: history.unsaved.among(added),
           question,
           options,
           signal,
-          onSaved: () => this.#forget(pending),
         });
         return turn.run();
       });
@@ -105,7 +96,7 @@ export class Turns {
 
   /** Stores the pending messages. */
   async save(signal: AbortSignal): Promise<void> {
-    const added = this.pending;
+    const added = this.#options.history.unsaved.all;
     if (added.length > 0)
       await this.#exclusively(signal, () => this.#savePending(added, signal));
   }
@@ -114,8 +105,8 @@ export class Turns {
     added: readonly SessionMessage[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { history, delivery, load } = this.#options;
-    const pending = this.#unsaved(added);
+    const { history, metadata, delivery, load } = this.#options;
+    const pending = history.unsaved.among(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
     await load(signal);
@@ -126,33 +117,23 @@ export class Turns {
         ? await delivery.write((writeId) =>
             history.append(pending, writeId, isSame, signal),
           )
-        : history.replayed(earlier);
+        : history.replayed(earlier, pending);
     if (other !== undefined) delivery.claim(other);
-    this.#forget(pending);
-    await history.refreshHeader(signal);
+    await metadata.keepAlive(signal);
   }
 
-  async clear(forget: () => void, signal: AbortSignal): Promise<void> {
-    const added = this.pending;
+  /** Deletes the session, and what was not saved. */
+  async clear(signal: AbortSignal): Promise<void> {
+    const { history, metadata } = this.#options;
+    const added = history.unsaved.all;
     await this.#exclusively(signal, () =>
-      this.#options.history.delete(() => {
-        this.#forget(added);
-        forget();
-      }, signal),
+      metadata.deleteSession(added, signal),
     );
   }
 
   /** Runs something between two turns. */
   between<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#queue.run(run, signal);
-  }
-
-  #unsaved(added: readonly SessionMessage[]): readonly SessionMessage[] {
-    return added.filter((message) => this.#pending.has(message));
-  }
-
-  #forget(saved: readonly SessionMessage[]): void {
-    for (const message of saved) this.#pending.delete(message);
   }
 
   #exclusively<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
