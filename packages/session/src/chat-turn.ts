@@ -17,11 +17,10 @@ import {
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
 import { withGrace } from "./ending.ts";
-import { joinExchanges } from "./exchanges.ts";
-import type { Company, MemoryStrategy } from "./memory.ts";
+import type { Company } from "./memory.ts";
 import type { Metadata } from "./metadata.ts";
+import type { PromptHistory } from "./prompt-history.ts";
 import { withQuestion } from "./repair.ts";
-import { selectMessages } from "./select-messages.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StoredHistory } from "./stored-history.ts";
@@ -33,7 +32,7 @@ export type TurnOptions = Omit<ConverseRequest, "messages">;
 export interface TurnFacts {
   readonly history: StoredHistory;
   readonly metadata: Metadata;
-  readonly memory: MemoryStrategy;
+  readonly prompt: PromptHistory;
   readonly invocation: Invocation;
   readonly delivery: Delivery;
   /** Added before, and not saved yet: they are part of the turn. */
@@ -125,8 +124,7 @@ export class ChatTurn {
 
   /** The messages of the request, older ones read as long as the memory strategy wants them. */
   async #messages(): Promise<readonly Message[]> {
-    const { history, memory, invocation, question, options, signal } =
-      this.#facts;
+    const { history, invocation, question, options } = this.#facts;
     const { model, maxTokens, system, bedrock } = invocation.defaults;
     const company: Company = {
       model: options.model ?? model,
@@ -137,22 +135,19 @@ export class ChatTurn {
       tools: options.tools,
       question,
     };
-    const chosen = await selectMessages(
-      { history, memory, company },
-      () => this.#past(),
-      (messages) => history.load(messages, signal),
-    );
+    const chosen = await this.#chosen(company);
     return withSummary(withQuestion(chosen, question), history.summary);
   }
 
-  /** Without what earlier deliveries of this very question came to: it is asked again. */
-  #past(): readonly SessionMessage[] {
-    const { history, pending, delivery, question } = this.#facts;
-    const turns = joinExchanges(
-      history.turns.filter((turn) => !delivery.isBrokenTry(turn)),
-      question,
-    );
-    return [...turns.flatMap(({ messages }) => messages), ...pending];
+  async #chosen(company: Company): Promise<readonly Message[]> {
+    const { history, prompt, pending, delivery, signal } = this.#facts;
+    for (;;) {
+      // Without what earlier deliveries of this very question came to: it is asked again.
+      const turns = history.turns.filter((turn) => !delivery.isBrokenTry(turn));
+      const chosen = prompt.choose(turns, pending, company);
+      if (chosen !== undefined) return chosen;
+      await history.loadOlder(history.messages.length, signal);
+    }
   }
 
   #isSame(turn: Turn): boolean {

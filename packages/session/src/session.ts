@@ -20,13 +20,10 @@ import {
 import type { SessionMessage } from "@lambdallm/core/stores";
 import { Delivery } from "./delivery.ts";
 import { invocationEnded, withGrace } from "./ending.ts";
-import { joinExchanges } from "./exchanges.ts";
-import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
 import { type SessionOptions, sessionSettings } from "./options.ts";
-import { repair } from "./repair.ts";
+import { PromptHistory } from "./prompt-history.ts";
 import type { Repair } from "./repair-problem.ts";
-import { selectMessages } from "./select-messages.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import { StoredHistory } from "./stored-history.ts";
@@ -59,13 +56,11 @@ export class Session {
   readonly id: string;
   readonly tenant: string;
 
-  readonly #memory: MemoryStrategy;
   readonly #invocation: Invocation | undefined;
   readonly #history: StoredHistory;
+  readonly #prompt: PromptHistory;
   readonly #metadata: Metadata;
   readonly #turns: Turns;
-  #repairs: readonly Repair[] = [];
-  #repairedReads = 0;
   #savesLater = false;
   /** Aborted at the end of the invocation. */
   readonly #closing = new AbortController();
@@ -81,7 +76,6 @@ export class Session {
     const key = { tenantId: tenant, sessionId: id };
     const invocation = request.context && invocationOf(request.context);
     this.#invocation = invocation;
-    this.#memory = memory;
     const closing = this.#closing.signal;
     this.#history = new StoredHistory({
       closing,
@@ -91,6 +85,7 @@ export class Session {
       conflict,
       invocation,
     });
+    this.#prompt = new PromptHistory(this.#history, memory);
     this.#metadata = new Metadata(this.#history);
     this.#turns = new Turns({
       closing,
@@ -98,9 +93,9 @@ export class Session {
       key,
       history: this.#history,
       metadata: this.#metadata,
+      prompt: this.#prompt,
       memory,
       delivery: new Delivery({ ...request, invocation }),
-      load: (signal) => this.#load(signal),
     });
     this.#invocation?.addFinalizer(() => this.#end());
   }
@@ -137,7 +132,7 @@ export class Session {
 
   /** What had to be left out of the stored messages so that a model takes them. The store is not changed. */
   get repairs(): readonly Repair[] {
-    return this.#repairs;
+    return this.#prompt.repairs;
   }
 
   /**
@@ -146,30 +141,7 @@ export class Session {
    * @throws {StoreError} The store failed.
    */
   async load(): Promise<void> {
-    await this.#load(this.#closing.signal);
-  }
-
-  async #load(signal: AbortSignal): Promise<void> {
-    const history = this.#history;
-    await history.load(messagesToLoad(this.#memory), signal);
-    if (this.#repairedReads === history.reads) return;
-    this.#repairedReads = history.reads;
-    const { hasOlder } = history;
-    const turns = joinExchanges(history.turns);
-    const numbers = turns.flatMap(({ first, messages }) =>
-      messages.map((_message, index) => first + index),
-    );
-    const before = this.#repairs.length;
-    const hasEarlier = hasOlder || (numbers[0] ?? 0) > 0;
-    const messages = turns.flatMap((turn) => turn.messages);
-    const { repairs } = repair(messages, { hasOlder: hasEarlier });
-    this.#repairs = repairs.map(({ index, problem }) => ({
-      // Repairs name messages of this list only.
-      index: numbers[index] as number,
-      problem,
-    }));
-    if (repairs.length > 0 && repairs.length !== before)
-      history.emit("session-repair", { repairs: repairs.length });
+    await this.#prompt.load(this.#closing.signal);
   }
 
   /**
@@ -214,7 +186,7 @@ export class Session {
   }
 
   async #saveMetadata(signal: AbortSignal): Promise<void> {
-    await this.#load(signal);
+    await this.#prompt.load(signal);
     await this.#metadata.save(signal);
   }
 
@@ -223,15 +195,15 @@ export class Session {
     await this.load();
     const history = this.#history;
     const model = this.#invocation?.defaults.model ?? "of no provider";
-    return selectMessages(
-      { history, memory: this.#memory, company: { model } },
-      () => [
-        ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
-        ...history.unsaved.all,
-      ],
-      (messages) =>
-        this.#turns.between(() => history.load(messages), this.#closing.signal),
-    );
+    const { signal } = this.#closing;
+    for (;;) {
+      const { turns, unsaved } = history;
+      const chosen = this.#prompt.choose(turns, unsaved.all, { model });
+      if (chosen !== undefined) return chosen;
+      const { length } = history.messages;
+      const load = () => history.loadOlder(length, signal);
+      await this.#turns.between(load, signal);
+    }
   }
 
   /** `getHistory()` as text, the summary first. Images and the like are named. */

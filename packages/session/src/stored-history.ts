@@ -54,7 +54,7 @@ export class StoredHistory {
   }
 
   /** Reads the newest messages, at least this many, unless that was done before. */
-  load(messages: number, signal = this.#options.closing): Promise<void> {
+  load(messages: number, signal: AbortSignal): Promise<void> {
     const read = () => this.#load(messages);
     // Several can wait for the same.
     return withinTime(UNLIMITED, "load", signal, read);
@@ -78,6 +78,11 @@ export class StoredHistory {
       });
     this.#loading = done;
     return done;
+  }
+
+  /** Reads more, in steps that grow, unless somebody has done so since there were so many messages. */
+  loadOlder(messages: number, signal: AbortSignal): Promise<void> {
+    return this.load(messages * 2 + 1, signal);
   }
 
   /** Reads what others have written since; returns their turns. */

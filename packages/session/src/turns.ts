@@ -12,6 +12,7 @@ import { endedBy } from "./ending.ts";
 import { lockSession } from "./lock.ts";
 import type { MemoryStrategy } from "./memory.ts";
 import type { Metadata } from "./metadata.ts";
+import type { PromptHistory } from "./prompt-history.ts";
 import { Queue } from "./queue.ts";
 import type { StoredHistory } from "./stored-history.ts";
 import { summarise } from "./summarise.ts";
@@ -21,9 +22,9 @@ export interface TurnsOptions {
   readonly key: SessionKey;
   readonly history: StoredHistory;
   readonly metadata: Metadata;
+  readonly prompt: PromptHistory;
   readonly memory: MemoryStrategy;
   readonly delivery: Delivery;
-  readonly load: (signal: AbortSignal) => Promise<void>;
   /** The end of the invocation. */
   readonly closing: AbortSignal;
 }
@@ -67,15 +68,15 @@ export class Turns {
     options: TurnOptions,
     signal: AbortSignal,
   ): Promise<ModelResponse> {
-    const { history, metadata, memory, delivery, load } = this.#options;
+    const { history, metadata, prompt, memory, delivery } = this.#options;
     const added = history.unsaved.all;
     return this.#queue.run(async () => {
       const response = await this.#locked(signal, async () => {
-        await load(signal);
+        await prompt.load(signal);
         const turn = new ChatTurn({
           history,
           metadata,
-          memory,
+          prompt,
           invocation,
           delivery,
           pending: history.unsaved.among(added),
@@ -105,11 +106,11 @@ export class Turns {
     added: readonly SessionMessage[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { history, metadata, delivery, load } = this.#options;
+    const { history, metadata, prompt, delivery } = this.#options;
     const pending = history.unsaved.among(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
-    await load(signal);
+    await prompt.load(signal);
     const isSame = (turn: Turn) => delivery.isRepeatedBy(turn, pending, 0);
     const earlier = history.turns.find(isSame);
     const other =
