@@ -17,20 +17,20 @@ import {
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
 import { withGrace } from "./ending.ts";
+import type { History } from "./history.ts";
 import type { Company } from "./memory.ts";
 import type { Metadata } from "./metadata.ts";
 import type { PromptHistory } from "./prompt-history.ts";
 import { withQuestion } from "./repair.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
-import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
 
 /** What a turn's call takes beside its message. */
 export type TurnOptions = Omit<ConverseRequest, "messages">;
 
 export interface TurnFacts {
-  readonly history: StoredHistory;
+  readonly history: History;
   readonly metadata: Metadata;
   readonly prompt: PromptHistory;
   readonly invocation: Invocation;

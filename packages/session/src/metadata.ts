@@ -6,9 +6,9 @@ import {
 import { plainJson, warn } from "@lambdallm/core/feature";
 import type { SessionHeader, SessionMessage } from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
+import type { History } from "./history.ts";
 import { Queue } from "./queue.ts";
 import { sameData } from "./snapshot.ts";
-import type { StoredHistory } from "./stored-history.ts";
 
 type Stored = SessionHeader["metadata"];
 
@@ -17,14 +17,14 @@ export type SessionMetadata = Record<string, JsonValue>;
 
 /** The metadata that a handler edits, and what it was made from. */
 export class Metadata {
-  readonly #history: StoredHistory;
+  readonly #history: History;
   /** One at a time: each one needs the version that the one before has left. */
   readonly #writes = new Queue();
   #edited: SessionMetadata | undefined;
   /** Undefined when it was set without having been read. */
   #base: Stored | undefined;
 
-  constructor(history: StoredHistory) {
+  constructor(history: History) {
     this.#history = history;
   }
 

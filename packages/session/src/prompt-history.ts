@@ -1,6 +1,7 @@
 import type { Message } from "@lambdallm/core";
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import { joinExchanges } from "./exchanges.ts";
+import type { History } from "./history.ts";
 import {
   type Company,
   choose,
@@ -9,11 +10,10 @@ import {
 } from "./memory.ts";
 import { RepairedMessages } from "./repair.ts";
 import type { Repair } from "./repair-problem.ts";
-import type { StoredHistory } from "./stored-history.ts";
 
 /** A session's history as models take it: repaired, and as much of it as the memory strategy wants. */
 export class PromptHistory {
-  readonly #history: StoredHistory;
+  readonly #history: History;
   readonly #memory: MemoryStrategy;
   #toldReads = 0;
   #repairs: readonly Repair[] = [];
@@ -21,7 +21,7 @@ export class PromptHistory {
   #turns: readonly Turn[] = [];
   #repaired = new RepairedMessages([], { hasOlder: false });
 
-  constructor(history: StoredHistory, memory: MemoryStrategy) {
+  constructor(history: History, memory: MemoryStrategy) {
     this.#history = history;
     this.#memory = memory;
   }

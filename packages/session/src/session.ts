@@ -20,14 +20,16 @@ import {
 import type { SessionMessage } from "@lambdallm/core/stores";
 import { Delivery } from "./delivery.ts";
 import { invocationEnded, withGrace } from "./ending.ts";
+import { History } from "./history.ts";
 import { Metadata, type SessionMetadata } from "./metadata.ts";
 import { type SessionOptions, sessionSettings } from "./options.ts";
 import { PromptHistory } from "./prompt-history.ts";
 import type { Repair } from "./repair-problem.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
-import { StoredHistory } from "./stored-history.ts";
+import { StoreAccess } from "./store-access.ts";
 import { describe } from "./summary-text.ts";
+import { UNLIMITED } from "./time-limit.ts";
 import { Turns } from "./turns.ts";
 
 /** A text, or content blocks: images, documents, tool results. */
@@ -57,7 +59,7 @@ export class Session {
   readonly tenant: string;
 
   readonly #invocation: Invocation | undefined;
-  readonly #history: StoredHistory;
+  readonly #history: History;
   readonly #prompt: PromptHistory;
   readonly #metadata: Metadata;
   readonly #turns: Turns;
@@ -73,15 +75,17 @@ export class Session {
       sessionSettings(options);
     this.id = id;
     this.tenant = tenant;
-    const key = { tenantId: tenant, sessionId: id };
     const invocation = request.context && invocationOf(request.context);
     this.#invocation = invocation;
     const closing = this.#closing.signal;
-    this.#history = new StoredHistory({
+    this.#history = new History({
       closing,
-      store: store.sessions,
-      key,
-      ttlMs,
+      access: new StoreAccess({
+        store: store.sessions,
+        key: { tenantId: tenant, sessionId: id },
+        ttlMs,
+        limit: invocation ?? UNLIMITED,
+      }),
       conflict,
       invocation,
     });
@@ -89,8 +93,6 @@ export class Session {
     this.#metadata = new Metadata(this.#history);
     this.#turns = new Turns({
       closing,
-      store: store.sessions,
-      key,
       history: this.#history,
       metadata: this.#metadata,
       prompt: this.#prompt,

@@ -1,26 +1,18 @@
 import type { Message, ModelResponse } from "@lambdallm/core";
 import type { Invocation } from "@lambdallm/core/feature";
-import type {
-  SessionKey,
-  SessionMessage,
-  SessionStore,
-  Turn,
-} from "@lambdallm/core/stores";
+import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
 import type { Delivery } from "./delivery.ts";
 import { endedBy } from "./ending.ts";
-import { lockSession } from "./lock.ts";
+import type { History } from "./history.ts";
 import type { MemoryStrategy } from "./memory.ts";
 import type { Metadata } from "./metadata.ts";
 import type { PromptHistory } from "./prompt-history.ts";
 import { Queue } from "./queue.ts";
-import type { StoredHistory } from "./stored-history.ts";
 import { summarise } from "./summarise.ts";
 
 export interface TurnsOptions {
-  readonly store: SessionStore;
-  readonly key: SessionKey;
-  readonly history: StoredHistory;
+  readonly history: History;
   readonly metadata: Metadata;
   readonly prompt: PromptHistory;
   readonly memory: MemoryStrategy;
@@ -143,10 +135,9 @@ export class Turns {
 
   /** In the mode `lock`, those of other invocations wait as well. */
   async #locked<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    const { store, key, history } = this.#options;
+    const { history } = this.#options;
     if (history.conflict !== "lock") return run();
-    const { limit } = history;
-    const unlock = await lockSession({ store, key, limit, signal });
+    const unlock = await history.lock(signal);
     try {
       await history.catchUp(signal);
       return await run();

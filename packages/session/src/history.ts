@@ -1,11 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { SessionConflictError } from "@lambdallm/core";
 import type { Invocation, InvocationEvents } from "@lambdallm/core/feature";
 import type {
   SessionHeader,
-  SessionKey,
   SessionMessage,
-  SessionStore,
   SessionSummary,
   StoredSession,
   Turn,
@@ -13,13 +10,12 @@ import type {
 import { Contention, neverFirst } from "./contention.ts";
 import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";
+import type { StoreAccess } from "./store-access.ts";
 import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
 import { UnsavedMessages } from "./unsaved-messages.ts";
 
 export interface HistoryOptions {
-  readonly store: SessionStore;
-  readonly key: SessionKey;
-  readonly ttlMs: number;
+  readonly access: StoreAccess;
   readonly conflict: ConflictMode;
   readonly invocation?: Invocation | undefined;
   /** Ends what nobody waits for any more. */
@@ -27,7 +23,7 @@ export interface HistoryOptions {
 }
 
 /** Owns what this process knows of a session: what is stored of it, and what is to be. Nothing here fails in silence. */
-export class StoredHistory {
+export class History {
   /** The oldest first. */
   turns: readonly Turn[] = [];
   hasOlder = false;
@@ -123,8 +119,8 @@ export class StoredHistory {
     signal: AbortSignal,
     mode = this.conflict,
   ): Promise<Turn | undefined> {
-    const { store, key } = this.#options;
-    const contention = new Contention(this.limit, signal);
+    const { access } = this.#options;
+    const contention = new Contention(access.limit, signal);
     const saved = () => {
       this.emit("session-save", {
         messages: messages.length,
@@ -137,12 +133,7 @@ export class StoredHistory {
     };
     for (;;) {
       const turn = { first: this.#next, messages, writeId };
-      const { expiresAt } = this;
-      if (
-        await this.ask("append", signal, () =>
-          store.append(key, { ...turn, expiresAt }),
-        )
-      ) {
+      if (await access.append(turn, signal)) {
         this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
         this.#next += messages.length;
         return saved();
@@ -178,15 +169,9 @@ export class StoredHistory {
     metadata: SessionHeader["metadata"],
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { store, key } = this.#options;
-    const header = await this.ask("saveHeader", signal, () =>
-      store.saveHeader(key, {
-        expectedVersion: this.header?.version ?? 0,
-        metadata,
-        expiresAt: this.expiresAt,
-        writeId: randomUUID(),
-      }),
-    );
+    const { access } = this.#options;
+    const version = this.header?.version ?? 0;
+    const header = await access.saveHeader(version, metadata, signal);
     if (header !== undefined) this.header = header;
     return header !== undefined;
   }
@@ -197,14 +182,11 @@ export class StoredHistory {
     last: Turn,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { store, key } = this.#options;
     // What was said in a deleted session must not come back.
     await this.catchUp(signal);
     if (!this.turns.includes(last)) return false;
-    const { expiresAt } = this;
-    const saved = await this.ask("saveSummary", signal, () =>
-      store.saveSummary(key, { ...summary, expiresAt }),
-    );
+    const { access } = this.#options;
+    const saved = await access.saveSummary(summary, signal);
     if (saved) this.#adopt(summary);
     return saved;
   }
@@ -221,8 +203,7 @@ export class StoredHistory {
     unsaved: readonly SessionMessage[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { store, key } = this.#options;
-    await this.ask("delete", signal, () => store.delete(key));
+    await this.#options.access.delete(signal);
     this.reads += 1;
     this.#replace({ turns: [], next: 0, hasOlder: false });
     this.unsaved.delete(unsaved);
@@ -235,39 +216,25 @@ export class StoredHistory {
     return this.#options.invocation?.events.emit(name, event) ?? false;
   }
 
-  get limit(): TimeLimit {
-    return this.#options.invocation ?? UNLIMITED;
+  /** Returns a function that gives the lock back. */
+  lock(signal: AbortSignal): Promise<() => Promise<void>> {
+    return this.#options.access.lock(signal);
   }
 
-  /** Asks the store, and waits no longer than the invocation can. */
-  ask<T>(
-    operation: string,
-    signal: AbortSignal,
-    run: () => Promise<T>,
-  ): Promise<T> {
-    return withinTime(this.limit, operation, signal, run);
+  get limit(): TimeLimit {
+    return this.#options.access.limit;
   }
 
   get ttlMs(): number {
-    return this.#options.ttlMs;
-  }
-
-  get expiresAt(): number | undefined {
-    const { ttlMs } = this.#options;
-    return ttlMs === Number.POSITIVE_INFINITY
-      ? undefined
-      : Math.ceil(Date.now() + ttlMs);
+    return this.#options.access.ttlMs;
   }
 
   async #read(
     limits: { readonly lastMessages?: number; readonly from?: number },
     signal: AbortSignal,
   ): Promise<StoredSession> {
-    const { store, key } = this.#options;
     const start = Date.now();
-    const stored = await this.ask("load", signal, () =>
-      store.load(key, limits),
-    );
+    const stored = await this.#options.access.load(limits, signal);
     this.reads += 1;
     this.emit("session-load", {
       messages: stored.turns.flatMap(({ messages }) => messages).length,
