@@ -25,6 +25,7 @@ import { withQuestion } from "./repair.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
 import { withSummary } from "./summary-text.ts";
+import { type UnwrittenTurn, writeTurn } from "./write-turn.ts";
 
 /** What a turn's call takes beside its message. */
 export type TurnOptions = Omit<ConverseRequest, "messages">;
@@ -194,18 +195,14 @@ export class ChatTurn {
       content: snapshot(content, "The model's answer: content"),
       ...(incomplete && { incomplete }),
     };
+    const turn: UnwrittenTurn = {
+      messages: [...this.#asked(), answer],
+      // It is kept as what was said, and stands for no answer that has seen everything.
+      mode: incomplete ? "rebase" : undefined,
+      isSame: (other) => this.#isSame(other),
+    };
     return withGrace(signal, "append", async (late) => {
-      const other = await delivery.write((writeId) =>
-        history.append(
-          [...this.#asked(), answer],
-          writeId,
-          (turn) => this.#isSame(turn),
-          late,
-          // It is kept as what was said, and stands for no answer that has seen everything.
-          incomplete ? "rebase" : undefined,
-        ),
-      );
-      if (other !== undefined) delivery.claim(other);
+      const other = await writeTurn(history, delivery, turn, late);
       await metadata.keepAlive(late);
       return other;
     });

@@ -1,4 +1,3 @@
-import { SessionConflictError } from "@lambdallm/core";
 import type { Invocation, InvocationEvents } from "@lambdallm/core/feature";
 import type {
   SessionHeader,
@@ -7,8 +6,6 @@ import type {
   StoredSession,
   Turn,
 } from "@lambdallm/core/stores";
-import { Contention, neverFirst } from "./contention.ts";
-import { isIncomplete } from "./delivery.ts";
 import type { ConflictMode } from "./options.ts";
 import type { StoreAccess } from "./store-access.ts";
 import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
@@ -105,56 +102,20 @@ export class History {
     return newer;
   }
 
-  /**
-   * Writes messages as one turn.
-   *
-   * @param isSame Whether a turn is this very one, written by another delivery of the request at the same time.
-   * @returns That turn, when it was there first; nothing is written then.
-   * @throws {SessionConflictError} Others have written, and the mode is not `rebase`, or they never stopped.
-   */
+  /** Writes messages as one turn after those that are known; false when others were faster. */
   async append(
     messages: readonly SessionMessage[],
     writeId: string,
-    isSame: (turn: Turn) => boolean,
     signal: AbortSignal,
-    mode = this.conflict,
-  ): Promise<Turn | undefined> {
-    const { access } = this.#options;
-    const contention = new Contention(access.limit, signal);
-    const saved = () => {
-      this.emit("session-save", {
-        messages: messages.length,
-        incomplete: isIncomplete(messages),
-        attempts: contention.attempts,
-        durationMs: contention.durationMs,
-      });
+  ): Promise<boolean> {
+    const turn = { first: this.#next, messages, writeId };
+    const written = await this.#options.access.append(turn, signal);
+    if (written) {
+      this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
+      this.#next += messages.length;
       this.unsaved.delete(messages);
-      return undefined;
-    };
-    for (;;) {
-      const turn = { first: this.#next, messages, writeId };
-      if (await access.append(turn, signal)) {
-        this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
-        this.#next += messages.length;
-        return saved();
-      }
-      const rebase = mode === "rebase";
-      // Before reading: what has been read is the newer, the less has been waited since.
-      const waited = rebase && (await contention.pause());
-      const newer = await this.catchUp(signal);
-      // An attempt whose reply was lost.
-      if (newer.some((turn) => turn.writeId === writeId)) return saved();
-      const same = newer.find(isSame);
-      if (same !== undefined) return this.replayed(same, messages);
-      this.reportConflict(newer, mode);
-      if (waited) continue;
-      throw rebase
-        ? neverFirst()
-        : new SessionConflictError(
-            "The session has newer messages than those that were read. Nothing was saved: look at them and try again.",
-            newer,
-          );
     }
+    return written;
   }
 
   /** What another delivery of the request has stored in the place of these messages. */

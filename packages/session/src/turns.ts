@@ -10,6 +10,7 @@ import type { Metadata } from "./metadata.ts";
 import type { PromptHistory } from "./prompt-history.ts";
 import { Queue } from "./queue.ts";
 import { summarise } from "./summarise.ts";
+import { writeTurn } from "./write-turn.ts";
 
 export interface TurnsOptions {
   readonly history: History;
@@ -105,13 +106,9 @@ export class Turns {
     await prompt.load(signal);
     const isSame = (turn: Turn) => delivery.isRepeatedBy(turn, pending, 0);
     const earlier = history.turns.find(isSame);
-    const other =
-      earlier === undefined
-        ? await delivery.write((writeId) =>
-            history.append(pending, writeId, isSame, signal),
-          )
-        : history.replayed(earlier, pending);
-    if (other !== undefined) delivery.claim(other);
+    const turn = { messages: pending, isSame };
+    if (earlier === undefined) await writeTurn(history, delivery, turn, signal);
+    else delivery.claim(history.replayed(earlier, pending));
     await metadata.keepAlive(signal);
   }
 
