@@ -314,6 +314,21 @@ describe("a session that was deleted and has become longer than before", () => {
   });
 });
 
+test("of what others have written meanwhile no more is read than their turns and the one before", async () => {
+  const store = memoryStores();
+  for (const text of ["One", "Two", "Three"])
+    await run(({ chat }) => chat(text), { store });
+  const read: number[] = [];
+  const observe = before(async ({ context }) => {
+    invocationOf(context).events.on("session-load", ({ messages }) =>
+      read.push(messages),
+    );
+  });
+  const provider = interrupted(store);
+  await run(({ chat }) => chat("Mine"), { store, provider, more: [observe] });
+  expect(read).toEqual([6, 4]);
+});
+
 test.each(["rebase", "reject", "lock"] as const)(
   "the first turn of an invocation reads the session once, in the mode %s",
   async (conflict) => {
