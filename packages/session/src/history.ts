@@ -21,17 +21,15 @@ export interface HistoryOptions {
 
 /** Owns what this process knows of a session: what is stored of it, and what is to be. Nothing here fails in silence. */
 export class History {
-  /** The oldest first. */
-  turns: readonly Turn[] = [];
-  hasOlder = false;
-  summary: SessionSummary | undefined;
-  header: SessionHeader | undefined;
-  /** How often the session was read. */
-  reads = 0;
   readonly unsaved = new UnsavedMessages();
 
   readonly #options: HistoryOptions;
+  #turns: readonly Turn[] = [];
   #next = 0;
+  #hasOlder = false;
+  #summary: SessionSummary | undefined;
+  #header: SessionHeader | undefined;
+  #reads = 0;
   #loading: Promise<void> | undefined;
 
   constructor(options: HistoryOptions) {
@@ -40,6 +38,28 @@ export class History {
 
   get conflict(): ConflictMode {
     return this.#options.conflict;
+  }
+
+  /** The oldest first. */
+  get turns(): readonly Turn[] {
+    return this.#turns;
+  }
+
+  get hasOlder(): boolean {
+    return this.#hasOlder;
+  }
+
+  get summary(): SessionSummary | undefined {
+    return this.#summary;
+  }
+
+  get header(): SessionHeader | undefined {
+    return this.#header;
+  }
+
+  /** How often the session was read. */
+  get reads(): number {
+    return this.#reads;
   }
 
   get messages(): readonly SessionMessage[] {
@@ -64,7 +84,7 @@ export class History {
       .then((stored) => {
         this.#replace(stored);
         // Whoever asks for more and more must come to an end.
-        if (this.messages.length <= known) this.hasOlder = false;
+        if (this.messages.length <= known) this.#hasOlder = false;
       })
       .finally(() => {
         this.#loading = undefined;
@@ -86,7 +106,7 @@ export class History {
     const next = this.#next;
     const last = this.turns.at(-1);
     // The last known turn as well: whether it is still there tells whether the others are.
-    const stored = await this.#read({ from: last?.first ?? next }, signal);
+    const stored = await this.#read({ from: last?.first ?? 0 }, signal);
     const newer = stored.turns.filter(
       ({ writeId }) => writeId !== last?.writeId,
     );
@@ -95,9 +115,9 @@ export class History {
       this.#replace(await this.#read({}, signal));
       return this.turns;
     }
-    this.turns = [...this.turns, ...newer];
+    this.#turns = [...this.turns, ...newer];
     this.#next = stored.next;
-    this.header = stored.header;
+    this.#header = stored.header;
     this.#adopt(stored.summary);
     return newer;
   }
@@ -111,7 +131,7 @@ export class History {
     const turn = { first: this.#next, messages, writeId };
     const written = await this.#options.access.append(turn, signal);
     if (written) {
-      this.turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
+      this.#turns = [...this.turns, { ...turn, writtenAt: Date.now() }];
       this.#next += messages.length;
       this.unsaved.delete(messages);
     }
@@ -133,7 +153,7 @@ export class History {
     const { access } = this.#options;
     const version = this.header?.version ?? 0;
     const header = await access.saveHeader(version, metadata, signal);
-    if (header !== undefined) this.header = header;
+    if (header !== undefined) this.#header = header;
     return header !== undefined;
   }
 
@@ -165,7 +185,7 @@ export class History {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#options.access.delete(signal);
-    this.reads += 1;
+    this.#reads += 1;
     this.#replace({ turns: [], next: 0, hasOlder: false });
     this.unsaved.delete(unsaved);
   }
@@ -196,7 +216,7 @@ export class History {
   ): Promise<StoredSession> {
     const start = Date.now();
     const stored = await this.#options.access.load(limits, signal);
-    this.reads += 1;
+    this.#reads += 1;
     this.emit("session-load", {
       messages: stored.turns.flatMap(({ messages }) => messages).length,
       durationMs: Date.now() - start,
@@ -205,19 +225,19 @@ export class History {
   }
 
   #replace(stored: StoredSession): void {
-    this.turns = stored.turns;
-    this.hasOlder = stored.hasOlder;
+    this.#turns = stored.turns;
+    this.#hasOlder = stored.hasOlder;
     this.#next = stored.next;
-    this.header = stored.header;
-    this.summary = undefined;
+    this.#header = stored.header;
+    this.#summary = undefined;
     this.#adopt(stored.summary);
   }
 
   #adopt(summary: SessionSummary | undefined): void {
     if (summary === undefined || summary.upTo <= (this.summary?.upTo ?? 0))
       return;
-    this.summary = summary;
-    this.turns = this.turns.filter(
+    this.#summary = summary;
+    this.#turns = this.turns.filter(
       ({ first, messages }) => first + messages.length > summary.upTo,
     );
   }

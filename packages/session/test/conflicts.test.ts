@@ -302,6 +302,7 @@ describe("a session that was deleted and has become longer than before", () => {
     const conflict = "lock";
     const earlier = new Session({ store, id: "s1", ttlHours: 1, conflict });
     earlier.addMessage("user", "Old");
+    earlier.addMessage("user", "Older");
     await earlier.save();
     now += 2 * 3_600_000;
     const session = new Session({ store, id: "s1", conflict });
