@@ -17,21 +17,23 @@ import {
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
 import { withGrace } from "./ending.ts";
-import { joinExchanges } from "./exchanges.ts";
-import type { Company, MemoryStrategy } from "./memory.ts";
+import type { History } from "./history.ts";
+import type { Company } from "./memory.ts";
+import type { Metadata } from "./metadata.ts";
+import type { PromptHistory } from "./prompt-history.ts";
 import { withQuestion } from "./repair.ts";
-import { selectMessages } from "./select-messages.ts";
 import { checkSize } from "./size.ts";
 import { snapshot } from "./snapshot.ts";
-import type { StoredHistory } from "./stored-history.ts";
 import { withSummary } from "./summary-text.ts";
+import { type UnwrittenTurn, writeTurn } from "./write-turn.ts";
 
 /** What a turn's call takes beside its message. */
 export type TurnOptions = Omit<ConverseRequest, "messages">;
 
 export interface TurnFacts {
-  readonly history: StoredHistory;
-  readonly memory: MemoryStrategy;
+  readonly history: History;
+  readonly metadata: Metadata;
+  readonly prompt: PromptHistory;
   readonly invocation: Invocation;
   readonly delivery: Delivery;
   /** Added before, and not saved yet: they are part of the turn. */
@@ -40,8 +42,6 @@ export interface TurnFacts {
   readonly options: TurnOptions;
   /** Ends the turn. What is paid for by then is stored all the same. */
   readonly signal: AbortSignal;
-  /** Told when the turn is in the store, the pending messages with it. */
-  readonly onSaved: () => void;
 }
 
 /** Answers that are not whole. */
@@ -64,12 +64,11 @@ export class ChatTurn {
 
   /** The history has been read. */
   async run(): Promise<ModelResponse> {
-    const { history, delivery, invocation, options, onSaved } = this.#facts;
+    const { history, delivery, invocation, options } = this.#facts;
     const earlier = history.turns.find((turn) => this.#isSame(turn));
     if (earlier !== undefined) {
       delivery.claim(earlier);
-      const replayed = this.#replay(history.replayed(earlier));
-      onSaved();
+      const replayed = this.#replay(history.replayed(earlier, this.#asked()));
       options.onResponse?.(replayed);
       return replayed;
     }
@@ -126,8 +125,7 @@ export class ChatTurn {
 
   /** The messages of the request, older ones read as long as the memory strategy wants them. */
   async #messages(): Promise<readonly Message[]> {
-    const { history, memory, invocation, question, options, signal } =
-      this.#facts;
+    const { history, invocation, question, options } = this.#facts;
     const { model, maxTokens, system, bedrock } = invocation.defaults;
     const company: Company = {
       model: options.model ?? model,
@@ -138,22 +136,19 @@ export class ChatTurn {
       tools: options.tools,
       question,
     };
-    const chosen = await selectMessages(
-      { history, memory, company },
-      () => this.#past(),
-      (messages) => history.load(messages, signal),
-    );
+    const chosen = await this.#chosen(company);
     return withSummary(withQuestion(chosen, question), history.summary);
   }
 
-  /** Without what earlier deliveries of this very question came to: it is asked again. */
-  #past(): readonly SessionMessage[] {
-    const { history, pending, delivery, question } = this.#facts;
-    const turns = joinExchanges(
-      history.turns.filter((turn) => !delivery.isBrokenTry(turn)),
-      question,
-    );
-    return [...turns.flatMap(({ messages }) => messages), ...pending];
+  async #chosen(company: Company): Promise<readonly Message[]> {
+    const { history, prompt, pending, delivery, signal } = this.#facts;
+    for (;;) {
+      // Without what earlier deliveries of this very question came to: it is asked again.
+      const turns = history.turns.filter((turn) => !delivery.isBrokenTry(turn));
+      const chosen = prompt.choose(turns, pending, company);
+      if (chosen !== undefined) return chosen;
+      await history.loadOlder(history.messages.length, signal);
+    }
   }
 
   #isSame(turn: Turn): boolean {
@@ -194,26 +189,21 @@ export class ChatTurn {
     content: readonly ContentBlock[],
     incomplete: boolean,
   ): Promise<Turn | undefined> {
-    const { history, delivery, signal, onSaved } = this.#facts;
+    const { history, metadata, delivery, signal } = this.#facts;
     const answer: SessionMessage = {
       role: "assistant",
       content: snapshot(content, "The model's answer: content"),
       ...(incomplete && { incomplete }),
     };
+    const turn: UnwrittenTurn = {
+      messages: [...this.#asked(), answer],
+      // It is kept as what was said, and stands for no answer that has seen everything.
+      mode: incomplete ? "rebase" : undefined,
+      isSame: (other) => this.#isSame(other),
+    };
     return withGrace(signal, "append", async (late) => {
-      const other = await delivery.write((writeId) =>
-        history.append(
-          [...this.#asked(), answer],
-          writeId,
-          (turn) => this.#isSame(turn),
-          late,
-          // It is kept as what was said, and stands for no answer that has seen everything.
-          incomplete ? "rebase" : undefined,
-        ),
-      );
-      if (other !== undefined) delivery.claim(other);
-      onSaved();
-      await history.refreshHeader(late);
+      const other = await writeTurn(history, delivery, turn, late);
+      await metadata.keepAlive(late);
       return other;
     });
   }

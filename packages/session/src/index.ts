@@ -15,6 +15,7 @@ export {
   summary,
   tokenBudget,
 } from "./memory.ts";
+export type { MessageContent } from "./message.ts";
 export type { SessionMetadata } from "./metadata.ts";
 export {
   type SessionMembers,
@@ -32,8 +33,4 @@ export {
   type SessionStores,
 } from "./options.ts";
 export type { Repair, RepairProblem } from "./repair-problem.ts";
-export {
-  type MessageContent,
-  Session,
-  type SessionConverseOptions,
-} from "./session.ts";
+export { Session, type SessionConverseOptions } from "./session.ts";

@@ -3,11 +3,12 @@ import {
   type JsonValue,
   SessionConflictError,
 } from "@lambdallm/core";
-import { plainJson } from "@lambdallm/core/feature";
-import type { SessionHeader } from "@lambdallm/core/stores";
+import { plainJson, warn } from "@lambdallm/core/feature";
+import type { SessionHeader, SessionMessage } from "@lambdallm/core/stores";
 import { Contention, neverFirst } from "./contention.ts";
+import type { History } from "./history.ts";
+import { Queue } from "./queue.ts";
 import { sameData } from "./snapshot.ts";
-import type { StoredHistory } from "./stored-history.ts";
 
 type Stored = SessionHeader["metadata"];
 
@@ -16,12 +17,14 @@ export type SessionMetadata = Record<string, JsonValue>;
 
 /** The metadata that a handler edits, and what it was made from. */
 export class Metadata {
-  readonly #history: StoredHistory;
+  readonly #history: History;
+  /** One at a time: each one needs the version that the one before has left. */
+  readonly #writes = new Queue();
   #edited: SessionMetadata | undefined;
   /** Undefined when it was set without having been read. */
   #base: Stored | undefined;
 
-  constructor(history: StoredHistory) {
+  constructor(history: History) {
     this.#history = history;
   }
 
@@ -49,15 +52,10 @@ export class Metadata {
     return !sameData(storable(this.#edited), this.#base);
   }
 
-  /** Forgets what was edited. */
-  reset(): void {
-    this.#edited = undefined;
-  }
-
   /** @throws {SessionConflictError} In the mode `reject`, when somebody else has changed it. */
   save(signal: AbortSignal): Promise<void> {
     const history = this.#history;
-    return history.headerWrites.run(async () => {
+    return this.#writes.run(async () => {
       if (this.#edited === undefined || !this.isModified) return;
       const mine = storable(this.#edited);
       this.#base ??= this.#stored;
@@ -67,7 +65,7 @@ export class Metadata {
         if (!sameData(this.#stored, this.#base)) {
           history.reportConflict([]);
           if (history.conflict === "reject") {
-            this.reset();
+            this.#edited = undefined;
             throw new SessionConflictError(
               "The session's metadata was changed by somebody else. Nothing was saved: read session.metadata again.",
             );
@@ -81,6 +79,38 @@ export class Metadata {
       // What was edited meanwhile stays, and what others wrote comes in.
       fill(this.#edited, merge(mine, storable(this.#edited), wanted));
       this.#base = wanted;
+    }, signal);
+  }
+
+  /** Messages that go on being written must not outlive the metadata. Never fails: the turn before is stored. */
+  async keepAlive(signal: AbortSignal): Promise<void> {
+    const history = this.#history;
+    const { header, ttlMs } = history;
+    if (header?.expiresAt === undefined) return;
+    if (header.expiresAt - Date.now() > ttlMs / 2) return;
+    try {
+      // When somebody else was faster, theirs is as fresh.
+      await this.#writes.run(
+        () => history.saveHeader(header.metadata, signal),
+        signal,
+      );
+    } catch (error) {
+      // Half of its time is left for the next turn to try again.
+      warn("A session's metadata could not be kept alive", error);
+    }
+  }
+
+  /** Deletes the whole session, and what was edited and added before. */
+  async deleteSession(
+    unsaved: readonly SessionMessage[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    // What it would bring is gone then.
+    await this.#history.endOfReading(signal);
+    // A header that is being written would be there again.
+    await this.#writes.run(async () => {
+      await this.#history.delete(unsaved, signal);
+      this.#edited = undefined;
     }, signal);
   }
 

@@ -2,50 +2,70 @@ import type { ContentBlock, Message, ToolUseBlock } from "@lambdallm/core";
 import { cleanMessage, type Draft, hasSubstance, type Part } from "./clean.ts";
 import type { Repair, RepairProblem, Report } from "./repair-problem.ts";
 
-export interface RepairOptions {
-  /** There are older messages, so that the first ones may belong to an exchange that is cut. */
-  readonly hasOlder: boolean;
-  /** The message that comes next. Without it, the calls of the last answer are left open. */
-  readonly question?: Message | undefined;
-}
-
-export interface Repaired {
-  readonly messages: readonly Message[];
-  readonly repairs: readonly Repair[];
-}
-
 /**
- * Makes of any stored messages a history that models take: it begins with a user's message, the roles alternate, and
- * every tool call is followed by its result.
+ * Any stored messages as a history that models take: it begins with a user's message, the roles alternate, and every tool
+ * call is followed by its result.
  */
-export function repair(
-  stored: readonly unknown[],
-  { hasOlder, question }: RepairOptions,
-): Repaired {
-  const repairs: Repair[] = [];
-  const report: Report = (index, problem) => {
-    repairs.push({ index, problem });
-  };
-  const history = new History(report, hasOlder);
-  for (const [index, message] of stored.entries())
-    for (const draft of cleanMessage(message, index, report))
-      history.add(draft);
-  if (question !== undefined) history.closeCalls(resultIds(question));
-  return { messages: history.toMessages(question), repairs };
+export class RepairedMessages {
+  readonly repairs: readonly Repair[];
+  readonly #drafts: readonly Draft[];
+
+  /** @param hasOlder There are older messages, so that the first ones may belong to an exchange that is cut. */
+  constructor(
+    stored: readonly unknown[],
+    { hasOlder }: { readonly hasOlder: boolean },
+  ) {
+    const repairs: Repair[] = [];
+    const report: Report = (index, problem) => {
+      repairs.push({ index, problem });
+    };
+    const conversation = new Conversation([], report, hasOlder);
+    conversation.addAll(stored);
+    this.repairs = repairs;
+    this.#drafts = conversation.drafts;
+  }
+
+  /**
+   * These messages, with others that come after them.
+   *
+   * @param question The message that comes next. Without it, the calls of the last answer are left open.
+   */
+  followedBy(
+    added: readonly unknown[],
+    question: Message | undefined,
+  ): readonly Message[] {
+    const conversation = new Conversation(this.#drafts, () => {}, false);
+    conversation.addAll(added);
+    if (question !== undefined) conversation.closeCalls(resultIds(question));
+    return conversation.toMessages(question);
+  }
 }
 
-class History {
-  readonly #drafts: { readonly role: Draft["role"]; readonly parts: Part[] }[] =
-    [];
+class Conversation {
+  readonly #drafts: { readonly role: Draft["role"]; readonly parts: Part[] }[];
   readonly #report: Report;
   readonly #hasOlder: boolean;
 
-  constructor(report: Report, hasOlder: boolean) {
+  constructor(drafts: readonly Draft[], report: Report, hasOlder: boolean) {
+    this.#drafts = drafts.map(({ role, parts }) => ({
+      role,
+      parts: [...parts],
+    }));
     this.#report = report;
     this.#hasOlder = hasOlder;
   }
 
-  add(draft: Draft): void {
+  get drafts(): readonly Draft[] {
+    return this.#drafts;
+  }
+
+  addAll(stored: readonly unknown[]): void {
+    for (const [index, message] of stored.entries())
+      for (const draft of cleanMessage(message, index, this.#report))
+        this.#add(draft);
+  }
+
+  #add(draft: Draft): void {
     if (draft.role === "user") this.#addQuestion(draft.parts);
     else this.#addAnswer(draft.parts);
   }

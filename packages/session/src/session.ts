@@ -1,7 +1,6 @@
 import {
   type CallOptions,
   ConfigurationError,
-  type ContentBlock,
   type ConverseRequest,
   type Message,
   type ModelResponse,
@@ -9,7 +8,6 @@ import {
 } from "@lambdallm/core";
 import {
   check,
-  checkMessages,
   type Invocation,
   invocationOf,
   invokeOptionChecks,
@@ -18,23 +16,12 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { SessionMessage } from "@lambdallm/core/stores";
-import { Delivery } from "./delivery.ts";
-import { invocationEnded, withGrace } from "./ending.ts";
-import { joinExchanges } from "./exchanges.ts";
-import { type MemoryStrategy, messagesToLoad } from "./memory.ts";
-import { Metadata, type SessionMetadata } from "./metadata.ts";
+import { type MessageContent, messageOf } from "./message.ts";
+import type { SessionMetadata } from "./metadata.ts";
+import { openSession, type SessionParts } from "./open-session.ts";
 import { type SessionOptions, sessionSettings } from "./options.ts";
-import { repair } from "./repair.ts";
 import type { Repair } from "./repair-problem.ts";
-import { selectMessages } from "./select-messages.ts";
-import { checkSize } from "./size.ts";
-import { snapshot } from "./snapshot.ts";
-import { StoredHistory } from "./stored-history.ts";
-import { describe } from "./summary-text.ts";
-import { Turns } from "./turns.ts";
-
-/** A text, or content blocks: images, documents, tool results. */
-export type MessageContent = string | readonly ContentBlock[];
+import { inWords } from "./summary-text.ts";
 
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
@@ -59,49 +46,18 @@ export class Session {
   readonly id: string;
   readonly tenant: string;
 
-  readonly #memory: MemoryStrategy;
   readonly #invocation: Invocation | undefined;
-  readonly #history: StoredHistory;
-  readonly #metadata: Metadata;
-  readonly #turns: Turns;
-  #repairs: readonly Repair[] = [];
-  #repairedReads = 0;
-  #savesLater = false;
-  /** Aborted at the end of the invocation. */
-  readonly #closing = new AbortController();
-  /** Of what has all the time of the invocation. */
-  readonly #never = new AbortController().signal;
+  readonly #parts: SessionParts;
 
   /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
   constructor(options: SessionOptions) {
-    const { store, id, tenant, memory, conflict, ttlMs, ...request } =
-      sessionSettings(options);
+    const settings = sessionSettings(options);
+    const { id, tenant, context } = settings;
     this.id = id;
     this.tenant = tenant;
-    const key = { tenantId: tenant, sessionId: id };
-    const invocation = request.context && invocationOf(request.context);
-    this.#invocation = invocation;
-    this.#memory = memory;
-    const closing = this.#closing.signal;
-    this.#history = new StoredHistory({
-      closing,
-      store: store.sessions,
-      key,
-      ttlMs,
-      conflict,
-      invocation,
-    });
-    this.#metadata = new Metadata(this.#history);
-    this.#turns = new Turns({
-      closing,
-      store: store.sessions,
-      key,
-      history: this.#history,
-      memory,
-      delivery: new Delivery({ ...request, invocation }),
-      load: (signal) => this.#load(signal),
-    });
-    this.#invocation?.addFinalizer(() => this.#end());
+    this.#invocation = context && invocationOf(context);
+    this.#parts = openSession(settings, this.#invocation);
+    this.#invocation?.addFinalizer(() => this.#parts.saving.end());
   }
 
   /**
@@ -111,8 +67,9 @@ export class Session {
    * @throws {ConfigurationError} before `load()`.
    */
   get messages(): readonly SessionMessage[] {
-    this.#mustBeRead("messages", this.#history.reads > 0);
-    return [...this.#history.messages, ...this.#turns.pending];
+    const { history } = this.#parts;
+    this.#mustBeRead("messages", history.reads > 0);
+    return [...history.messages, ...history.unsaved.all];
   }
 
   /**
@@ -121,22 +78,23 @@ export class Session {
    * @throws {ConfigurationError} when it is read before `load()`.
    */
   get metadata(): SessionMetadata {
-    this.#mustBeRead("metadata", this.#metadata.isRead);
-    return this.#metadata.value;
+    const { metadata } = this.#parts;
+    this.#mustBeRead("metadata", metadata.isRead);
+    return metadata.value;
   }
 
   set metadata(metadata: SessionMetadata) {
-    this.#metadata.value = metadata;
+    this.#parts.metadata.value = metadata;
   }
 
   /** Whether `save()` has something to do. */
   get isModified(): boolean {
-    return this.#turns.pending.length > 0 || this.#metadata.isModified;
+    return this.#parts.saving.isModified;
   }
 
   /** What had to be left out of the stored messages so that a model takes them. The store is not changed. */
   get repairs(): readonly Repair[] {
-    return this.#repairs;
+    return this.#parts.prompt.repairs;
   }
 
   /**
@@ -145,30 +103,8 @@ export class Session {
    * @throws {StoreError} The store failed.
    */
   async load(): Promise<void> {
-    await this.#load(this.#closing.signal);
-  }
-
-  async #load(signal: AbortSignal): Promise<void> {
-    const history = this.#history;
-    await history.load(messagesToLoad(this.#memory), signal);
-    if (this.#repairedReads === history.reads) return;
-    this.#repairedReads = history.reads;
-    const { hasOlder } = history;
-    const turns = joinExchanges(history.turns);
-    const numbers = turns.flatMap(({ first, messages }) =>
-      messages.map((_message, index) => first + index),
-    );
-    const before = this.#repairs.length;
-    const hasEarlier = hasOlder || (numbers[0] ?? 0) > 0;
-    const messages = turns.flatMap((turn) => turn.messages);
-    const { repairs } = repair(messages, { hasOlder: hasEarlier });
-    this.#repairs = repairs.map(({ index, problem }) => ({
-      // Repairs name messages of this list only.
-      index: numbers[index] as number,
-      problem,
-    }));
-    if (repairs.length > 0 && repairs.length !== before)
-      history.emit("session-repair", { repairs: repairs.length });
+    const { prompt, closing } = this.#parts;
+    await prompt.load(closing.signal);
   }
 
   /**
@@ -181,7 +117,8 @@ export class Session {
       throw new ConfigurationError(
         'addMessage: the role must be "user" or "assistant".',
       );
-    this.#turns.add(messageOf("addMessage", role, content));
+    const message = messageOf("addMessage", role, content);
+    this.#parts.history.unsaved.add(message);
   }
 
   /**
@@ -191,12 +128,7 @@ export class Session {
    * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
    */
   async save(): Promise<void> {
-    await this.#withGrace("save", (signal) => this.#save(signal));
-  }
-
-  async #save(signal: AbortSignal): Promise<void> {
-    if (this.#metadata.isModified) await this.#saveMetadata(signal);
-    await this.#turns.save(signal);
+    await this.#parts.saving.save();
   }
 
   /**
@@ -206,51 +138,34 @@ export class Session {
    * @internal
    */
   async saveAtEnd(): Promise<void> {
-    if (!this.#turns.areRunning) return this.save();
-    this.#savesLater = true;
-    if (this.#metadata.isModified)
-      await this.#withGrace("save", (signal) => this.#saveMetadata(signal));
-  }
-
-  async #saveMetadata(signal: AbortSignal): Promise<void> {
-    await this.#load(signal);
-    await this.#metadata.save(signal);
+    await this.#parts.saving.saveAtEnd();
   }
 
   /** The part of the history that the next message is sent with: by the memory strategy, repaired, without the summary. */
   async getHistory(): Promise<readonly Message[]> {
     await this.load();
-    const history = this.#history;
+    const { history, prompt, turns, closing } = this.#parts;
+    const { signal } = closing;
     const model = this.#invocation?.defaults.model ?? "of no provider";
-    return selectMessages(
-      { history, memory: this.#memory, company: { model } },
-      () => [
-        ...joinExchanges(history.turns).flatMap(({ messages }) => messages),
-        ...this.#turns.pending,
-      ],
-      (messages) =>
-        this.#turns.between(() => history.load(messages), this.#closing.signal),
-    );
+    for (;;) {
+      const added = history.unsaved.all;
+      const chosen = prompt.choose(history.turns, added, { model });
+      if (chosen !== undefined) return chosen;
+      const { length } = history.messages;
+      const load = () => history.loadOlder(length, signal);
+      await turns.between(load, signal);
+    }
   }
 
   /** `getHistory()` as text, the summary first. Images and the like are named. */
   async formatHistory(): Promise<string> {
     const messages = await this.getHistory();
-    const { summary } = this.#history;
-    const lines = messages.map(
-      ({ role, content }) =>
-        `${role === "user" ? "User" : "Assistant"}: ${describe(content)}`,
-    );
-    return [...(summary ? [`Summary: ${summary.text}`] : []), ...lines].join(
-      "\n",
-    );
+    return inWords(messages, this.#parts.history.summary);
   }
 
   /** Deletes the session from the store, and what was not saved. */
   async clear(): Promise<void> {
-    await this.#withGrace("delete", (signal) =>
-      this.#turns.clear(() => this.#metadata.reset(), signal),
-    );
+    await this.#parts.saving.clear();
   }
 
   /**
@@ -307,7 +222,7 @@ export class Session {
     options: SessionConverseOptions,
   ): Promise<ModelResponse> {
     const question = messageOf(method, "user", content);
-    return this.#turns.take(invocation, question, options);
+    return this.#parts.turns.take(invocation, question, options);
   }
 
   #tracked<T>(
@@ -319,29 +234,10 @@ export class Session {
     return invocation.track(() => run(invocation));
   }
 
-  #withGrace<T>(
-    operation: string,
-    run: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return withGrace(this.#closing.signal, operation, run);
-  }
-
   #mustBeRead(what: string, isRead: boolean): void {
     if (!isRead)
       throw new ConfigurationError(
         `session.${what}: the session has not been read yet. Call await session.load() before.`,
-      );
-  }
-
-  /** Otherwise saving belongs to promises that somebody awaits; here it is only said when that was forgotten. */
-  async #end(): Promise<void> {
-    this.#closing.abort(invocationEnded());
-    await this.#turns.between(async () => {}, this.#never);
-    if (this.#savesLater) await this.#save(this.#never);
-    if (this.isModified)
-      process.emitWarning(
-        "A session was changed and not saved: call await session.save().",
-        "LambdaLLMWarning",
       );
   }
 }
@@ -350,24 +246,4 @@ function noModel(method: string): ConfigurationError {
   return new ConfigurationError(
     `${method}: this session has no model. Give new Session() the option "context", the context of a handler behind .use(bedrock()).`,
   );
-}
-
-function messageOf(
-  method: string,
-  role: "user" | "assistant",
-  given: MessageContent,
-): Message {
-  const isEmpty =
-    typeof given === "string"
-      ? given.trim() === ""
-      : !Array.isArray(given) || given.length === 0;
-  if (isEmpty)
-    throw new ConfigurationError(
-      `${method}: the message must be a text that is not blank, or a list of content blocks.`,
-    );
-  const content = typeof given === "string" ? [{ text: given }] : given;
-  const message = snapshot({ role, content }, `${method}: messages[0]`);
-  checkMessages(method, [message]);
-  checkSize(`${method}: messages[0].content`, [message]);
-  return message;
 }

@@ -9,8 +9,8 @@ import type { SessionSummary, Turn } from "@lambdallm/core/stores";
 import { cleanMessage } from "./clean.ts";
 import { withGrace } from "./ending.ts";
 import { beginsPlainly } from "./exchanges.ts";
+import type { History } from "./history.ts";
 import { contextBudget, type SummaryOptions } from "./memory.ts";
-import type { StoredHistory } from "./stored-history.ts";
 import { describe } from "./summary-text.ts";
 
 const SYSTEM = `You write summaries of conversations, so that they can go on without their beginning.
@@ -22,7 +22,7 @@ const ROOM = { maxTokens: 1_500 };
 
 /** Summarises the older part of a session when it is long enough. Never fails: the next turn tries again. */
 export async function summarise(
-  history: StoredHistory,
+  history: History,
   options: SummaryOptions,
   invocation: Invocation,
   model: string,
@@ -37,14 +37,14 @@ export async function summarise(
 }
 
 class Summariser {
-  readonly #history: StoredHistory;
+  readonly #history: History;
   readonly #options: SummaryOptions;
   readonly #invocation: Invocation;
   readonly #model: string;
   readonly #signal: AbortSignal;
 
   constructor(
-    history: StoredHistory,
+    history: History,
     options: SummaryOptions,
     invocation: Invocation,
     model: string,

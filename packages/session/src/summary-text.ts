@@ -24,6 +24,20 @@ export function withoutFrame(text: string): string {
   return text.replaceAll(/<(?=\/?\s*conversation_summary)/gi, "‹");
 }
 
+/** A conversation in words, its summary first. */
+export function inWords(
+  messages: readonly Message[],
+  summary: SessionSummary | undefined,
+): string {
+  const lines = messages.map(
+    ({ role, content }) =>
+      `${role === "user" ? "User" : "Assistant"}: ${describe(content)}`,
+  );
+  return [...(summary ? [`Summary: ${summary.text}`] : []), ...lines].join(
+    "\n",
+  );
+}
+
 /** A message in words: its text, and what else it holds by name. */
 export function describe(content: readonly ContentBlock[]): string {
   return content

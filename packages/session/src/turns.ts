@@ -1,27 +1,23 @@
 import type { Message, ModelResponse } from "@lambdallm/core";
 import type { Invocation } from "@lambdallm/core/feature";
-import type {
-  SessionKey,
-  SessionMessage,
-  SessionStore,
-  Turn,
-} from "@lambdallm/core/stores";
+import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import { ChatTurn, type TurnOptions } from "./chat-turn.ts";
 import type { Delivery } from "./delivery.ts";
 import { endedBy } from "./ending.ts";
-import { lockSession } from "./lock.ts";
+import type { History } from "./history.ts";
 import type { MemoryStrategy } from "./memory.ts";
+import type { Metadata } from "./metadata.ts";
+import type { PromptHistory } from "./prompt-history.ts";
 import { Queue } from "./queue.ts";
-import type { StoredHistory } from "./stored-history.ts";
 import { summarise } from "./summarise.ts";
+import { writeTurn } from "./write-turn.ts";
 
 export interface TurnsOptions {
-  readonly store: SessionStore;
-  readonly key: SessionKey;
-  readonly history: StoredHistory;
+  readonly history: History;
+  readonly metadata: Metadata;
+  readonly prompt: PromptHistory;
   readonly memory: MemoryStrategy;
   readonly delivery: Delivery;
-  readonly load: (signal: AbortSignal) => Promise<void>;
   /** The end of the invocation. */
   readonly closing: AbortSignal;
 }
@@ -30,25 +26,15 @@ export interface TurnsOptions {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new Queue();
-  readonly #pending = new Set<SessionMessage>();
   #running = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
   }
 
-  /** Messages that were added and are not saved yet. */
-  get pending(): readonly SessionMessage[] {
-    return [...this.#pending];
-  }
-
   /** Whether a model is being asked, or waits to be. */
   get areRunning(): boolean {
     return this.#running > 0;
-  }
-
-  add(message: Message): void {
-    this.#pending.add(message);
   }
 
   /** Asks the model, and stores the question and the answer. */
@@ -75,22 +61,21 @@ export class Turns {
     options: TurnOptions,
     signal: AbortSignal,
   ): Promise<ModelResponse> {
-    const { history, memory, delivery, load } = this.#options;
-    const added = this.pending;
+    const { history, metadata, prompt, memory, delivery } = this.#options;
+    const added = history.unsaved.all;
     return this.#queue.run(async () => {
       const response = await this.#locked(signal, async () => {
-        await load(signal);
-        const pending = this.#unsaved(added);
+        await prompt.load(signal);
         const turn = new ChatTurn({
           history,
-          memory,
+          metadata,
+          prompt,
           invocation,
           delivery,
-          pending,
+          pending: history.unsaved.among(added),
           question,
           options,
           signal,
-          onSaved: () => this.#forget(pending),
         });
         return turn.run();
       });
@@ -105,7 +90,7 @@ export class Turns {
 
   /** Stores the pending messages. */
   async save(signal: AbortSignal): Promise<void> {
-    const added = this.pending;
+    const added = this.#options.history.unsaved.all;
     if (added.length > 0)
       await this.#exclusively(signal, () => this.#savePending(added, signal));
   }
@@ -114,31 +99,25 @@ export class Turns {
     added: readonly SessionMessage[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { history, delivery, load } = this.#options;
-    const pending = this.#unsaved(added);
+    const { history, metadata, prompt, delivery } = this.#options;
+    const pending = history.unsaved.among(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;
-    await load(signal);
+    await prompt.load(signal);
     const isSame = (turn: Turn) => delivery.isRepeatedBy(turn, pending, 0);
     const earlier = history.turns.find(isSame);
-    const other =
-      earlier === undefined
-        ? await delivery.write((writeId) =>
-            history.append(pending, writeId, isSame, signal),
-          )
-        : history.replayed(earlier);
-    if (other !== undefined) delivery.claim(other);
-    this.#forget(pending);
-    await history.refreshHeader(signal);
+    const turn = { messages: pending, isSame };
+    if (earlier === undefined) await writeTurn(history, delivery, turn, signal);
+    else delivery.claim(history.replayed(earlier, pending));
+    await metadata.keepAlive(signal);
   }
 
-  async clear(forget: () => void, signal: AbortSignal): Promise<void> {
-    const added = this.pending;
+  /** Deletes the session, and what was not saved. */
+  async clear(signal: AbortSignal): Promise<void> {
+    const { history, metadata } = this.#options;
+    const added = history.unsaved.all;
     await this.#exclusively(signal, () =>
-      this.#options.history.delete(() => {
-        this.#forget(added);
-        forget();
-      }, signal),
+      metadata.deleteSession(added, signal),
     );
   }
 
@@ -147,24 +126,15 @@ export class Turns {
     return this.#queue.run(run, signal);
   }
 
-  #unsaved(added: readonly SessionMessage[]): readonly SessionMessage[] {
-    return added.filter((message) => this.#pending.has(message));
-  }
-
-  #forget(saved: readonly SessionMessage[]): void {
-    for (const message of saved) this.#pending.delete(message);
-  }
-
   #exclusively<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     return this.#queue.run(() => this.#locked(signal, run), signal);
   }
 
   /** In the mode `lock`, those of other invocations wait as well. */
   async #locked<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    const { store, key, history } = this.#options;
+    const { history } = this.#options;
     if (history.conflict !== "lock") return run();
-    const { limit } = history;
-    const unlock = await lockSession({ store, key, limit, signal });
+    const unlock = await history.lock(signal);
     try {
       await history.catchUp(signal);
       return await run();

@@ -194,6 +194,142 @@ describe("when somebody else writes while the model answers", () => {
   });
 });
 
+describe("a session that was deleted and has become longer than before", () => {
+  /** What others do: one who deletes it, and one who writes three turns. */
+  async function writeAnew(store: ReturnType<typeof memoryStores>) {
+    await store.sessions.delete(KEY);
+    for (const first of [0, 2, 4])
+      await store.sessions.append(KEY, {
+        first,
+        messages: [
+          { role: "user", content: [{ text: `Other ${first}` }] },
+          { role: "assistant", content: [{ text: "Answer to it" }] },
+        ],
+        writeId: `other-${first}`,
+      });
+  }
+
+  const others = [0, 2, 4].flatMap((first) => [
+    `user: Other ${first}`,
+    "assistant: Answer to it",
+  ]);
+
+  /** Whose first answer is late. */
+  function slow(store: ReturnType<typeof memoryStores>) {
+    const requests: ModelRequest[] = [];
+    const provider = providerOf(async (request) => {
+      requests.push(request);
+      if (requests.length === 1) await writeAnew(store);
+      return answerOf("Answer");
+    });
+    return { provider, requests };
+  }
+
+  test("is what the turn is written to, and nothing that was deleted comes back", async () => {
+    const store = memoryStores();
+    await run(({ chat }) => chat("Old"), { store });
+    const { provider, requests } = slow(store);
+    await run(
+      async ({ session, chat }) => {
+        await chat("New");
+        const now = [...others, "user: New", "assistant: Answer"];
+        expect(short(session.messages)).toEqual(now);
+        expect(await storedMessages(store)).toEqual(now);
+        await chat("Newer");
+        expect(short(requests.at(-1)?.messages ?? [])).toEqual([
+          ...now,
+          "user: Newer",
+        ]);
+      },
+      { store, provider },
+    );
+  });
+
+  test("is a conflict with all of its turns in the mode reject", async () => {
+    const store = memoryStores();
+    await run(({ chat }) => chat("Old"), { store });
+    const { provider, requests } = slow(store);
+    await run(
+      async ({ chat }) => {
+        const error = await rejection(chat("New"));
+        const { newerTurns = [] } = error as SessionConflictError;
+        expect(short(newerTurns.flatMap(({ messages }) => messages))).toEqual(
+          others,
+        );
+        await chat("New");
+        expect(short(requests.at(-1)?.messages ?? [])).toEqual([
+          ...others,
+          "user: New",
+        ]);
+      },
+      { store, provider, session: { conflict: "reject" } },
+    );
+  });
+
+  test("is seen by the next turn in the mode lock", async () => {
+    const store = memoryStores();
+    const model = new MockProvider();
+    await run(
+      async ({ chat }) => {
+        await chat("Old");
+        await writeAnew(store);
+        await chat("New");
+      },
+      { store, model, session: { conflict: "lock" } },
+    );
+    expect(asked(model)).toEqual([...others, "user: New"]);
+  });
+
+  test("is seen when its turns are of another size", async () => {
+    const store = memoryStores();
+    const model = new MockProvider();
+    await run(
+      async ({ session, chat }) => {
+        session.addMessage("user", "Older");
+        await chat("Old");
+        await writeAnew(store);
+        await chat("New");
+      },
+      { store, model, session: { conflict: "lock" } },
+    );
+    expect(asked(model)).toEqual([...others, "user: New"]);
+  });
+
+  test("is seen when all that was known of it has expired", async () => {
+    let now = Date.now();
+    jest.spyOn(Date, "now").mockImplementation(() => now);
+    const store = memoryStores();
+    const conflict = "lock";
+    const earlier = new Session({ store, id: "s1", ttlHours: 1, conflict });
+    earlier.addMessage("user", "Old");
+    earlier.addMessage("user", "Older");
+    await earlier.save();
+    now += 2 * 3_600_000;
+    const session = new Session({ store, id: "s1", conflict });
+    await session.load();
+    expect(session.messages).toEqual([]);
+    await writeAnew(store);
+    session.addMessage("user", "New");
+    await session.save();
+    expect(short(session.messages)).toEqual([...others, "user: New"]);
+  });
+});
+
+test("of what others have written meanwhile no more is read than their turns and the one before", async () => {
+  const store = memoryStores();
+  for (const text of ["One", "Two", "Three"])
+    await run(({ chat }) => chat(text), { store });
+  const read: number[] = [];
+  const observe = before(async ({ context }) => {
+    invocationOf(context).events.on("session-load", ({ messages }) =>
+      read.push(messages),
+    );
+  });
+  const provider = interrupted(store);
+  await run(({ chat }) => chat("Mine"), { store, provider, more: [observe] });
+  expect(read).toEqual([6, 4]);
+});
+
 test.each(["rebase", "reject", "lock"] as const)(
   "the first turn of an invocation reads the session once, in the mode %s",
   async (conflict) => {

@@ -612,6 +612,30 @@ describe("summary()", () => {
     expect((await stored(store)).summary).toBeUndefined();
   });
 
+  test("of a session that was deleted and written anew is not stored, however long the new one is", async () => {
+    const store = await filled(3);
+    const { next } = await stored(store);
+    const provider = providerOf(async ({ tags }) => {
+      if (tags?.["session.call"] !== "summary") return answerOf("Fine.");
+      await store.sessions.delete(KEY);
+      for (let first = 0; first < next + 6; first++)
+        await store.sessions.append(KEY, {
+          first,
+          messages: [{ role: "user", content: [{ text: `Other ${first}` }] }],
+          writeId: `other-${first}`,
+        });
+      return answerOf("They talked.");
+    });
+    await run(
+      async ({ session, chat }) => {
+        await chat("One");
+        expect(session.messages).toHaveLength(next + 6);
+      },
+      { store, provider, session: { memory } },
+    );
+    expect((await stored(store)).summary).toBeUndefined();
+  });
+
   test("is waited for by a clear() in the same invocation", async () => {
     const store = await filled(3);
     const summarising = Promise.withResolvers<void>();

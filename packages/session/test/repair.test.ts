@@ -434,6 +434,26 @@ describe("a stored history that no model takes", () => {
   });
 });
 
+test("a turn walks through a long history once", async () => {
+  let looks = 0;
+  const watched = {
+    role: "user",
+    get content() {
+      looks += 1;
+      return [text("And?")];
+    },
+  };
+  const history = [
+    user(text("Hi")),
+    assistant(text("Yes.")),
+    watched,
+    assistant(text("Yes.")),
+  ];
+  const { prompt } = await sent(history);
+  expect(prompt).toHaveLength(5);
+  expect(looks).toBe(1);
+});
+
 describe("the calls of the last answer", () => {
   const history = [
     user(text("Hi")),
