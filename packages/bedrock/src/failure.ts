@@ -11,7 +11,7 @@ import {
 import type { Reading } from "./classify.ts";
 import { note } from "./error-facts.ts";
 import { roomIn } from "./fit-max-tokens.ts";
-import { networkCode, notSent } from "./network-failure.ts";
+import { networkCode } from "./network-failure.ts";
 import { readError } from "./read-error.ts";
 import type { ServiceError } from "./service-error.ts";
 
@@ -137,10 +137,7 @@ function withoutResponse(
     sending === undefined
       ? NOT_CONNECTED.test(message)
       : sending.stage !== "sent";
-  if (!isUnsent) return reading;
-  const isUnknown =
-    reading.reason === "unknown" && sending?.stage === "connecting";
-  return { ...reading, ...(isUnknown && notSent), billed: "none" };
+  return isUnsent ? { ...reading, billed: "none" } : reading;
 }
 
 function roomHint(room: number | undefined): string | undefined {

@@ -33,7 +33,7 @@ const interrupted: Verdict = {
   retryable: true,
   billed: "unknown",
 };
-export const notSent: Verdict = { reason: "connection", retryable: true };
+const notSent: Verdict = { reason: "connection", retryable: true };
 const lost: Verdict = { ...notSent, billed: "unknown" };
 
 function tlsFailed(code: string): Verdict {

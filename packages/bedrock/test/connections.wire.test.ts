@@ -1,10 +1,18 @@
 import { createServer, request as httpRequest } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { LLMContext } from "@lambdallm/core";
 import { generate } from "selfsigned";
 import { clientConfig, failureOf, invocation, start } from "./support.ts";
+
+const ANSWER = JSON.stringify({
+  output: { message: { role: "assistant", content: [{ text: "Yes" }] } },
+  stopReason: "end_turn",
+  usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+  metrics: { latencyMs: 1 },
+});
 
 const before = { ...process.env };
 afterEach(() => {
@@ -148,12 +156,29 @@ describe("A proxy of the environment", () => {
     ]);
   });
 
-  test("has a tunnel through it for HTTPS", async () => {
+  /** A service that takes its time, behind a proxy that makes tunnels. */
+  async function throughTunnel<Result>(
+    run: (context: LLMContext) => Promise<Result>,
+    { isTrusted }: { readonly isTrusted: boolean },
+  ) {
     const { cert, private: key } = await generate(
-      [{ name: "commonName", value: "localhost" }],
-      { keySize: 2048 },
+      [{ name: "commonName", value: "bedrock.invalid" }],
+      {
+        keySize: 2048,
+        extensions: [
+          { name: "basicConstraints", cA: true },
+          {
+            name: "subjectAltName",
+            altNames: [{ type: 2, value: "bedrock.invalid" }],
+          },
+        ],
+      },
     );
-    const server = createTlsServer({ cert, key });
+    const server = createTlsServer({ cert, key }, (request, response) => {
+      request.resume();
+      // Longer than a connection may take.
+      setTimeout(() => response.end(ANSWER), 3_300);
+    });
     const tunnels: string[] = [];
     const proxy = createServer();
     proxy.on("connect", (request, socket) => {
@@ -166,36 +191,77 @@ describe("A proxy of the environment", () => {
       for (const end of [socket, behind]) end.on("error", () => {});
       socket.on("close", () => behind.destroy());
     });
-    await Promise.all(
-      [server, proxy].map(
-        (one) =>
-          new Promise<void>((listening) =>
-            one.listen(0, "127.0.0.1", listening),
-          ),
-      ),
+    for (const one of [server, proxy])
+      await new Promise<void>((listening) =>
+        one.listen(0, "127.0.0.1", listening),
+      );
+    const { port } = proxy.address() as AddressInfo;
+    process.env["NODE_USE_ENV_PROXY"] = "1";
+    process.env["HTTPS_PROXY"] = `http://127.0.0.1:${port}`;
+    process.env["NO_PROXY"] = "";
+    process.env["no_proxy"] = "";
+    const usual = getCACertificates("default");
+    if (isTrusted) setDefaultCACertificates([...usual, cert]);
+    try {
+      const result = await invocation({ url: "" }, run, {
+        clientConfig: {
+          ...clientConfig({ url: "" }),
+          endpoint: "https://bedrock.invalid",
+        },
+      });
+      return { result, tunnels };
+    } finally {
+      setDefaultCACertificates(usual);
+      for (const one of [server, proxy]) {
+        one.closeAllConnections();
+        await new Promise((closed) => one.close(closed));
+      }
+    }
+  }
+
+  test("has a tunnel through it for HTTPS, which is kept, and in which an answer takes the time that it needs", async () => {
+    const { result, tunnels } = await throughTunnel(
+      async (context) => [
+        await context.invoke("Well?"),
+        await context.invoke("Well?"),
+      ],
+      { isTrusted: true },
+    );
+    expect(result).toEqual(["Yes", "Yes"]);
+    expect(tunnels).toEqual(["bedrock.invalid:443"]);
+  });
+
+  test("has nothing sent through a tunnel to a service whose certificate is not trusted", async () => {
+    const { result } = await throughTunnel(
+      (context) => failureOf(context.invoke("Well?")),
+      { isTrusted: false },
+    );
+    expect(result).toMatchObject({
+      serviceError: "DEPTH_ZERO_SELF_SIGNED_CERT",
+      billed: "none",
+    });
+  });
+
+  test("that makes no tunnel has been sent nothing", async () => {
+    const proxy = createServer();
+    proxy.on("connect", (_request, socket) => {
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    await new Promise<void>((listening) =>
+      proxy.listen(0, "127.0.0.1", listening),
     );
     const { port } = proxy.address() as AddressInfo;
     process.env["NODE_USE_ENV_PROXY"] = "1";
     process.env["HTTPS_PROXY"] = `http://127.0.0.1:${port}`;
     process.env["NO_PROXY"] = "";
     process.env["no_proxy"] = "";
+    const url = "https://bedrock.invalid";
     const error = await failureOf(
-      invocation({ url: "" }, (context) => context.invoke("Well?"), {
-        clientConfig: {
-          ...clientConfig({ url: "" }),
-          endpoint: "https://bedrock.invalid",
-        },
-      }),
+      invocation({ url }, (context) => context.invoke("Well?")),
     );
-    expect(error).toMatchObject({
-      serviceError: "DEPTH_ZERO_SELF_SIGNED_CERT",
-      billed: "none",
-    });
-    expect(tunnels).toEqual(["bedrock.invalid:443"]);
-    for (const one of [server, proxy]) {
-      one.closeAllConnections();
-      await new Promise((closed) => one.close(closed));
-    }
+    expect(error).toMatchObject({ billed: "none" });
+    proxy.closeAllConnections();
+    await new Promise((closed) => proxy.close(closed));
   });
 
   test("is not used otherwise", async () => {

@@ -226,3 +226,43 @@ describe("A clock that is wrong, or a machine that was frozen", () => {
       ).toMatchObject({ reason: "credentials", retryable: false });
   });
 });
+
+describe("Of a handler that is not made here, the error tells what was sent", () => {
+  test("nothing, when there was no connection in time", async () => {
+    const error = await askBroken(
+      Object.assign(
+        new Error(
+          "@smithy/node-http-handler - the request socket did not establish a connection with the server within the configured timeout of 3000 ms.",
+        ),
+        { name: "TimeoutError" },
+      ),
+    );
+    expect(error).toMatchObject({
+      reason: "connection",
+      retryable: true,
+      billed: "none",
+    });
+  });
+
+  test("nothing, when the certificate was refused", async () => {
+    const error = await askBroken(
+      Object.assign(new Error("No."), { code: "CERT_HAS_EXPIRED" }),
+    );
+    expect(error).toMatchObject({
+      reason: "connection",
+      retryable: false,
+      billed: "none",
+    });
+  });
+
+  test("perhaps something, when TLS failed in another way", async () => {
+    const error = await askBroken(
+      Object.assign(new Error("No."), { code: "EPROTO" }),
+    );
+    expect(error).toMatchObject({
+      reason: "connection",
+      retryable: false,
+      billed: "unknown",
+    });
+  });
+});

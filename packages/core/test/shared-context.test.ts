@@ -140,6 +140,25 @@ describe.each(middyMajors)(
       expect(found).toEqual(["Mock response", false]);
     });
 
+    test("may be put back, or replaced by what is no context for a while", async () => {
+      const found = await run(
+        middy,
+        [
+          new MockProvider().middleware(),
+          before(async (request) => {
+            const { context } = request;
+            request.context = context;
+            // Middlewares in JavaScript assign what they like.
+            request.context = "none" as unknown as HandlerContext;
+            request.context = { ...context };
+            request.context = context;
+          }),
+        ],
+        async ({ invoke }) => invoke("Hi"),
+      );
+      expect(found).toBe("Mock response");
+    });
+
     test("may be taken away for a while", async () => {
       const found = await run(
         middy,

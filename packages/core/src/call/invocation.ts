@@ -39,8 +39,8 @@ export type RequestDefaults = Pick<ModelRequest, "model"> &
 export interface InvocationOptions {
   readonly provider: Provider;
   readonly defaults: RequestDefaults;
-  /** Milliseconds left, as Lambda tells it; left out where nothing limits the time. */
-  readonly remainingTimeMs?: () => number;
+  /** Milliseconds left, as Lambda tells it; `Infinity` where nothing limits the time. */
+  readonly remainingTimeMs: () => number;
   /** The invocation of an outer provider middleware in the same Lambda invocation. */
   readonly parent?: Invocation | undefined;
   /** Runs at once when the invocation ends, before anything is awaited: the outer chain goes on meanwhile. */
@@ -93,8 +93,7 @@ export class Invocation {
     );
     this.events = new Events(parent?.events);
     this.totals = new Totals(parent?.totals);
-    this.#remainingTimeMs =
-      options.remainingTimeMs ?? (() => Number.POSITIVE_INFINITY);
+    this.#remainingTimeMs = options.remainingTimeMs;
     this.#timeoutAt = Date.now() + this.#remainingTimeMs();
     this.#deadline = Math.min(
       this.#timeoutAt - ANSWER_RESERVE_MS,

@@ -169,25 +169,31 @@ function watched<Agent extends HttpAgent>(
   const reuseSocket = agent.reuseSocket.bind(agent);
   const keepSocketAlive = agent.keepSocketAlive.bind(agent);
   return Object.assign(agent, {
-    createConnection(...given: Parameters<typeof createConnection>) {
+    createConnection(
+      ...[options, onCreated]: Parameters<typeof createConnection>
+    ) {
       const sending = sendingNow();
-      const socket = createConnection(...given);
-      // Through a proxy it comes later.
-      if (!socket) return socket;
       sending.stage = "connecting";
+      const isConnected = () => {
+        clearTimeout(timer);
+        sending.stage = "sent";
+      };
+      // Node's own agents return one in any case; through a proxy it is the one to the proxy, and the tunnel comes later.
+      const socket = createConnection(options, (error, tunnel) => {
+        if (!error) isConnected();
+        onCreated?.(error, tunnel);
+      }) as Duplex;
       const timer = startTimer(connectTimeoutMs, () =>
         socket.destroy(connectTimeout(connectTimeoutMs)),
       );
       socket.once("close", () => clearTimeout(timer));
-      socket.once(connected, () => {
-        clearTimeout(timer);
-        sending.stage = "sent";
-      });
+      socket.once(connected, isConnected);
       return socket;
     },
     reuseSocket(...given: Parameters<typeof reuseSocket>) {
       const [socket] = given;
-      const idleMs = Date.now() - (idleSince.get(socket) ?? 0);
+      // Kept alive before, or it could not be used again.
+      const idleMs = Date.now() - Number(idleSince.get(socket));
       sendingNow().isStale = idleMs >= STALE_AFTER_MS;
       reuseSocket(...given);
     },
@@ -216,8 +222,7 @@ function connectTimeout(afterMs: number): Error {
  * @see https://nodejs.org/api/http.html#requestreusedsocket
  */
 function isDeath(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === "ECONNRESET" || code === "EPIPE";
+  return /^(?:ECONNRESET|EPIPE)$/.test(String(codeOf(error)));
 }
 
 function codeOf(error: unknown): string | undefined {
