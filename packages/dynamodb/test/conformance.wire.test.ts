@@ -19,6 +19,9 @@ afterAll(() => table.stop());
 const connect = () =>
   storeOf(table, plainClient(table.clientConfig), { now: () => time });
 
+/** Only a bound for a hung test: 50 writers on a busy machine take more than the default of a minute. */
+const timeoutMs = 600_000;
+
 const clock = {
   now: () => time,
   advance: (ms: number) => {
@@ -31,13 +34,23 @@ describe("DynamoDB as a SessionStore", () => {
     test,
     createStore: () => connect().sessions,
     clock,
+    timeoutMs,
   });
 });
 
 describe("DynamoDB as a BudgetStore", () => {
-  budgetStoreConformance({ test, createStore: () => connect().budgets });
+  budgetStoreConformance({
+    test,
+    createStore: () => connect().budgets,
+    timeoutMs,
+  });
 });
 
 describe("DynamoDB as a StepStore", () => {
-  stepStoreConformance({ test, createStore: () => connect().steps, clock });
+  stepStoreConformance({
+    test,
+    createStore: () => connect().steps,
+    clock,
+    timeoutMs,
+  });
 });
