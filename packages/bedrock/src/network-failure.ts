@@ -7,13 +7,13 @@ const NOT_SENT =
 
 /** Those after which nobody knows. */
 const LOST =
-  /^(?:ECONNRESET|EPIPE|ETIMEDOUT|EPROTO|ERR_SSL_\w+|ERR_HTTP2_(?:STREAM_CANCEL|STREAM_ERROR|GOAWAY_SESSION))$/;
+  /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ERR_HTTP2_(?:STREAM_CANCEL|STREAM_ERROR|GOAWAY_SESSION))$/;
 
 /** What the certificate of the other side fails with, before anything is sent. @see https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const CERTIFICATE =
   /^(?:ERR_TLS_CERT_\w+|(?:CERT|CRL|UNABLE_TO|ERROR_IN|DEPTH_ZERO|SELF_SIGNED|PATH_LENGTH|INVALID|HOSTNAME)_\w+)$/;
 
-/** What no other handshake ends in another way than this one. */
+/** Other failures of TLS: in the handshake, or later. */
 const TLS = /^(?:EPROTO|ERR_SSL_\w+)$/;
 
 /** What the fetch of a browser says, for clients with a handler of that kind: the AWS SDK knows these texts. */
@@ -54,7 +54,7 @@ export function networkCode(error: ServiceError): string | undefined {
   code ??= /\b(E[A-Z_]{3,}|socket hang up|aborted)\b/.exec(error.message)?.[0];
   if (code === "socket hang up" || code === "aborted") return "ECONNRESET";
   if (typeof code !== "string") return undefined;
-  return [NOT_SENT, LOST, CERTIFICATE].some((codes) => codes.test(code))
+  return [NOT_SENT, LOST, CERTIFICATE, TLS].some((codes) => codes.test(code))
     ? code
     : undefined;
 }

@@ -5,14 +5,13 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { LLMContext } from "@lambdallm/core";
 import { generate } from "selfsigned";
-import { clientConfig, failureOf, invocation, start } from "./support.ts";
-
-const ANSWER = JSON.stringify({
-  output: { message: { role: "assistant", content: [{ text: "Yes" }] } },
-  stopReason: "end_turn",
-  usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
-  metrics: { latencyMs: 1 },
-});
+import {
+  ANSWER,
+  clientConfig,
+  failureOf,
+  invocation,
+  start,
+} from "./support.ts";
 
 const before = { ...process.env };
 afterEach(() => {

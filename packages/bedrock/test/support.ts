@@ -29,6 +29,14 @@ export function clientConfig(local: Pick<LocalBedrock, "url">) {
   };
 }
 
+/** An answer as Converse writes it. */
+export const ANSWER = JSON.stringify({
+  output: { message: { role: "assistant", content: [{ text: "Yes" }] } },
+  stopReason: "end_turn",
+  usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+  metrics: { latencyMs: 1 },
+});
+
 export function start(options: StartBedrockOptions = {}) {
   // The catalog's models end one day; these tests do not.
   return startBedrock({ now: () => Date.UTC(2026, 10, 22), ...options });

@@ -18,7 +18,13 @@ import {
 import type { LLMContext } from "@lambdallm/core";
 import { generate } from "selfsigned";
 import { fakeDate } from "../../../test-support/fake-date.ts";
-import { clientConfig, failureOf, invocation, start } from "./support.ts";
+import {
+  ANSWER,
+  clientConfig,
+  failureOf,
+  invocation,
+  start,
+} from "./support.ts";
 
 const UNUSED = {
   inputTokens: 0,
@@ -284,13 +290,6 @@ describe("What was certainly not sent", () => {
 });
 
 describe("A connection that nobody has used for a while", () => {
-  const answer = JSON.stringify({
-    output: { message: { role: "assistant", content: [{ text: "Yes" }] } },
-    stopReason: "end_turn",
-    usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
-    metrics: { latencyMs: 1 },
-  });
-
   beforeEach(() => fakeDate(Date.now()));
   afterEach(() => {
     jest.useRealTimers();
@@ -310,7 +309,7 @@ describe("A connection that nobody has used for a while", () => {
       else
         response
           .writeHead(200, { "content-type": "application/json" })
-          .end(answer);
+          .end(ANSWER);
     });
     return { server, requests: () => [...seen.values()] };
   }
