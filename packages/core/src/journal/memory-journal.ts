@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { check, validateOptions } from "../checks/options.ts";
 import type { Journal, Suspended, WaitingFor } from "../contract/journal.ts";
+import { sleep } from "../time/sleep.ts";
 import type { Entry } from "./entry.ts";
 import { recordedCopy } from "./recorded-copy.ts";
 import { RecordedJournal } from "./recorded-journal.ts";
@@ -18,6 +19,10 @@ export interface MemoryJournalOptions {
   readonly answers?: Answers | undefined;
   /** How much JSON the result of a step may have, in bytes. @default 256_000 */
   readonly maxResultBytes?: number | undefined;
+  /** The clock, in epoch milliseconds. @default Date.now */
+  readonly now?: (() => number) | undefined;
+  /** Spends the waits of the run; tests let them pass at once. @default a timer */
+  readonly wait?: ((ms: number) => Promise<void>) | undefined;
 }
 
 export type Answers =
@@ -38,6 +43,8 @@ const checks = {
   answers: (value: unknown) =>
     typeof value === "function" ? undefined : check.object(value),
   maxResultBytes: check.positiveInteger,
+  now: check.function,
+  wait: check.function,
 };
 
 /**
@@ -76,7 +83,8 @@ function recorderOf(
   entries: Map<string, Entry>,
 ): Recorder {
   const { runId, signal, answers } = options;
-  const { maxResultBytes = DEFAULT_RESULT_BYTES } = options;
+  const { maxResultBytes = DEFAULT_RESULT_BYTES, now } = options;
+  const { wait = (ms: number) => sleep(ms, signal) } = options;
   const record = async (position: string, entry: Entry) => {
     entries.set(position, entry);
   };
@@ -85,10 +93,11 @@ function recorderOf(
     entries,
     signal,
     maxStarts: Number.POSITIVE_INFINITY,
-    now: () => Date.now(),
+    now: () => now?.() ?? Date.now(),
     resultLimit: (maxBytes = maxResultBytes) => maxBytes,
     remainingMs: () => Number.POSITIVE_INFINITY,
     canWait: () => true,
+    wait,
     start: async () => 1,
     record,
     release: record,
