@@ -12,6 +12,7 @@ export { checkAmount } from "./stores/check-amount.ts";
 export { checkExpiry } from "./stores/check-expiry.ts";
 export { checkId } from "./stores/check-id.ts";
 export { checkLease } from "./stores/check-lease.ts";
+export { fromJson, toJson } from "./stores/json-with-bytes.ts";
 export { MemoryBudgetStore } from "./stores/memory-budget-store.ts";
 export type { MemoryStoreOptions } from "./stores/memory-options.ts";
 export { MemorySessionStore } from "./stores/memory-session-store.ts";
