@@ -4,7 +4,7 @@ import {
   type JsonValue,
   type Suspended,
 } from "@lambdallm/core";
-import { validateOptions } from "@lambdallm/core/feature";
+import { validateOptions, warn } from "@lambdallm/core/feature";
 import {
   type Entry,
   failureOf,
@@ -14,7 +14,7 @@ import {
   type StepRecord,
 } from "@lambdallm/core/stores";
 import { RunNotFoundError } from "./errors.ts";
-import { isOfRun, isRunId, newRunId } from "./run-key.ts";
+import { isOfRun, isRunId, listOf, newRunId } from "./run-key.ts";
 import { RunLease } from "./run-lease.ts";
 import {
   type CheckpointJournalOptions,
@@ -24,7 +24,7 @@ import {
   storeWithSteps,
 } from "./settings.ts";
 import { StoreRecorder } from "./store-recorder.ts";
-import { fromStored, toStored } from "./stored-entry.ts";
+import { fromStored, storedOf, toStored } from "./stored-entry.ts";
 
 /** The journal of a run that can be resumed. Exactly one of `complete`, `suspend`, `fail` and `leave` ends it here. */
 export interface CheckpointJournal extends Journal {
@@ -145,11 +145,6 @@ async function readRun(
   };
 }
 
-function storedOf(record: StepRecord): JsonValue | undefined {
-  if (record.status === "done") return record.output;
-  return record.status === "failed" ? record.error : undefined;
-}
-
 const fenceOf = (records: readonly StepRecord[]): number =>
   records.find(isOfRun)?.fence ?? 0;
 
@@ -206,6 +201,7 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
     const blobs = { prefix: `${partition}/run`, blobStore };
     const stored = await toStored(entry, this.#expiresAt, blobs);
     await this.#lease.end("commit", stored);
+    if (this.#lease.isResumed) await this.#delist();
   }
 
   async suspend(suspended?: Suspended): Promise<Suspended> {
@@ -215,11 +211,18 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
     // A model call outside of the steps can be the first that had no time left.
     await this.#lease.take(this.#expiresAt);
     await this.#lease.hold();
-    await this.#end({
-      status: "suspended",
+    const { steps, tenantId, now } = this.#settings;
+    const state = {
       ...(resumeAt !== undefined && { resumeAt }),
       waitingFor: waitingFor.map(({ name }) => name),
+    };
+    // First: a run that is free and in no list would be forgotten, if this process died in between.
+    await steps.enlist(listOf(tenantId), {
+      id: this.runId,
+      value: { suspendedAt: now(), ...state },
+      expiresAt: this.#expiresAt,
     });
+    await this.#end({ status: "suspended", ...state });
     return whole;
   }
 
@@ -234,8 +237,21 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
     await this.idle();
     await this.#lease.end(
       "fail",
-      this.#left ?? this.#state({ status: "left" }),
+      this.#left ?? this.#state({ status: "interrupted" }),
     );
+  }
+
+  async #delist(): Promise<void> {
+    const { steps, tenantId } = this.#settings;
+    try {
+      await steps.delist(listOf(tenantId), this.runId);
+    } catch (error) {
+      // The result is recorded, and the list's readers see that the run is done.
+      warn(
+        "A run that has ended is still in the list of those that wait",
+        error,
+      );
+    }
   }
 
   async #end(state: Record<string, JsonValue>): Promise<void> {

@@ -23,3 +23,27 @@ export function inProgress(
     { runId, step, expiresAt },
   );
 }
+
+/** Nobody asks with this token: it is wrong, its run has expired, or it belongs to another tenant. */
+export class UnknownTokenError extends LambdaLLMError {
+  static override readonly errorName = "UnknownTokenError";
+
+  constructor() {
+    super("Nobody waits for an answer with this token.", {
+      code: "UNKNOWN_TOKEN",
+      statusCode: 404,
+    });
+  }
+}
+
+/** The question has another answer, or the answer comes too late. */
+export class AnswerConflictError extends LambdaLLMError {
+  static override readonly errorName = "AnswerConflictError";
+
+  constructor() {
+    super("The question was answered before, or its time is over.", {
+      code: "ANSWER_CONFLICT",
+      statusCode: 409,
+    });
+  }
+}

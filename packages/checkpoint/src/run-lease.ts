@@ -36,6 +36,11 @@ export class RunLease {
     return this.#fence !== undefined;
   }
 
+  /** Whether the run was begun by somebody else. */
+  get isResumed(): boolean {
+    return Number(this.#fence) > 1;
+  }
+
   /** @throws {StepInProgressError} Somebody else has the run. */
   take(expiresAt: number | undefined): Promise<Taken> {
     this.#taking ??= this.#take(expiresAt);

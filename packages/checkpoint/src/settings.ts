@@ -78,7 +78,7 @@ export const storeWithSteps: OptionCheck = (value) =>
     ? undefined
     : "an object with `steps`, such as dynamoDBStore() or memoryStores()";
 
-const blobStore: OptionCheck = (value) =>
+export const blobCheck: OptionCheck = (value) =>
   hasFunction(value, "put") && hasFunction(value, "get")
     ? undefined
     : "an object with the functions `put` and `get`";
@@ -95,7 +95,7 @@ export const runChecks = {
   leaseMs: check.positiveInteger,
   maxStarts: check.positiveInteger,
   maxResultBytes: resultBytes,
-  blobStore,
+  blobStore: blobCheck,
   ttlHours: ttlCheck,
   now: check.function,
 };

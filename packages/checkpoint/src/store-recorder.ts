@@ -2,6 +2,7 @@ import { ConfigurationError, type WaitingFor } from "@lambdallm/core";
 import { sleep } from "@lambdallm/core/feature";
 import type { Entry, Recorder } from "@lambdallm/core/stores";
 import { inProgress } from "./errors.ts";
+import { answerStep } from "./question.ts";
 import type { RunLease } from "./run-lease.ts";
 import { MOST_RESULT_BYTES, type RunSettings } from "./settings.ts";
 import { fromStored, toStored } from "./stored-entry.ts";
@@ -102,8 +103,16 @@ export class StoreRecorder implements Recorder {
     await this.#write("fail", position, entry);
   }
 
-  async answer(_question: WaitingFor): Promise<unknown> {
-    return undefined;
+  async answer({ token }: WaitingFor): Promise<unknown> {
+    const { steps, blobStore } = this.#settings;
+    const asked = token.slice(this.runId.length + 1, token.lastIndexOf("."));
+    const position = answerStep(asked);
+    // It may have been answered since the records were read.
+    const record = await steps.find(this.#key(position));
+    if (record?.status !== "done") return undefined;
+    const { entry } = await fromStored(record.output, blobStore);
+    this.entries.set(position, entry);
+    return Reflect.get(entry, "value");
   }
 
   async #write(

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@lambdallm/core";
-import type { Entry } from "@lambdallm/core/stores";
+import type { Entry, StepRecord } from "@lambdallm/core/stores";
 import {
   type BlobPointer,
   type BlobStore,
@@ -47,4 +47,10 @@ export async function fromStored(
   if (blob === undefined) return { entry: entry as Entry, expiresAt };
   const value = await fetchBack(blob, blobStore);
   return { entry: { ...entry, value } as Entry, expiresAt };
+}
+
+/** What a step was ended with; undefined while it runs. */
+export function storedOf(record: StepRecord): JsonValue | undefined {
+  if (record.status === "done") return record.output;
+  return record.status === "failed" ? record.error : undefined;
 }
