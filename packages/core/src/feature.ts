@@ -31,12 +31,15 @@ export type {
   Stage,
 } from "./contract/model-call.ts";
 export type { ModelFailure } from "./contract/model-error.ts";
+export { retryAfterHeaders } from "./contract/retry-after.ts";
 export { journalOf } from "./journal/journal-of.ts";
+export { FeatureMembers } from "./middy/feature-members.ts";
 export { Middleware } from "./middy/middleware.ts";
 export type { MiddyMiddleware, MiddyRequest } from "./middy/middy-types.ts";
 export { providerMiddleware } from "./middy/provider-middleware.ts";
 export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";
+export { checkedTenant, isolatedTenant } from "./middy/tenant.ts";
 export { arnRegion } from "./models/arn-region.ts";
 export { baseModelId } from "./models/catalog.ts";
 export {

@@ -18,6 +18,7 @@ export {
 export { recordedCopy } from "./journal/recorded-copy.ts";
 export { RecordedJournal } from "./journal/recorded-journal.ts";
 export type { Recorder } from "./journal/recorder.ts";
+export { joined } from "./journal/suspension.ts";
 export type {
   BudgetLimits,
   BudgetReservation,

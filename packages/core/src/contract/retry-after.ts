@@ -16,7 +16,7 @@ export function hideRetryAfter(
  * A wait in whole seconds, as RFC 9110 wants it (section 10.2.3). Undefined for what is no time: a provider of somebody
  * else's may say anything.
  */
-function retryAfterHeaders(
+export function retryAfterHeaders(
   retryAfterMs: number | undefined,
 ): RetryAfterHeaders | undefined {
   if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs))
