@@ -11,6 +11,7 @@ export {
 export {
   type Answers,
   DEFAULT_RESULT_BYTES,
+  isInMemory,
   type MemoryJournal,
   type MemoryJournalOptions,
   memoryJournal,
