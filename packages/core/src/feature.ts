@@ -14,9 +14,11 @@ export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export { warn } from "./checks/warn.ts";
+export { askForValue } from "./context/ask-for-value.ts";
 export type { ContextChanges } from "./context/context.ts";
 export {
   callOptionChecks,
+  converseRequest,
   invokeOptionChecks,
   systemBlocks,
 } from "./context/requests.ts";
@@ -86,6 +88,7 @@ export {
   type NormalizedSchema,
   toJsonSchema,
 } from "./schema/to-json-schema.ts";
+export { compileValidator, type Validator } from "./schema/validate.ts";
 export { withoutProto } from "./schema/without-proto.ts";
 export { PieceStream } from "./stream/piece-stream.ts";
 export { streamText } from "./stream/text-stream.ts";
