@@ -1,7 +1,8 @@
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
-export { brokenAnswer, textAnswer } from "./call/text-answer.ts";
+export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
+export { timeIsUp } from "./call/time-is-up.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { warnOfClientRetries } from "./checks/client-retries.ts";
@@ -30,6 +31,7 @@ export type {
   Stage,
 } from "./contract/model-call.ts";
 export type { ModelFailure } from "./contract/model-error.ts";
+export { journalOf } from "./journal/journal-of.ts";
 export { Middleware } from "./middy/middleware.ts";
 export type { MiddyMiddleware, MiddyRequest } from "./middy/middy-types.ts";
 export { providerMiddleware } from "./middy/provider-middleware.ts";

@@ -1,3 +1,23 @@
+export { runInStep, Spending, type StepScope } from "./call/step-scope.ts";
+export { fromJson, toJson } from "./checks/json-with-bytes.ts";
+export type { Entry } from "./journal/entry.ts";
+export { failureOf } from "./journal/failure.ts";
+export {
+  checkBranches,
+  checkDuration,
+  checkName,
+  refuseNested,
+} from "./journal/journal-checks.ts";
+export {
+  type Answers,
+  DEFAULT_RESULT_BYTES,
+  type MemoryJournal,
+  type MemoryJournalOptions,
+  memoryJournal,
+} from "./journal/memory-journal.ts";
+export { recordedCopy } from "./journal/recorded-copy.ts";
+export { RecordedJournal } from "./journal/recorded-journal.ts";
+export type { Recorder } from "./journal/recorder.ts";
 export type {
   BudgetLimits,
   BudgetReservation,

@@ -23,7 +23,7 @@ import {
 export function createContext(invocation: Invocation): LLMContext {
   const { defaults } = invocation;
   const promptAnswer = async (request: ModelRequest) =>
-    wholeAnswer(await invocation.callModel(request));
+    wholeAnswer(invocation, await invocation.callModel(request));
 
   return {
     invoke(

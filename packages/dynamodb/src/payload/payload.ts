@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { StoreError } from "@lambdallm/core";
+import { fromJson, toJson } from "@lambdallm/core/stores";
 import type { Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
-import { fromJson, toJson } from "./json-with-bytes.ts";
 
 /** As JSON, binary content included. */
 export const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { ConfigurationError } from "@lambdallm/core";
+import { ConfigurationError } from "../contract/errors.ts";
 
 /** The only key of an object that stands for bytes. The same key of the caller's own objects gets one more `$`. */
 const BYTES = "$bytes";

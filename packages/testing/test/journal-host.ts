@@ -1,0 +1,37 @@
+import type { Journal } from "@lambdallm/core";
+import { type MemoryJournal, memoryJournal } from "@lambdallm/core/stores";
+import type { ConformanceRun, JournalEnding } from "@lambdallm/testing";
+
+/** Runs programs on journals in memory, whose waits pass at once. `changed` gives the program another journal than the good one. */
+export const memoryHost =
+  (changed: (journal: MemoryJournal) => Journal = (journal) => journal) =>
+  async (
+    program: (journal: Journal) => Promise<unknown>,
+  ): Promise<ConformanceRun> => {
+    let time = Date.now();
+    const answers = new Map<string, unknown>();
+    const first = memoryJournal({
+      now: () => time,
+      wait: async (ms) => {
+        time += ms;
+      },
+      answers: ({ token }) => answers.get(token),
+    });
+    const run = async (): Promise<JournalEnding> => {
+      const journal = first.resume();
+      const ending = await program(changed(journal)).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+      // Also when the program has caught it.
+      if (journal.suspended === undefined) return ending;
+      const { resumeAt, waitingFor } = journal.suspended;
+      if (resumeAt === undefined) return { waitingFor };
+      time = Math.max(time, resumeAt);
+      return run();
+    };
+    return {
+      run,
+      answer: async (token, value) => void answers.set(token, value),
+    };
+  };
