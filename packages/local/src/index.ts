@@ -34,7 +34,7 @@ export type {
   DurableResult,
   LocalExecution,
 } from "./durable/execution.ts";
-export type { DurableLimits } from "./durable/ledger.ts";
+export type { DurableCallback, DurableLimits } from "./durable/ledger.ts";
 export type {
   DurableError,
   DurableOperation,

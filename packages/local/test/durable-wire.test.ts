@@ -438,8 +438,9 @@ describe("A request is refused", () => {
 test("A callback is rejected without an error, too", async () => {
   await invocation(async (_event, checkpoint) => {
     await checkpoint(callback("START"));
-    const [id] = durable.executions[0]?.callbackIds ?? [];
-    const path = `durable-execution-callbacks/${encodeURIComponent(String(id))}`;
+    const [open] = durable.executions[0]?.callbacks ?? [];
+    const id = encodeURIComponent(String(open?.callbackId));
+    const path = `durable-execution-callbacks/${id}`;
     expect((await request("POST", `${path}/fail`)).status).toBe(200);
     const { body } = await checkpoint();
     expect(body.NewExecutionState?.Operations).toMatchObject([
@@ -584,7 +585,8 @@ describe("The limits of an execution", () => {
         async (_event, checkpoint) => {
           await checkpoint(callback("START"));
           const [execution] = durable.executions;
-          durable.answer(String(execution?.callbackIds[0]), "x".repeat(101));
+          const id = String(execution?.callbacks[0]?.callbackId);
+          durable.answer(id, "x".repeat(101));
         },
         { limits: { writtenBytes: 100 } },
       ),

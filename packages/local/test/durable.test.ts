@@ -36,8 +36,8 @@ async function start(
 
 /** The id of the callback that an execution waits for. */
 async function callbackOf(execution: LocalExecution): Promise<string> {
-  await until(() => execution.invocations.length > 0);
-  return String(execution.callbackIds[0]);
+  await execution.rest();
+  return String(execution.callbacks[0]?.callbackId);
 }
 
 describe("A program under the durable execution SDK", () => {
@@ -185,7 +185,7 @@ describe("A callback", () => {
     const execution = await startAsking();
     durable.answer(await callbackOf(execution), { approved: true });
     expect((await execution.result).result).toBe('{"approved":true}');
-    expect(execution.callbackIds).toEqual([]);
+    expect(execution.callbacks).toEqual([]);
   });
 
   test("is answered with null when there is nothing to say", async () => {
@@ -296,6 +296,30 @@ describe("A callback", () => {
     });
     expect((await execution.result).result).toBe("1");
     expect(execution.invocations).toHaveLength(1);
+  });
+});
+
+describe("An execution comes to rest", () => {
+  test("when only answers help, and tells which", async () => {
+    const execution = await start(async (_event, context) => {
+      await context.wait({ hours: 1 });
+      const [named] = await context.createCallback("named");
+      const [timed] = await context.createCallback({ timeout: { hours: 1 } });
+      return Promise.all([named, timed]);
+    });
+    await execution.rest();
+    await execution.rest();
+    expect(execution.callbacks).toEqual([
+      { callbackId: expect.any(String), name: "named" },
+      { callbackId: expect.any(String), timesOutAt: expect.any(Number) },
+    ]);
+    const [named, timed] = execution.callbacks;
+    durable.answer(String(named?.callbackId), 1);
+    await execution.rest();
+    expect(execution.callbacks).toEqual([timed]);
+    durable.answer(String(timed?.callbackId), 2);
+    await execution.rest();
+    expect(execution.status).toBe("SUCCEEDED");
   });
 });
 

@@ -7,7 +7,12 @@ import {
 import { traceOf, traceRoot } from "../function-url/trace.ts";
 import { defined, member, stringAt } from "../json.ts";
 import { refuse } from "./lambda-error.ts";
-import { bytesOf, type DurableLimits, Ledger } from "./ledger.ts";
+import {
+  bytesOf,
+  type DurableCallback,
+  type DurableLimits,
+  Ledger,
+} from "./ledger.ts";
 import {
   type DurableError,
   type DurableOperation,
@@ -64,10 +69,12 @@ export interface LocalExecution {
   readonly operations: readonly DurableOperation[];
   /** The invocations that have ended. */
   readonly invocations: readonly DurableInvocation[];
-  /** The callbacks that wait for an answer. */
-  readonly callbackIds: readonly string[];
+  /** Those that wait for an answer. */
+  readonly callbacks: readonly DurableCallback[];
   /** Resolves when the execution has ended; it never rejects. */
   readonly result: Promise<DurableResult>;
+  /** Resolves when only answers help, or it has ended: nothing runs, no wait and no retry is to come. */
+  rest(): Promise<void>;
   /** Ends it as `STOPPED`. */
   stop(): void;
 }
@@ -99,6 +106,8 @@ export class Execution implements LocalExecution {
   #token: string | undefined;
   #lastCheckpoint: { key: string; answer: object } | undefined;
   #wake = () => {};
+  #isResting = false;
+  readonly #onRest: (() => void)[] = [];
 
   constructor(input: unknown, options: ExecutionOptions) {
     const now = Date.now();
@@ -133,8 +142,15 @@ export class Execution implements LocalExecution {
     return this.ledger.operations;
   }
 
-  get callbackIds(): readonly string[] {
-    return this.ledger.callbackIds;
+  get callbacks(): readonly DurableCallback[] {
+    return this.ledger.callbacks;
+  }
+
+  async rest(): Promise<void> {
+    if (this.#isResting && !this.ledger.hasUnseen) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onRest.push(resolve);
+    await Promise.race([promise, this.result]);
   }
 
   stop(): void {
@@ -304,7 +320,11 @@ export class Execution implements LocalExecution {
       const now = Date.now();
       if (this.#options.skipTime) this.#deadline -= this.ledger.skip(now);
       const dueAt = this.ledger.nextDueAt() ?? Infinity;
+      this.#isResting = !this.ledger.hasTimers;
+      if (this.#isResting)
+        for (const resolve of this.#onRest.splice(0)) resolve();
       await this.#sleepUntil(Math.min(dueAt, this.#deadline));
+      this.#isResting = false;
       this.ledger.fireDue(Date.now());
       this.#checkDeadline();
     }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { defined } from "../json.ts";
 import { LambdaError, refuse } from "./lambda-error.ts";
 import type { DurableError, DurableOperation } from "./operation.ts";
 import { transition } from "./transitions.ts";
@@ -12,6 +13,14 @@ export interface DurableLimits {
   readonly operations?: number;
   /** Results, errors and input of one execution, in bytes. @default 104_857_600 */
   readonly writtenBytes?: number;
+}
+
+/** A callback that waits for an answer. */
+export interface DurableCallback {
+  readonly callbackId: string;
+  readonly name?: string;
+  /** Epoch milliseconds; left out when it waits as long as the execution. */
+  readonly timesOutAt?: number;
 }
 
 /** An error of an operation is smaller than this. */
@@ -63,11 +72,20 @@ export class Ledger {
     return this.operations.filter((operation) => !this.#isPruned(operation));
   }
 
-  get callbackIds(): readonly string[] {
-    return this.operations.flatMap(({ CallbackDetails, Status }) =>
-      CallbackDetails && Status === "STARTED"
-        ? [CallbackDetails.CallbackId]
-        : [],
+  get callbacks(): readonly DurableCallback[] {
+    return this.operations.flatMap(({ Id, Name, Status, CallbackDetails }) => {
+      if (CallbackDetails === undefined || Status !== "STARTED") return [];
+      const timesOutAt = this.#dueAt({ Id, Status });
+      const { CallbackId: callbackId } = CallbackDetails;
+      return [defined({ callbackId, name: Name, timesOutAt })];
+    });
+  }
+
+  /** Whether a wait or a retry is to come. */
+  get hasTimers(): boolean {
+    return this.operations.some(
+      ({ Type, Status }) =>
+        Status === "PENDING" || (Type === "WAIT" && Status === "STARTED"),
     );
   }
 
@@ -242,7 +260,13 @@ export class Ledger {
     this.#unseen.set(operation.Id, operation);
   }
 
-  #dueAt({ Id, Status, ...operation }: DurableOperation): number | undefined {
+  #dueAt({
+    Id,
+    Status,
+    ...operation
+  }: Pick<DurableOperation, "Id" | "Status"> & Partial<DurableOperation>):
+    | number
+    | undefined {
     if (Status === "PENDING")
       return operation.StepDetails?.NextAttemptTimestamp;
     if (Status !== "STARTED") return undefined;
