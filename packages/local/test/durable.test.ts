@@ -323,6 +323,18 @@ describe("An execution comes to rest", () => {
   });
 });
 
+test("A callback in a context that has ended waits for nothing", async () => {
+  const execution = await start(async (_event, context) => {
+    await context.runInChildContext("gives up", async (child) => {
+      await child.createCallback("abandoned");
+    });
+    const [answer] = await context.createCallback("needed");
+    return answer;
+  });
+  await execution.rest();
+  expect(execution.callbacks).toMatchObject([{ name: "needed" }]);
+});
+
 describe("Time", () => {
   test("that is skipped keeps the order of what waits", async () => {
     const order: string[] = [];

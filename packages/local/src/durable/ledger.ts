@@ -73,7 +73,8 @@ export class Ledger {
   }
 
   get callbacks(): readonly DurableCallback[] {
-    return this.operations.flatMap(({ Id, Name, Status, CallbackDetails }) => {
+    // Nobody waits for those of a finished context any more.
+    return this.replayed.flatMap(({ Id, Name, Status, CallbackDetails }) => {
       if (CallbackDetails === undefined || Status !== "STARTED") return [];
       const timesOutAt = this.#dueAt({ Id, Status });
       const { CallbackId: callbackId } = CallbackDetails;
