@@ -7,7 +7,7 @@ export type UsesOf<Source> = Source extends string
     ? object
     : { readonly [Path in TemplatePaths<Source>]: PromptValue }
   : Source extends { format(variables: infer Values): string }
-    ? object extends Values
+    ? string extends keyof Values
       ? object
       : Values
     : object;
