@@ -14,9 +14,11 @@ export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export { warn } from "./checks/warn.ts";
+export { askForValue } from "./context/ask-for-value.ts";
 export type { ContextChanges } from "./context/context.ts";
 export {
   callOptionChecks,
+  converseRequest,
   invokeOptionChecks,
   systemBlocks,
 } from "./context/requests.ts";
@@ -39,13 +41,16 @@ export type {
   Stage,
 } from "./contract/model-call.ts";
 export type { ModelFailure } from "./contract/model-error.ts";
+export { retryAfterHeaders } from "./contract/retry-after.ts";
 export { journalOf } from "./journal/journal-of.ts";
 export { changedContext } from "./middy/changed-context.ts";
+export { FeatureMembers } from "./middy/feature-members.ts";
 export { Middleware } from "./middy/middleware.ts";
 export type { MiddyMiddleware, MiddyRequest } from "./middy/middy-types.ts";
 export { providerMiddleware } from "./middy/provider-middleware.ts";
 export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";
+export { checkedTenant, isolatedTenant } from "./middy/tenant.ts";
 export { arnRegion } from "./models/arn-region.ts";
 export { baseModelId } from "./models/catalog.ts";
 export { PICO_USD_PER_USD, sumOfUsd } from "./models/cost.ts";
@@ -83,6 +88,7 @@ export {
   type NormalizedSchema,
   toJsonSchema,
 } from "./schema/to-json-schema.ts";
+export { compileValidator, type Validator } from "./schema/validate.ts";
 export { withoutProto } from "./schema/without-proto.ts";
 export { PieceStream } from "./stream/piece-stream.ts";
 export { streamText } from "./stream/text-stream.ts";

@@ -33,6 +33,8 @@ export type Answers =
 export interface MemoryJournal extends Journal {
   /** Why the run cannot go on; undefined while it can. */
   readonly suspended: Suspended | undefined;
+  /** Waits for what was started and nobody awaits any more. */
+  idle(): Promise<void>;
   /** A journal at the beginning of the same run, which knows what has happened, as after a kill. */
   resume(options?: Pick<MemoryJournalOptions, "answers">): MemoryJournal;
 }
