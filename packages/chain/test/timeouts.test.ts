@@ -242,12 +242,14 @@ describe("With the strategy checkpoint", () => {
     const journal = memoryJournal();
     const error = await inHandler(
       async (context: HandlerContext) => {
-        // As a journal on a store is one: not the class in memory.
-        invocationOf(context).journal = Object.create(journal, {
-          step: { value: journal.step.bind(journal) },
-          all: { value: journal.all.bind(journal) },
-          runId: { value: journal.runId },
-        });
+        // As a journal on a store is one.
+        invocationOf(context).journal = {
+          runId: journal.runId,
+          step: (...given) => journal.step(...given),
+          all: (...given) => journal.all(...given),
+          sleep: (...given) => journal.sleep(...given),
+          ask: (...given) => journal.ask(...given),
+        };
         return rejection(slowIn().run(context));
       },
       {
