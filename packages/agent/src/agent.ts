@@ -31,7 +31,6 @@ import {
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
 import { type AgentTool, type NeedsApproval, nameCheck } from "./tool.ts";
 import type {
-  AgentEvent,
   AgentQuery,
   AgentResult,
   Conversation,

@@ -221,14 +221,14 @@ export class AgentLoop {
     answer?: TurnAnswer,
     costUsd?: number | undefined,
   ): Promise<Outcome> {
-    let said = answer?.text ?? "";
+    const { text = "" } = answer ?? {};
+    let said = text.trim() === "" ? "" : text;
     if (answer !== undefined) {
       this.#addStep(answer, costUsd);
-      if (said.trim() !== "") this.#messages.push(withoutCalls(answer.message));
+      if (said !== "") this.#messages.push(withoutCalls(answer.message));
     } else if (!ending.mayAnswer) said = lastSaid(this.#steps);
     const { outputSchema } = this.#settings;
-    const wantsValue =
-      ending.mayAnswer || (ending.status === "completed" && said.trim() !== "");
+    const wantsValue = ending.mayAnswer || ending.status === "completed";
     if (outputSchema === undefined || !wantsValue)
       return { ending, answer: said };
     return this.#withValue(outputSchema, ending, said);
