@@ -4,6 +4,7 @@ import {
   type ToolResultContent,
 } from "@lambdallm/core";
 import type { ToolOutcome } from "./result-blocks.ts";
+import { resultText } from "./result-text.ts";
 
 /** The tool that reads on in a result of which the model has got the beginning. */
 export const READ_RESULT = "read_result";
@@ -54,14 +55,14 @@ export function shownResult(
   maxTokens: number,
 ): ShownResult {
   const fullText = content
-    .map(textOf)
+    .map(resultText)
     .filter((text) => text !== undefined)
     .join("\n\n");
   if (estimateTokens(fullText) <= maxTokens) return { content };
   return {
     content: [
       ...piece(id, fullText, 0, maxTokens),
-      ...content.filter((part) => textOf(part) === undefined),
+      ...content.filter((part) => resultText(part) === undefined),
     ],
     fullText,
   };
@@ -96,14 +97,6 @@ export function readResult(
 
 function failed(text: string): ToolOutcome {
   return { content: [{ text }], status: "error" };
-}
-
-function textOf(part: ToolResultContent): string | undefined {
-  if ("text" in part) return part.text;
-  if ("json" in part) return JSON.stringify(part.json);
-  if (!("searchResult" in part)) return undefined;
-  const { title, source, content } = part.searchResult;
-  return [title, source, ...content.map(({ text }) => text)].join("\n");
 }
 
 function piece(
