@@ -13,8 +13,10 @@ export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
 export { warn } from "./checks/warn.ts";
+export { askForValue } from "./context/ask-for-value.ts";
 export {
   callOptionChecks,
+  converseRequest,
   invokeOptionChecks,
   systemBlocks,
 } from "./context/requests.ts";
@@ -39,6 +41,7 @@ export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";
 export { arnRegion } from "./models/arn-region.ts";
 export { baseModelId } from "./models/catalog.ts";
+export { sumCosts } from "./models/cost.ts";
 export {
   estimateRequestTokens,
   estimateTextTokens,
@@ -63,7 +66,13 @@ export {
   Sending,
 } from "./network/connections.ts";
 export { extractJson } from "./schema/extract-json.ts";
+export {
+  type NormalizedSchema,
+  toJsonSchema,
+} from "./schema/to-json-schema.ts";
+export { compileValidator, type Validator } from "./schema/validate.ts";
 export { withoutProto } from "./schema/without-proto.ts";
+export { PieceStream } from "./stream/piece-stream.ts";
 export { streamText } from "./stream/text-stream.ts";
 export { fullJitterMs, type JitterOptions, sleep } from "./time/sleep.ts";
 export { MAX_TIMER_MS, startTimer } from "./time/timer.ts";

@@ -6,6 +6,7 @@ import type { ModelRequest } from "../contract/model-call.ts";
 import type { OutputSchema } from "../schema/types.ts";
 import { ObjectStream } from "../stream/object-stream.ts";
 import { eitherSignal, streamText } from "../stream/text-stream.ts";
+import { askForValue } from "./ask-for-value.ts";
 import type {
   CallOptions,
   ConverseRequest,
@@ -57,9 +58,8 @@ export function createContext(invocation: Invocation): LLMContext {
           variables,
           options,
         });
-        const { callForValue } = await import("./structured.ts");
-        // callForValue returns what the validator of this schema let pass.
-        return (await callForValue(
+        // It is what the validator of this schema let pass.
+        return (await askForValue(
           promptAnswer,
           request,
           schema,

@@ -89,3 +89,15 @@ function pricesFor(
     ? long
     : prices;
 }
+
+/** The sum of costs in USD, exact to the pico-USD; undefined once one is unknown. */
+export function sumCosts(
+  costs: Iterable<number | undefined>,
+): number | undefined {
+  let pico = 0;
+  for (const cost of costs) {
+    if (cost === undefined) return undefined;
+    pico += Math.round(cost * PICO_USD_PER_USD);
+  }
+  return pico / PICO_USD_PER_USD;
+}
