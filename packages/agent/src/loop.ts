@@ -1,5 +1,5 @@
 import type { ContentBlock, Message, OutputSchema } from "@lambdallm/core";
-import { sumCosts } from "@lambdallm/core/feature";
+import { sumOfUsd } from "@lambdallm/core/feature";
 import { CallsInARow } from "./calls-in-a-row.ts";
 import {
   type Ending,
@@ -97,7 +97,7 @@ export class AgentLoop {
     return {
       steps: this.#steps,
       toolCalls: this.#toolCalls,
-      costUsd: sumCosts(this.#costs),
+      costUsd: sumOfUsd(this.#costs),
       repeated: this.#repeated,
     };
   }
