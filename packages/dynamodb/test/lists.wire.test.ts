@@ -99,7 +99,7 @@ describe("Whatever is put in and taken out, a list is a sorted map, page by page
         }
       },
     );
-    await fc.assert(property, { numRuns: rounds(25, 500) });
+    await fc.assert(property, { numRuns: rounds(20, 60) });
   });
 });
 

@@ -64,6 +64,11 @@ export function memoryJournal(
   return new InMemory(options, new Map());
 }
 
+/** Whether a journal ends with its process, so that nobody else can resume the run. */
+export function isInMemory(journal: Journal): journal is MemoryJournal {
+  return journal instanceof InMemory;
+}
+
 class InMemory extends RecordedJournal implements MemoryJournal {
   readonly #options: MemoryJournalOptions;
   readonly #entries: Map<string, Entry>;

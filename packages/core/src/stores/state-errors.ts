@@ -6,9 +6,9 @@ import {
 import type { Turn } from "./session-store.ts";
 
 export interface BudgetFailure {
-  /** Whose budget, such as a tenant. */
+  /** Whose budget, such as a tenant or a chain. */
   readonly scope: string;
-  readonly period: "daily" | "monthly";
+  readonly period: "daily" | "monthly" | "run";
   readonly limitUsd: number;
   /** Spent and reserved at that moment. */
   readonly usedUsd: number;
@@ -23,7 +23,7 @@ export class BudgetExceededError extends LambdaLLMError {
   static override readonly errorName = "BudgetExceededError";
 
   readonly scope: string;
-  readonly period: "daily" | "monthly";
+  readonly period: "daily" | "monthly" | "run";
   readonly limitUsd: number;
   readonly usedUsd: number;
   declare readonly neededUsd?: number;

@@ -1,0 +1,270 @@
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
+import {
+  type Branch,
+  type Journal,
+  JournalMismatchError,
+  type Retry,
+  type Settled,
+  StepFailure,
+  Suspended,
+} from "@lambdallm/core";
+import { fullJitterMs } from "@lambdallm/core/feature";
+import { isInMemory } from "@lambdallm/core/stores";
+import type { Node } from "./graph.ts";
+import {
+  type ChainResult,
+  chainResult,
+  costIn,
+  type Ending,
+  failedEnding,
+  NOT_RUN,
+  type StepStatus,
+} from "./result.ts";
+import { Slots } from "./slots.ts";
+import type { Step } from "./step-types.ts";
+import { type RunFacts, type StepValue, workOf } from "./step-work.ts";
+
+/** What becomes of a step while its chain runs. */
+export interface StepEvent {
+  readonly step: string;
+  readonly status: "started" | StepStatus;
+}
+
+export interface Run extends RunFacts {
+  readonly nodes: readonly Node[];
+  readonly journal: Journal;
+  readonly concurrency: number;
+  readonly onStep: ((event: StepEvent) => void) | undefined;
+  /** Sees the text of the last step grow. */
+  readonly show: ((text: string) => void) | undefined;
+}
+
+/** What the first branch has recorded: the names of the steps when the run began. */
+interface Plan {
+  readonly plan: readonly string[];
+}
+
+type Value = Plan | Ending;
+
+/** One branch of the journal for the plan, and one for each step, which waits for those that it needs. */
+export async function runChain(run: Run): Promise<ChainResult> {
+  const { chain, nodes, journal, signal } = run;
+  const names = nodes.map(({ step }) => step.name);
+  const slots = new Slots(run.concurrency);
+  const state: RunState = { slots, shown: false, counts: false };
+  const endings: (Ending | undefined)[] = nodes.map(() => undefined);
+  const branches: Branch<Value>[] = nodes.map(
+    (node) => async (branch, outcomes) => {
+      count(run, state, outcomes);
+      const ending = await endingOf(run, node, { branch, outcomes, state });
+      endings[node.index] = ending;
+      run.onStep?.({ step: node.step.name, status: ending.status });
+      return ending;
+    },
+  );
+  const planned: Branch<Value> = async (branch) => ({
+    plan: await branch.step(chain, async () => names),
+  });
+  try {
+    const settled = await journal.all<Value>(chain, [planned, ...branches]);
+    const [plan, ...ended] = settled.map(valueIn);
+    refuseOtherPlan(run, names, plan);
+    // The branches of the steps end with nothing else.
+    const result = chainResult(journal.runId, names, ended as Ending[]);
+    // A branch that was recorded as a whole has not been here.
+    showOutput(run, state, result.finalOutput);
+    return result;
+  } catch (error) {
+    if (!Suspended.isInstance(error)) throw error;
+    signal?.throwIfAborted();
+    // Nobody else could resume it than who has this very journal.
+    if (isInMemory(journal)) return chainResult(journal.runId, names, endings);
+    throw error;
+  }
+}
+
+/** A branch fails where its journal could not do its part, and that is no step's failure. */
+function valueIn(outcome: Settled<Value> | undefined): Value | undefined {
+  if (outcome?.ok === false) throw outcome.error;
+  return outcome?.value;
+}
+
+/** Steps are known by their positions: with others than it began with, a run would repeat some, or mix them up. */
+function refuseOtherPlan(
+  { journal, chain }: Run,
+  names: readonly string[],
+  plan: Value | undefined,
+): void {
+  const at = differenceIn(plan, names);
+  if (at === undefined) return;
+  const [recorded, asked] = [namesIn(plan)[at], names[at]];
+  throw new JournalMismatchError(journal.runId, {
+    position: `${at + 1} of the chain "${chain}"`,
+    recorded: recorded && `step "${recorded}"`,
+    asked: asked && `step "${asked}"`,
+  });
+}
+
+const namesIn = (plan: Value | undefined): readonly string[] =>
+  plan !== undefined && "plan" in plan ? plan.plan : [];
+
+/** Where the steps are others than when the run began. */
+function differenceIn(
+  plan: Value | undefined,
+  names: readonly string[],
+): number | undefined {
+  const recorded = namesIn(plan);
+  const length = Math.max(recorded.length, names.length);
+  for (let index = 0; index < length; index++)
+    if (recorded[index] !== names[index]) return index;
+  return undefined;
+}
+
+/** What a run has in this process, and in no other. */
+interface RunState {
+  readonly slots: Slots;
+  /** The text of the last step has been shown, or a part of it. */
+  shown: boolean;
+  /** What the steps have cost is counted for the budget. */
+  counts: boolean;
+}
+
+function showOutput({ show }: Run, state: RunState, output: unknown): void {
+  if (state.shown || output === undefined) return;
+  state.shown = true;
+  show?.(typeof output === "string" ? output : JSON.stringify(output));
+}
+
+/** What was spent before the run was resumed counts, whoever has spent it. */
+function count(
+  { budget, nodes }: Run,
+  state: RunState,
+  outcomes: BranchFacts["outcomes"],
+): void {
+  if (budget === undefined || state.counts) return;
+  state.counts = true;
+  for (const { index, step } of nodes)
+    outcomes[index + 1]?.then(
+      (outcome) => {
+        const ending = valueIn(outcome);
+        if (ending !== undefined && "status" in ending)
+          budget.record(step.name, costIn(ending));
+      },
+      // Its branch says itself why there is none.
+      () => {},
+    );
+}
+
+interface BranchFacts {
+  readonly branch: Journal;
+  readonly outcomes: readonly Promise<Settled<Value>>[];
+  readonly state: RunState;
+}
+
+async function endingOf(
+  run: Run,
+  node: Node,
+  { branch, outcomes, state }: BranchFacts,
+): Promise<Ending> {
+  const { step } = node;
+  const names = run.nodes.map((each) => each.step.name);
+  if (differenceIn(valueIn(await outcomes[0]), names) !== undefined)
+    return NOT_RUN;
+  const outputs = new Map<string, unknown>();
+  const needed = await Promise.all(
+    node.needs.map(async (index) => ({
+      name: String(names[index]),
+      ending: valueIn(await outcomes[index + 1]),
+    })),
+  );
+  for (const { name, ending } of needed) {
+    const output = outputIn(ending);
+    if (output === undefined) return NOT_RUN;
+    outputs.set(name, output.value);
+  }
+  const { condition } = step;
+  try {
+    if (
+      condition !== undefined &&
+      !condition({
+        variables: { ...run.variables },
+        outputs: Object.fromEntries(outputs),
+      })
+    )
+      return { status: "skipped" };
+  } catch (error) {
+    return failedEnding(error, step.name);
+  }
+  return stepEnding(run, { node, outputs }, branch, state);
+}
+
+/** What a step leaves to those that need it; undefined when they cannot run. */
+function outputIn(
+  ending: Value | undefined,
+): { readonly value: unknown } | undefined {
+  if (ending === undefined || !("status" in ending)) return undefined;
+  if (ending.status === "skipped") return { value: undefined };
+  return ending.status === "completed" ? { value: ending.output } : undefined;
+}
+
+async function stepEnding(
+  run: Run,
+  work: { readonly node: Node; readonly outputs: ReadonlyMap<string, unknown> },
+  branch: Journal,
+  state: RunState,
+): Promise<Ending> {
+  const { node } = work;
+  const { step } = node;
+  const isLast = node.index === run.nodes.length - 1;
+  const show =
+    isLast && run.show !== undefined
+      ? (text: string) => {
+          state.shown = true;
+          run.show?.(text);
+        }
+      : undefined;
+  const slot = state.slots.slot();
+  try {
+    const value = await branch.step<StepValue>(
+      step.name,
+      async (info) => {
+        await slot.take();
+        info.signal.throwIfAborted();
+        // Until then all that was recorded has been read again, and counts for the budget.
+        if (run.budget !== undefined) await turnOfTheLoop();
+        run.onStep?.({ step: step.name, status: "started" });
+        return workOf(run, { ...work, show }, info);
+      },
+      {
+        turn: slot.take,
+        // What the reader of a stream has seen cannot be taken back.
+        retry: (error, attempt) =>
+          !(isLast && state.shown) && retryOf(step)(error, attempt),
+      },
+    );
+    const { output, costUsd, truncated } = value;
+    if (isLast) showOutput(run, state, output);
+    return {
+      status: truncated ? "truncated" : "completed",
+      costUsd,
+      ...(output !== undefined && { output }),
+    };
+  } catch (error) {
+    if (!StepFailure.isInstance(error)) throw error;
+    return failedEnding(error, step.name);
+  } finally {
+    slot.release();
+  }
+}
+
+/** Waits before a retry as the middleware retryFallback does by default. */
+const WAITS = { baseMs: 200, capMs: 20_000 };
+
+function retryOf({ retry, retries }: Step): Retry {
+  return (
+    retry ??
+    ((error, attempt) =>
+      error.retryable &&
+      attempt <= retries && { delayMs: fullJitterMs(attempt - 1, WAITS) })
+  );
+}
