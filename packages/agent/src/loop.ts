@@ -1,5 +1,5 @@
 import type { ContentBlock, Message, OutputSchema } from "@lambdallm/core";
-import { sumCosts } from "@lambdallm/core/feature";
+import { sumOfUsd } from "@lambdallm/core/feature";
 import { CallsInARow } from "./calls-in-a-row.ts";
 import {
   type Ending,
@@ -97,7 +97,7 @@ export class AgentLoop {
     return {
       steps: this.#steps,
       toolCalls: this.#toolCalls,
-      costUsd: sumCosts(this.#costs),
+      costUsd: sumOfUsd(this.#costs),
       repeated: this.#repeated,
     };
   }
@@ -221,14 +221,14 @@ export class AgentLoop {
     answer?: TurnAnswer,
     costUsd?: number | undefined,
   ): Promise<Outcome> {
-    let said = answer?.text ?? "";
+    const { text = "" } = answer ?? {};
+    let said = text.trim() === "" ? "" : text;
     if (answer !== undefined) {
       this.#addStep(answer, costUsd);
-      if (said.trim() !== "") this.#messages.push(withoutCalls(answer.message));
+      if (said !== "") this.#messages.push(withoutCalls(answer.message));
     } else if (!ending.mayAnswer) said = lastSaid(this.#steps);
     const { outputSchema } = this.#settings;
-    const wantsValue =
-      ending.mayAnswer || (ending.status === "completed" && said.trim() !== "");
+    const wantsValue = ending.mayAnswer || ending.status === "completed";
     if (outputSchema === undefined || !wantsValue)
       return { ending, answer: said };
     return this.#withValue(outputSchema, ending, said);

@@ -61,10 +61,6 @@ export interface ValueInput {
   readonly ending: Ending | undefined;
 }
 
-/** Fewer tokens than that are no answer that anybody can use. */
-const LEAST_TOKENS = 512;
-const LEAST_LAST_TOKENS = 128;
-
 /** Less time than that is not enough for a last answer. */
 const LEAST_LAST_MS = 1_000;
 
@@ -133,11 +129,7 @@ export class ModelCalls {
     // The value is the last answer.
     if (this.#settings.outputSchema !== undefined || !this.#mayAnswer(ending))
       return { ending };
-    const last = this.#fitted(
-      instructed(request, LAST_ANSWER),
-      progress,
-      LEAST_LAST_TOKENS,
-    );
+    const last = this.#fitted(instructed(request, LAST_ANSWER), progress, true);
     if (last === undefined) return { ending };
     return { ...(await this.#answer(last)), ending };
   }
@@ -155,7 +147,7 @@ export class ModelCalls {
       const request = this.#fitted(
         instructed(this.#request(input, info.signal), AS_VALUE),
         progress,
-        LEAST_LAST_TOKENS,
+        true,
       );
       if (request === undefined) return { ending: ending ?? this.#noMoney() };
       const call = async (asked: ModelRequest) => {
@@ -287,13 +279,13 @@ export class ModelCalls {
   #fitted(
     request: ModelRequest,
     { costUsd }: Progress,
-    leastTokens = LEAST_TOKENS,
+    isLast = false,
   ): ModelRequest | undefined {
     const { maxCostUsd } = this.#limits;
     if (maxCostUsd === Number.POSITIVE_INFINITY) return request;
     // What an unknown price has cost may have been all of it.
     if (costUsd === undefined) return undefined;
-    return affordable(request, maxCostUsd - costUsd, leastTokens);
+    return affordable(request, maxCostUsd - costUsd, isLast);
   }
 
   #mayAnswer({ mayAnswer }: Ending): boolean {

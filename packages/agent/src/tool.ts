@@ -104,7 +104,10 @@ const NO_INPUT: NormalizedSchema = {
 };
 
 /** What `tool` takes for no input. */
-export type NoInput = { readonly type: "object"; readonly properties: Record<never, never> };
+export type NoInput = {
+  readonly type: "object";
+  readonly properties: Record<never, never>;
+};
 
 /**
  * A tool for agents. The model's input is validated before it runs; input that is wrong goes back to the model.

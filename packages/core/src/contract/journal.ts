@@ -23,6 +23,11 @@ export interface StepOptions {
   readonly retry?: Retry | undefined;
   /** How much JSON the result may have, in bytes. @default the journal's own limit, 250 KB where it has none */
   readonly maxBytes?: number | undefined;
+  /**
+   * Awaited before the step is started, for programs that bound how many run at the same time; a step that is recorded waits for
+   * nobody. A journal may leave it to `fn` to wait.
+   */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 /** How a branch ended. */
@@ -179,8 +184,8 @@ export class JournalMismatchError extends LambdaLLMError {
   static override readonly errorName = "JournalMismatchError";
 
   readonly runId: string;
-  /** What was recorded, such as `step "outline"`; left out when nothing was. */
-  declare readonly recorded?: string;
+  /** What was recorded, such as `step "outline"`. */
+  readonly recorded: string;
   /** What the program asks for; left out when it has ended. */
   declare readonly asked?: string;
 
@@ -188,17 +193,17 @@ export class JournalMismatchError extends LambdaLLMError {
     runId: string,
     difference: {
       readonly position: string;
-      readonly recorded?: string | undefined;
+      readonly recorded: string;
       readonly asked?: string | undefined;
     },
   ) {
     const { position, recorded, asked } = difference;
     super(
-      `The run was recorded with ${recorded ?? "nothing"} at position ${position}, and the program ${asked === undefined ? "ends without it" : `asks for ${asked} there`}: it was changed, by a deployment for example, after the run had begun. Finish the run with the version that began it, or start a new one.`,
+      `The run was recorded with ${recorded} at position ${position}, and the program ${asked === undefined ? "ends without it" : `asks for ${asked} there`}: it was changed, by a deployment for example, after the run had begun. Finish the run with the version that began it, or start a new one.`,
       { code: "JOURNAL_MISMATCH", statusCode: 409, expose: false },
     );
     this.runId = runId;
-    if (recorded !== undefined) Object.assign(this, { recorded });
+    this.recorded = recorded;
     if (asked !== undefined) Object.assign(this, { asked });
   }
 }

@@ -21,13 +21,8 @@ const KNOWN = new Set([
 
 /** What is recorded of whatever a step has thrown. It never throws itself. */
 export function failureOf(error: unknown, step: string): Failure {
-  if (StepFailure.isInstance(error)) {
-    const { code, message, statusCode, expose, retryable, data, stack } = error;
-    return {
-      ...{ step, code, message, statusCode, expose, retryable, stack },
-      ...(data !== undefined && { data }),
-    };
-  }
+  // It names the step that failed first, wherever it is thrown again.
+  if (StepFailure.isInstance(error)) return recordOf(error);
   const code = field(error, "code");
   const statusCode = field(error, "statusCode");
   const stack = field(error, "stack");
@@ -41,6 +36,15 @@ export function failureOf(error: unknown, step: string): Failure {
     retryable: field(error, "retryable") === true,
     ...(data !== undefined && { data }),
     ...(typeof stack === "string" && { stack: stack.slice(0, LONGEST_STACK) }),
+  };
+}
+
+function recordOf(error: StepFailure): Failure {
+  const { step, code, message, statusCode, expose, retryable } = error;
+  const { data, stack, costUsd = null } = error;
+  return {
+    ...{ step, code, message, statusCode, expose, retryable, stack, costUsd },
+    ...(data !== undefined && { data }),
   };
 }
 

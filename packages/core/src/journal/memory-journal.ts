@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { check, validateOptions } from "../checks/options.ts";
 import type { Journal, Suspended, WaitingFor } from "../contract/journal.ts";
+import { sleep } from "../time/sleep.ts";
 import type { Entry } from "./entry.ts";
 import { recordedCopy } from "./recorded-copy.ts";
 import { RecordedJournal } from "./recorded-journal.ts";
@@ -18,6 +19,10 @@ export interface MemoryJournalOptions {
   readonly answers?: Answers | undefined;
   /** How much JSON the result of a step may have, in bytes. @default 256_000 */
   readonly maxResultBytes?: number | undefined;
+  /** The clock, in epoch milliseconds. @default Date.now */
+  readonly now?: (() => number) | undefined;
+  /** Spends the waits of the run; tests let them pass at once. @default a timer */
+  readonly wait?: ((ms: number) => Promise<void>) | undefined;
 }
 
 export type Answers =
@@ -28,6 +33,8 @@ export type Answers =
 export interface MemoryJournal extends Journal {
   /** Why the run cannot go on; undefined while it can. */
   readonly suspended: Suspended | undefined;
+  /** Waits for what was started and nobody awaits any more. */
+  idle(): Promise<void>;
   /** A journal at the beginning of the same run, which knows what has happened, as after a kill. */
   resume(options?: Pick<MemoryJournalOptions, "answers">): MemoryJournal;
 }
@@ -38,6 +45,8 @@ const checks = {
   answers: (value: unknown) =>
     typeof value === "function" ? undefined : check.object(value),
   maxResultBytes: check.positiveInteger,
+  now: check.function,
+  wait: check.function,
 };
 
 /**
@@ -53,6 +62,11 @@ export function memoryJournal(
 ): MemoryJournal {
   validateOptions("memoryJournal", checks, options);
   return new InMemory(options, new Map());
+}
+
+/** Whether a journal ends with its process, so that nobody else can resume the run. */
+export function isInMemory(journal: Journal): journal is MemoryJournal {
+  return journal instanceof InMemory;
 }
 
 class InMemory extends RecordedJournal implements MemoryJournal {
@@ -76,7 +90,8 @@ function recorderOf(
   entries: Map<string, Entry>,
 ): Recorder {
   const { runId, signal, answers } = options;
-  const { maxResultBytes = DEFAULT_RESULT_BYTES } = options;
+  const { maxResultBytes = DEFAULT_RESULT_BYTES, now } = options;
+  const { wait = (ms: number) => sleep(ms, signal) } = options;
   const record = async (position: string, entry: Entry) => {
     entries.set(position, entry);
   };
@@ -85,10 +100,11 @@ function recorderOf(
     entries,
     signal,
     maxStarts: Number.POSITIVE_INFINITY,
-    now: () => Date.now(),
+    now: () => now?.() ?? Date.now(),
     resultLimit: (maxBytes = maxResultBytes) => maxBytes,
     remainingMs: () => Number.POSITIVE_INFINITY,
     canWait: () => true,
+    wait,
     start: async () => 1,
     record,
     release: record,

@@ -7,7 +7,6 @@ import {
   type StepOptions,
   Suspended,
 } from "../contract/journal.ts";
-import { sleep } from "../time/sleep.ts";
 import {
   type Asked,
   answerPosition,
@@ -200,7 +199,7 @@ export class RecordedJournal implements Journal {
     if (ms <= 0) return;
     if (!this.#recorder.canWait(ms))
       throw new Suspended(this.runId, { resumeAt });
-    await sleep(ms, signal);
+    await this.#recorder.wait(ms);
     signal?.throwIfAborted();
   }
 

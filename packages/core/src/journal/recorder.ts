@@ -17,6 +17,8 @@ export interface Recorder {
   remainingMs(): number;
   /** Whether a wait of this length is spent in the process. */
   canWait(ms: number): boolean;
+  /** Spends it there. Resolves early when the signal aborts. */
+  wait(ms: number): Promise<void>;
   /**
    * Before the work: claims the position.
    *

@@ -7,7 +7,6 @@ import {
   type StepOptions,
   Suspended,
 } from "../contract/journal.ts";
-import { sleep } from "../time/sleep.ts";
 import { within } from "../time/within.ts";
 import {
   type Asked,
@@ -65,6 +64,7 @@ export class StepRun {
 
   async #start(): Promise<Entry> {
     const { signal, maxStarts, runId } = this.#recorder;
+    await this.#call.options.turn?.();
     signal?.throwIfAborted();
     if (this.#recorder.remainingMs() <= 0)
       throw new Suspended(runId, { resumeAt: this.#recorder.now() });
@@ -87,7 +87,7 @@ export class StepRun {
         return this.#record({ status: "failed", failure: ended.failure });
       if (!this.#recorder.canWait(delayMs))
         return this.#putOff(this.#recorder.now() + delayMs);
-      await sleep(delayMs, signal);
+      await this.#recorder.wait(delayMs);
       this.#attempt += 1;
     }
   }
