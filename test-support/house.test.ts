@@ -106,6 +106,7 @@ describe("Imports go down, and nowhere else", () => {
     "@aws-sdk/client-dynamodb": "dynamodb",
     "@aws-sdk/lib-dynamodb": "dynamodb",
     "@aws/durable-execution-sdk-js": "checkpoint",
+    "@modelcontextprotocol/client": "agent",
   };
 
   test("every package has its row", () => {
