@@ -23,6 +23,11 @@ export interface StepOptions {
   readonly retry?: Retry | undefined;
   /** How much JSON the result may have, in bytes. @default the journal's own limit, 250 KB where it has none */
   readonly maxBytes?: number | undefined;
+  /**
+   * Awaited before the step is started, for programs that bound how many run at the same time; a step that is recorded waits for
+   * nobody. A journal may leave it to `fn` to wait.
+   */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 /** How a branch ended. */

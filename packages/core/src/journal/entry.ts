@@ -49,7 +49,7 @@ export function positionOf(prefix: string, number: number): string {
 
 /** Where the second and every later attempt of a step is recorded that was put off. */
 export function attemptPosition(position: string, attempt: number): string {
-  return attempt === 1 ? position : `${position}@${attempt}`;
+  return `${position}@${attempt}`;
 }
 
 /** Where the answer to a question is recorded, or that it came too late: whoever is first. */

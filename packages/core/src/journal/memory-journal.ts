@@ -33,6 +33,8 @@ export type Answers =
 export interface MemoryJournal extends Journal {
   /** Why the run cannot go on; undefined while it can. */
   readonly suspended: Suspended | undefined;
+  /** Waits for what was started and nobody awaits any more. */
+  idle(): Promise<void>;
   /** A journal at the beginning of the same run, which knows what has happened, as after a kill. */
   resume(options?: Pick<MemoryJournalOptions, "answers">): MemoryJournal;
 }
@@ -60,6 +62,11 @@ export function memoryJournal(
 ): MemoryJournal {
   validateOptions("memoryJournal", checks, options);
   return new InMemory(options, new Map());
+}
+
+/** Whether a journal ends with its process, so that nobody else can resume the run. */
+export function isInMemory(journal: Journal): journal is MemoryJournal {
+  return journal instanceof InMemory;
 }
 
 class InMemory extends RecordedJournal implements MemoryJournal {

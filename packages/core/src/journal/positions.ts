@@ -25,27 +25,33 @@ export class Positions {
   /** @throws {JournalMismatchError} */
   take(position: string, asked: Asked): void {
     this.#taken.add(position);
-    const entry = this.#recorder.entries.get(position);
-    const inside = this.#inside.get(position);
-    const isSame =
-      entry === undefined
-        ? inside === undefined || asked.kind === "all"
-        : entry.kind === asked.kind && entry.name === asked.name;
-    if (isSame) return;
-    throw new JournalMismatchError(this.#recorder.runId, {
+    const recorded = this.#recordedAt(position, asked);
+    if (recorded === undefined) return;
+    const { runId } = this.#recorder;
+    throw new JournalMismatchError(runId, {
       position,
-      recorded: entry
-        ? wordsOf(entry)
-        : `branches that begin with ${wordsOf(inside ?? asked)}`,
+      recorded,
       asked: wordsOf(asked),
     });
+  }
+
+  /** What was recorded here and is something else; undefined when there is nothing, or the same. */
+  #recordedAt(position: string, asked: Asked): string | undefined {
+    const entry = this.#recorder.entries.get(position);
+    if (entry !== undefined)
+      return entry.kind === asked.kind && entry.name === asked.name
+        ? undefined
+        : wordsOf(entry);
+    const inside = this.#inside.get(position);
+    return inside === undefined || asked.kind === "all"
+      ? undefined
+      : `branches that begin with ${wordsOf(inside)}`;
   }
 
   /** @throws {JournalMismatchError} */
   checkEnd(): void {
     for (const [position, entry] of this.#recorder.entries) {
-      const [base = position] = position.split(/[@!~]/);
-      if (this.#taken.has(base)) continue;
+      if (this.#taken.has(position.replace(/[@!~].*$/, ""))) continue;
       throw new JournalMismatchError(this.#recorder.runId, {
         position,
         recorded: wordsOf(entry),

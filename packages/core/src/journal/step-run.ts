@@ -71,6 +71,7 @@ export class StepRun {
 
   async #start(): Promise<Entry> {
     const { signal, maxStarts, runId } = this.#recorder;
+    await this.#call.options.turn?.();
     signal?.throwIfAborted();
     if (this.#recorder.remainingMs() <= 0)
       throw new Suspended(runId, { resumeAt: this.#recorder.now() });

@@ -33,6 +33,8 @@ export interface PayloadOptions {
   /** What the value is, for errors. */
   readonly name: string;
   readonly operation: string;
+  /** As JSON. @default MAX_PAYLOAD_BYTES */
+  readonly maxBytes?: number;
   /** Larger ones go into chunks. */
   readonly inlineBytes: number;
   /** The beginning of the chunks' sort keys, which belongs to one writer. */
@@ -45,13 +47,15 @@ export interface PayloadOptions {
  */
 export async function pack(
   value: unknown,
-  { name, operation, inlineBytes, chunkPrefix }: PayloadOptions,
+  options: PayloadOptions,
 ): Promise<Payload> {
+  const { name, operation, inlineBytes, chunkPrefix } = options;
+  const { maxBytes = MAX_PAYLOAD_BYTES } = options;
   const json = toJson(name, value);
   const size = Buffer.byteLength(json);
-  if (size > MAX_PAYLOAD_BYTES)
+  if (size > maxBytes)
     throw new StoreError(
-      `${operation}: the ${name} would take ${size} bytes; at most ${MAX_PAYLOAD_BYTES} can be stored.`,
+      `${operation}: the ${name} would take ${size} bytes; at most ${maxBytes} can be stored.`,
       { reason: "too-large", operation },
     );
   const plain: Payload = { name: "m", value: json, chunks: [] };
