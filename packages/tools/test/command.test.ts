@@ -152,6 +152,7 @@ describe("The command line", () => {
 
   test.each([
     [[], "Where to write to? Give --out FILE."],
+    [["--out"], "Option '-o, --out <value>' argument missing"],
     [["--out", "a.ts"], "Which files? Give at least one path or glob."],
     [
       ["a.ts", "--out", "a.js"],
@@ -237,6 +238,7 @@ describe("--watch", () => {
     const { path } = project({ "a/tools.ts": ONE, "b/more.ts": TWO });
     const future = new Date(Date.now() + 3_600_000);
     utimesSync(path("a/tools.ts"), future, future);
+    utimesSync(path("b/more.ts"), 0, 0);
     const ending = new AbortController();
     let runs = 0;
     const sources = ["a/tools.ts", "b/more.ts"].map(path);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
+import { checkTools } from "../src/index.ts";
+import { compiled } from "./compiled.ts";
 import { project } from "./project.ts";
 
 const ONE = "/** One. */\nexport const one = (a: string) => a;\n";
@@ -87,5 +89,79 @@ export const tools = [
     expect(generate({ importExtension: "ts" }).text).toContain(
       'from "./tools.ts"',
     );
+  });
+});
+
+describe("The written module, as the compiler sees it", () => {
+  const FORMS = `
+    import type { ToolInfo } from "@lambdallm/agent";
+    export enum Color { Red = "red", Blue = "blue" }
+    type Id = string & { readonly brand: "id" };
+    interface Tree { value: Color; children?: Tree[] }
+    interface Mixed { a: string; [key: string]: string | number }
+    /** Positional. */
+    export const positional = (id: Id, color: Color, tree: Tree, pair: [string, number?], mixed?: Mixed, info?: ToolInfo) =>
+      [id, color, tree, pair, mixed, info];
+    /** One object. */
+    export const one = (input: { a: string; b?: number; c?: string[] | null }, info: ToolInfo<{ user: string }>) => [input, info];
+    /** A tree. */
+    export const tree = (input: Tree) => input;
+    /** Color. */
+    export const color = ({ color }: { color: Color }) => color;
+    /** Anything. */
+    export const anything = (a: unknown, b: object, c: Record<string, unknown>, d: any) => [a, b, c, d];
+  `;
+
+  test("compiles, whatever types the parameters have", () => {
+    const { generate, folder } = project({ "tools.ts": FORMS }, ["core"]);
+    generate();
+    expect(compiled(folder, "tools.generated.ts")).toEqual([]);
+  });
+
+  test("does not compile any more when a signature has changed", () => {
+    const { generate, folder, write } = project({ "tools.ts": ONE }, ["core"]);
+    generate();
+    write("tools.ts", ONE.replace("string", "number"));
+    expect(compiled(folder, "tools.generated.ts")).toEqual([
+      "Argument of type 'string' is not assignable to parameter of type 'number'.",
+    ]);
+  });
+});
+
+describe("What has changed is told by its function", () => {
+  const TWO = "/** Two. */\nexport const two = () => 2;\n";
+
+  test("added, changed or removed", () => {
+    const { generate, write, path } = project({ "tools.ts": ONE + TWO });
+    generate();
+    write(
+      "tools.ts",
+      `${ONE.replace("One", "First")}${TWO.replace("two", "three")}`,
+    );
+    const options = {
+      files: [path("tools.ts")],
+      outFile: path("tools.generated.ts"),
+    };
+    expect(checkTools(options).changes).toEqual([
+      "one has changed",
+      "three is new",
+      "two is gone",
+    ]);
+  });
+
+  test("or said of the rest, where it is no function", () => {
+    const { generate, write, read } = project({ "tools.ts": ONE + TWO });
+    const { text } = generate();
+    write("tools.generated.ts", text.replace("// Generated", "// Made"));
+    expect(generate().changes).toEqual([
+      "what stands around the functions has changed",
+    ]);
+    expect(read("tools.generated.ts")).toBe(text);
+  });
+
+  test("but not when version control has changed the ends of the lines", () => {
+    const { generate, write } = project({ "tools.ts": ONE });
+    write("tools.generated.ts", generate().text.replaceAll("\n", "\r\n"));
+    expect(generate().changes).toEqual([]);
   });
 });

@@ -132,7 +132,9 @@ export const inputOf = (parameters: string, before = "", others = {}) =>
 /** The schema of a tool's input, as it stands in the text of a module. */
 export function inputIn(text: string, name: string) {
   const block = text.slice(text.indexOf(`export const ${name} = `));
-  const [, schema = ""] = /input: (.*?) as const,/s.exec(block) ?? [];
+  const [, schema = ""] =
+    /input: (.*?) as (?:const|\{ readonly type: "object" \}),/s.exec(block) ??
+    [];
   return JSON.parse(schema);
 }
 

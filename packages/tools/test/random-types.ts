@@ -107,7 +107,7 @@ function tupleOf(types: readonly RandomType[]): RandomType {
   };
 }
 
-type Kind = "literal" | "interface" | "alias" | "generic";
+type Kind = "literal" | "interface" | "alias" | "generic" | "recursive";
 
 /** The type as it is used, and its declaration. */
 function written(
@@ -124,6 +124,8 @@ function written(
       return [`Readonly<${own}>`, `type ${own} = { ${inside} };\n`];
     case "generic":
       return [`${own}<1>`, `interface ${own}<T> { ${inside} tag?: T }\n`];
+    case "recursive":
+      return [own, `interface ${own} { ${inside} tag?: ${own} | null }\n`];
   }
 }
 
@@ -137,29 +139,44 @@ export function objectOf(members: Members, kind: Kind): RandomType {
     .join(" ");
   const own = `Type${count++}`;
   const [text, declaration] = written(own, kind, inside);
-  const all: Members =
-    kind === "generic"
-      ? { ...members, tag: { type: literal(1), isOptional: true } }
-      : members;
   const required = entries
     .filter(([, { isOptional }]) => !isOptional)
     .map(([name]) => name);
+  const values = (tag: Record<string, fc.Arbitrary<unknown>>) =>
+    fc.record(
+      { ...mapValues(members, ({ type }) => type.values), ...tag },
+      { requiredKeys: required },
+    );
+  const fits = (value: unknown): boolean =>
+    isRecord(value) &&
+    required.every((name) => Object.hasOwn(value, name)) &&
+    Object.entries(value).every(([name, one]) => {
+      if (Object.hasOwn(members, name)) return members[name]?.type.fits(one);
+      if (name !== "tag") return false;
+      if (kind === "generic") return one === 1;
+      return kind === "recursive" && (one === null || fits(one));
+    });
+  const tags = {
+    generic: { tag: fc.constant(1) },
+    recursive: { tag: fc.oneof(fc.constant(null), values({})) },
+  };
   return {
     text,
     before: entries.map(([, { type }]) => type.before).join("") + declaration,
-    fits: (value) =>
-      isRecord(value) &&
-      required.every((name) => Object.hasOwn(value, name)) &&
-      Object.entries(value).every(
-        ([name, one]) => Object.hasOwn(all, name) && all[name]?.type.fits(one),
-      ),
-    values: fc.record(
-      Object.fromEntries(
-        Object.entries(all).map(([name, { type }]) => [name, type.values]),
-      ),
-      { requiredKeys: required },
+    fits,
+    values: values(
+      kind === "generic" || kind === "recursive" ? tags[kind] : {},
     ),
   };
+}
+
+function mapValues<Value, Result>(
+  values: Readonly<Record<string, Value>>,
+  change: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, change(value)]),
+  );
 }
 
 export const randomTypes = fc.letrec<{ type: RandomType; members: Members }>(
@@ -176,7 +193,13 @@ export const randomTypes = fc.letrec<{ type: RandomType; members: Members }>(
       fc
         .tuple(
           tie("members"),
-          fc.constantFrom("literal", "interface", "alias", "generic"),
+          fc.constantFrom(
+            "literal",
+            "interface",
+            "alias",
+            "generic",
+            "recursive",
+          ),
         )
         .map(([members, kind]) => objectOf(members, kind)),
     ),

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import ts from "typescript";
 import type { ToolGenerationError } from "../src/index.ts";
+import { readTools } from "../src/read/read-tools.ts";
 import { problemsOf, project } from "./project.ts";
 
 /** What is wrong with a function: what it is, its text with the comment left out, and what is said. */
@@ -422,4 +424,16 @@ describe("Names", () => {
     write("tools.ts", "/** A. */ export const a = () => {};");
     expect(generate().names).toEqual(["a"]);
   });
+});
+
+test("What is wrong with this package itself is no refusal", () => {
+  const { path } = project({
+    "tools.ts": "/** One. */\nexport const one = (a: string) => a;",
+  });
+  const file = path("tools.ts");
+  const program = ts.createProgram([file], {});
+  program.getTypeChecker().getTypeAtLocation = () => {
+    throw new RangeError("a bug");
+  };
+  expect(() => readTools(program, [file])).toThrow("a bug");
 });

@@ -2,6 +2,7 @@ import ts from "typescript";
 import { type Place, Refusal } from "../problems.ts";
 import type { JsonObject } from "../schema/json.ts";
 import { isPlain } from "../schema/plain.ts";
+import { mapped } from "../schema/subschemas.ts";
 import { propertiesOf, unwrapped } from "../schema/unwrap.ts";
 import type { FunctionNode } from "./exported-functions.ts";
 import { checkedParameters, type Parameter } from "./parameters.ts";
@@ -11,6 +12,8 @@ import { isNominal } from "./unsupported.ts";
 /** What a tool takes, and how its function is called with it. */
 export interface ToolInput {
   readonly schema: JsonObject;
+  /** Whether the compiler can follow the schema: it finds no end in one that refers to itself. */
+  readonly isTyped: boolean;
   /** Expressions of `input` and `info`. */
   readonly arguments: readonly string[];
 }
@@ -29,30 +32,33 @@ export function readInput(
   reader: Reader,
   place: Place,
 ): ToolInput {
-  const { parameters, takesInfo } = checkedParameters(
-    node,
-    reader.checker,
-    place,
-  );
+  const { parameters, info } = checkedParameters(node, reader.checker, place);
   const all = described(schemaOfAll(parameters, reader, place), parameters);
-  const [only, ...others] = parameters;
-  const inner =
-    only !== undefined && others.length === 0
-      ? unwrapped(all, only.name)
-      : undefined;
-  if (inner === undefined && only?.isNamed === false)
-    throw new Refusal(
-      { ...place, node: only.node, parameter: only.node.name.getText() },
-      "it is taken apart and is not an object with known properties only. Give it a name.",
-    );
+  const inner = unwrapped(all);
   const schema = inner ?? all;
   checkNames(schema, place);
-  const args = parameters.map((one) => {
-    const value = inner === undefined ? `input.${one.name}` : "input";
-    const own = inner ?? propertiesOf(all)[one.name] ?? {};
-    return needsCast(one, own, reader) ? `${value} as never` : value;
+  const isTyped = !("$defs" in schema);
+  const exact = Object.entries(propertiesOf(all))
+    .filter(([, one]) => isTyped && isPlain(one))
+    .map(([name]) => name);
+  const args = parameters.map((parameter) => {
+    const { name, node } = parameter;
+    if (inner === undefined) checkNamed(parameter, place);
+    const type = reader.checker.getTypeAtLocation(node);
+    const isExact = exact.includes(name) && !isNominal(type, reader.checker);
+    const member = isTyped ? `input.${name}` : `input[${JSON.stringify(name)}]`;
+    const value = inner === undefined ? member : "input";
+    return isExact ? value : `${value} as never`;
   });
-  return { schema, arguments: takesInfo ? [...args, "info"] : args };
+  return { schema, isTyped, arguments: [...args, ...info] };
+}
+
+function checkNamed({ node, isNamed }: Parameter, place: Place): void {
+  if (!isNamed)
+    throw new Refusal(
+      { ...place, node, parameter: node.name.getText() },
+      "it is taken apart and is not an object with known properties only. Give it a name.",
+    );
 }
 
 /** One object with a property for each parameter: what can be left out, and what types share, is then the generator's to say. */
@@ -88,10 +94,13 @@ function described(
   schema: JsonObject,
   parameters: readonly Parameter[],
 ): JsonObject {
-  const properties = { ...propertiesOf(schema) };
-  for (const { name, description } of parameters)
-    if (description !== "")
-      properties[name] = { ...properties[name], description };
+  const descriptions = new Map(
+    parameters.map(({ name, description }) => [name, description]),
+  );
+  const properties = mapped(propertiesOf(schema), (one, name) => {
+    const description = descriptions.get(name);
+    return description ? { ...one, description } : one;
+  });
   return { ...schema, properties };
 }
 
@@ -104,15 +113,4 @@ function checkNames(schema: JsonObject, place: Place): void {
       { ...place, parameter: odd },
       "models refuse this name, which may have 1 to 64 letters, digits, _, . and -. Give it another one.",
     );
-}
-
-/** Whether the compiler would not let a value of the schema through, although it fits. */
-function needsCast(
-  { node }: Parameter,
-  schema: JsonObject,
-  { checker }: Reader,
-): boolean {
-  return (
-    !isPlain(schema) || isNominal(checker.getTypeAtLocation(node), checker)
-  );
 }

@@ -19,8 +19,8 @@ export interface Parameter {
 
 export interface Parameters {
   readonly parameters: readonly Parameter[];
-  /** Whether the last one is the agent's ToolInfo. */
-  readonly takesInfo: boolean;
+  /** The argument for the agent's ToolInfo, where the function takes it. */
+  readonly info: readonly string[];
 }
 
 /** @throws {Refusal} The function has a form that a tool cannot have, or a parameter that JSON cannot fill. */
@@ -37,7 +37,14 @@ export function checkedParameters(
     checked(parameter, filled.length, checker, place),
   );
   checkComments(node, place);
-  return { parameters, takesInfo };
+  return { parameters, info: takesInfo ? [infoArgument(last)] : [] };
+}
+
+/** Which context the agent is run with, the written module cannot know. */
+function infoArgument({ type }: ts.ParameterDeclaration): string {
+  // What is known to be ToolInfo refers to it.
+  const { typeArguments } = type as ts.TypeReferenceNode;
+  return typeArguments !== undefined ? "info as never" : "info";
 }
 
 function checkForm(node: FunctionNode, place: Place): void {
@@ -141,7 +148,7 @@ function checkComments(node: FunctionNode, place: Place): void {
   const names = node.parameters.map(({ name }) => name);
   if (!names.every(ts.isIdentifier)) return;
   for (const tag of ts.getJSDocTags(node).filter(ts.isJSDocParameterTag)) {
-    const [given = ""] = tag.name.getText().split(".");
+    const given = tag.name.getText().replace(/\..*/s, "");
     if (!names.some(({ text }) => text === given))
       throw new Refusal(
         { ...place, node: tag, parameter: given },

@@ -35,7 +35,7 @@ const ALWAYS: ts.CompilerOptions = {
 /** @throws {ToolsUsageError} A file or the tsconfig is not there or cannot be read. */
 export function loadSources(options: ToolsOptions): Sources {
   const files = filesOf(options);
-  const configFile = configFileOf(options.tsconfig, files[0] ?? "");
+  const configFile = configFileOf(options.tsconfig, files);
   const given =
     configFile === undefined ? WITHOUT_CONFIG : compilerOptions(configFile);
   const takesTs =
@@ -96,10 +96,12 @@ const slashed = (path: string) => path.replaceAll("\\", "/");
 
 function configFileOf(
   tsconfig: string | undefined,
-  firstFile: string,
+  files: readonly string[],
 ): string | undefined {
   if (tsconfig === undefined)
-    return ts.findConfigFile(dirname(firstFile), ts.sys.fileExists);
+    return files
+      .map((one) => ts.findConfigFile(dirname(one), ts.sys.fileExists))
+      .find((found) => found !== undefined);
   const file = resolve(tsconfig);
   if (ts.sys.fileExists(file)) return file;
   throw new ToolsUsageError(`The tsconfig ${tsconfig} does not exist.`);

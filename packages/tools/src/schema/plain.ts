@@ -1,7 +1,7 @@
-import type { JsonObject } from "./json.ts";
+import { isJsonObject, type JsonObject } from "./json.ts";
 import { subschemasOf } from "./subschemas.ts";
 
-/** What the type of a schema does not follow: references, tuples and whatever else needs more than its own words. */
+/** What the type of a schema does not follow. */
 const NOT_PLAIN = [
   "$ref",
   "prefixItems",
@@ -16,8 +16,7 @@ const NOT_PLAIN = [
 /** Whether the compiler can tell from the schema alone what it lets through. */
 export function isPlain(schema: JsonObject): boolean {
   const isMixed =
-    "properties" in schema &&
-    typeof (schema["additionalProperties"] ?? true) !== "boolean";
+    "properties" in schema && isJsonObject(schema["additionalProperties"]);
   return (
     !isMixed &&
     !NOT_PLAIN.some((keyword) => keyword in schema) &&

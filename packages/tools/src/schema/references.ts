@@ -8,17 +8,21 @@ const REFERENCE = "#/definitions/";
  * the reference to a type, such as the comment of a property, is stronger than what the type says.
  */
 export function withoutReferences(schema: JsonObject): JsonObject {
-  const { definitions = {}, ...root } = schema;
-  // Written by the library, which puts nothing but schemas there.
+  const { definitions, ...root } = schema;
+  // Written by the generator, which puts nothing but schemas there.
   const types = definitions as Readonly<Record<string, JsonObject>>;
+  /** New names of what stays. */
   const kept = new Map<string, string>();
-  for (const name of Object.keys(types))
-    if (namesIn(types[name]).has(name))
+  for (const [name, type] of Object.entries(types))
+    if (namesIn(type).has(name))
       kept.set(name, freshName(name, [...kept.values()]));
 
   const result = rewritten(root);
   if (kept.size === 0) return result;
-  const recursive = [...kept].map(([name, fresh]) => [fresh, types[name]]);
+  const recursive = Array.from(
+    kept,
+    ([name, fresh]) => [fresh, typeNamed(name)] as const,
+  );
   return {
     ...result,
     $defs: mapped(Object.fromEntries(recursive), rewritten),
@@ -30,20 +34,22 @@ export function withoutReferences(schema: JsonObject): JsonObject {
     const name = $ref.slice(REFERENCE.length);
     const fresh = kept.get(name);
     return fresh === undefined
-      ? { ...rewritten(types[name] ?? {}), ...own }
+      ? { ...rewritten(typeNamed(name)), ...own }
       : { $ref: `#/$defs/${fresh}`, ...own };
   }
 
   /** The named types that a schema reaches. */
-  function namesIn(
-    schema: JsonObject = {},
-    names = new Set<string>(),
-  ): Set<string> {
+  function namesIn(schema: JsonObject, names = new Set<string>()): Set<string> {
     for (const one of subschemasOf(schema)) namesIn(one, names);
     const { $ref } = schema;
     if (typeof $ref !== "string") return names;
     const name = $ref.slice(REFERENCE.length);
-    return names.has(name) ? names : namesIn(types[name], names.add(name));
+    return names.has(name) ? names : namesIn(typeNamed(name), names.add(name));
+  }
+
+  /** What the generator refers to, it writes. */
+  function typeNamed(name: string): JsonObject {
+    return types[name] as JsonObject;
   }
 }
 

@@ -30,7 +30,7 @@ function specifier(
   { outFile, importExtension }: ModulePlace,
 ): string {
   const path = relative(dirname(outFile), file).replaceAll("\\", "/");
-  const fromHere = path.startsWith(".") ? path : `./${path}`;
+  const fromHere = /^\.\.?\//.test(path) ? path : `./${path}`;
   return importExtension === "ts"
     ? fromHere
     : fromHere.replace(/\.([mc]?)tsx?$/, ".$1js");
@@ -39,8 +39,8 @@ function specifier(
 function toolText(tool: Tool, source: number): string {
   const { name, description, timeoutMs, needsApproval } = tool.comment;
   const { exportName } = tool.function;
-  const { schema, arguments: args } = tool.input;
-  const parameters = args.includes("info")
+  const { schema, isTyped, arguments: args } = tool.input;
+  const parameters = args.some((one) => one.startsWith("info"))
     ? "input, info"
     : args.length > 0
       ? "input"
@@ -50,7 +50,7 @@ function toolText(tool: Tool, source: number): string {
     `description: ${JSON.stringify(description)}`,
     ...(timeoutMs === undefined ? [] : [`timeoutMs: ${timeoutMs}`]),
     ...(needsApproval ? ["needsApproval: true"] : []),
-    `input: ${JSON.stringify(schema, null, 2).replaceAll("\n", "\n  ")} as const`,
+    `input: ${JSON.stringify(schema, null, 2).replaceAll("\n", "\n  ")} as ${isTyped ? "const" : '{ readonly type: "object" }'}`,
     `run: (${parameters}) => source${source}.${exportName}(${args.join(", ")})`,
   ];
   return `export const ${tool.function.name} = tool({\n${members.map((member) => `  ${member},\n`).join("")}});\n`;
