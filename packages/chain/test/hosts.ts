@@ -50,7 +50,10 @@ export function onStore(store = memoryStores()): TestHost {
           await journal.complete({});
           return result;
         } catch (error) {
-          if (!Suspended.isInstance(error)) throw error;
+          if (!Suspended.isInstance(error)) {
+            await journal.fail(error);
+            throw error;
+          }
           await journal.suspend(error);
         }
       }
