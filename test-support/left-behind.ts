@@ -17,9 +17,9 @@ const watched = (
     running.delete(timer);
     run(...given);
   }, ms);
-  // Those of the libraries in use are theirs.
-  if (/\/packages\/[^/]+\/src\//.test(made.stack ?? ""))
-    running.set(timer, made);
+  // Those of the libraries in use are theirs, whoever has called them: who sets it stands below this function.
+  const [, , setter = ""] = made.stack?.split("\n") ?? [];
+  if (/\/packages\/[^/]+\/src\//.test(setter)) running.set(timer, made);
   return timer;
 };
 globalThis.setTimeout = Object.assign(watched, set) as typeof setTimeout;

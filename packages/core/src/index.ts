@@ -45,6 +45,19 @@ export {
   LambdaLLMError,
   StructuredOutputError,
 } from "./contract/errors.ts";
+export {
+  type Branch,
+  type Failure,
+  type Journal,
+  JournalMismatchError,
+  type Retry,
+  type Settled,
+  StepFailure,
+  type StepInfo,
+  type StepOptions,
+  Suspended,
+  type WaitingFor,
+} from "./contract/journal.ts";
 export type {
   BedrockSettings,
   Delta,

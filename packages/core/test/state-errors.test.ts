@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import {
   BudgetExceededError,
   LambdaLLMError,
@@ -10,7 +10,12 @@ import {
 import type { Turn } from "@lambdallm/core/stores";
 import { MockLambdaContext } from "@lambdallm/testing";
 import httpErrorHandler from "@middy/http-error-handler";
+import { fakeDate } from "../../../test-support/fake-date.ts";
 import { middyMajors } from "../../../test-support/middy.ts";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 const turn: Turn = {
   first: 4,
@@ -80,6 +85,7 @@ const errors: readonly (readonly [
       runId: "r",
       step: "000001",
       expiresAt: 5,
+      retryAfterMs: 0,
     },
   ],
   [
@@ -156,26 +162,48 @@ test("a BudgetExceededError without a call needs nothing", () => {
   expect(exceeded({ neededUsd: 0 }).neededUsd).toBe(0);
 });
 
-describe.each(middyMajors)("A BudgetExceededError on %s", (_name, middy) => {
+describe.each(middyMajors)("On %s HTTP callers are told", (_name, middy) => {
+  const toldOf = async (error: LambdaLLMError) => {
+    expect(Object.keys(error)).not.toContain("headers");
+    const chain = middy<unknown, { headers: Record<string, string> }>()
+      .use(httpErrorHandler({ logger: false }))
+      .handler(async () => {
+        throw error;
+      });
+    const { headers } = await chain({}, new MockLambdaContext());
+    return headers["retry-after"];
+  };
+
   test.each([
     [3_000_001, "3001"],
     [0, "0"],
     [undefined, undefined],
   ])(
-    "that may be tried again in %p ms tells HTTP callers so",
+    "when a budget that starts again in %p ms may be tried again",
     async (retryAfterMs, header) => {
       const error = exceeded(
         retryAfterMs === undefined ? {} : { retryAfterMs },
       );
       expect(error.retryAfterMs).toBe(retryAfterMs);
-      expect(Object.keys(error)).not.toContain("headers");
-      const chain = middy<unknown, { headers: Record<string, string> }>()
-        .use(httpErrorHandler({ logger: false }))
-        .handler(async () => {
-          throw error;
-        });
-      const { headers } = await chain({}, new MockLambdaContext());
-      expect(headers["retry-after"]).toBe(header);
+      expect(await toldOf(error)).toBe(header);
+    },
+  );
+
+  test.each([
+    [90_001, 90_001, "91"],
+    [0, 0, "0"],
+    [-60_000, 0, "0"],
+    [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, undefined],
+  ])(
+    "when a step whose lease is over in %p ms may be tried again, counted from when it was refused",
+    async (leftMs, retryAfterMs, header) => {
+      fakeDate("2026-11-28");
+      const expiresAt = Date.now() + leftMs;
+      const step = { runId: "r", step: "000001", expiresAt };
+      const error = new StepInProgressError("The step is running.", step);
+      jest.setSystemTime(Date.now() + 60_000);
+      expect(error).toMatchObject({ expiresAt, retryAfterMs });
+      expect(await toldOf(error)).toBe(header);
     },
   );
 });

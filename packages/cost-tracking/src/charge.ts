@@ -7,9 +7,12 @@ import {
   StoreError,
   type Usage,
 } from "@lambdallm/core";
-import type { ModelRequest, ProviderResponse } from "@lambdallm/core/feature";
+import type {
+  AssumedPrice,
+  ModelRequest,
+  ProviderResponse,
+} from "@lambdallm/core/feature";
 import { nanoCost, nanoOfPico } from "./money.ts";
-import type { AssumedPrice } from "./worst-case.ts";
 
 /** What an attempt costs. */
 export interface Charge {

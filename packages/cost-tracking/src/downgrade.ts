@@ -1,10 +1,12 @@
 import {
   type ModelRequest,
   misfitsOf,
+  type Region,
   withModel,
+  worstCaseOf,
 } from "@lambdallm/core/feature";
+import { nanoOfPico } from "./money.ts";
 import type { Settings } from "./settings.ts";
-import { type Region, worstCaseOf } from "./worst-case.ts";
 
 /** A request, and the most that it can cost. */
 export interface Offer {
@@ -24,14 +26,15 @@ export function cheaperOffers(
   for (const model of downgradeTo) {
     const changed = withModel(request, model);
     const worst = worstCaseOf(changed, regions, assumedPrice);
+    if (worst.missing !== undefined) continue;
+    const changedNanoUsd = nanoOfPico(worst.picoUsd);
     if (
-      worst.missing === undefined &&
-      worst.nanoUsd < nanoUsd &&
+      changedNanoUsd < nanoUsd &&
       // The default of maxTokens gives way to a long prompt.
       misfitsOf(changed, model, { region, outputTokens: maxTokens }).length ===
         0
     )
-      offers.push({ request: changed, nanoUsd: worst.nanoUsd });
+      offers.push({ request: changed, nanoUsd: changedNanoUsd });
   }
   return offers.sort((a, b) => b.nanoUsd - a.nanoUsd);
 }

@@ -1,9 +1,12 @@
 import type { ModelResponse } from "@lambdallm/core";
-import type {
-  CallInfo,
-  CallModel,
-  Invocation,
-  ModelRequest,
+import {
+  type CallInfo,
+  type CallModel,
+  type Invocation,
+  type ModelRequest,
+  type Region,
+  unknownCost,
+  worstCaseOf,
 } from "@lambdallm/core/feature";
 import { type BudgetUse, utcDayOf } from "@lambdallm/core/stores";
 import { Alerts } from "./alerts.ts";
@@ -16,13 +19,12 @@ import {
 import { cheaperOffers, type Offer } from "./downgrade.ts";
 import { tellProblem } from "./events.ts";
 import type { Hold, Ledger, Refused } from "./ledger.ts";
-import { usdOf } from "./money.ts";
+import { nanoOfPico, usdOf } from "./money.ts";
 import { budgetExceeded, uncovered } from "./periods.ts";
 import type { ScopeMemories } from "./scope-memory.ts";
 import type { Settings } from "./settings.ts";
 import type { SpendingLog } from "./spending-log.ts";
 import type { CostTracker } from "./tracker.ts";
-import { type Region, unknownCost, worstCaseOf } from "./worst-case.ts";
 
 export interface GateOptions {
   readonly settings: Settings;
@@ -129,11 +131,16 @@ export class Gate {
     const { unknownPrice, assumedPrice, isEnforced } = settings;
     const { model } = request;
     const worst = worstCaseOf(request, regions(), assumedPrice);
-    if (worst.missing === undefined) return worst.nanoUsd;
+    if (worst.missing === undefined) return nanoOfPico(worst.picoUsd);
     const isRefused =
       unknownPrice === "error" || (unknownPrice !== "allow" && isEnforced);
     if (isRefused && trackers.length > 0)
-      throw unknownCost(model, worst.missing);
+      throw unknownCost(
+        "costTracking",
+        model,
+        worst.missing,
+        ", or set unknownPrice",
+      );
     if (!this.#unpriced.has(model))
       tellProblem(invocation, { kind: "unknown-price", model });
     this.#unpriced.add(model);

@@ -13,6 +13,7 @@ import { type CostTrackingOptions, settingsOf } from "./settings.ts";
 import { SpendingLog } from "./spending-log.ts";
 import type { CostTracker } from "./tracker.ts";
 
+export type { AssumedPrice } from "@lambdallm/core/feature";
 export type { BudgetAlert, BudgetDecision, BudgetProblem } from "./events.ts";
 export type { CostForecast } from "./forecast.ts";
 export type { CostReport, Spending } from "./report.ts";
@@ -23,7 +24,6 @@ export {
   costTrackingValidateOptions,
 } from "./settings.ts";
 export { CostTracker, type CostTrackerOptions } from "./tracker.ts";
-export type { AssumedPrice } from "./worst-case.ts";
 
 /** What the middleware adds to the context's type. */
 export interface WithCostTracker {

@@ -1,5 +1,6 @@
 import { ConfigurationError, findModel, type ModelId } from "@lambdallm/core";
 import {
+  type AssumedPrice,
   check,
   type OptionCheck,
   validateOptions,
@@ -7,7 +8,6 @@ import {
 import { checkId, type Stores } from "@lambdallm/core/stores";
 import type { Context as LambdaContext } from "aws-lambda";
 import { budgetName, budgetUsd, CostTracker, storeCheck } from "./tracker.ts";
-import type { AssumedPrice } from "./worst-case.ts";
 
 /** In USD; as a function for plans, such as of free and of paying tenants, called once an invocation: undefined is no limit. */
 export type BudgetLimit<TEvent = unknown> =

@@ -66,7 +66,12 @@ describe("With lost requests, lost replies and throttling, sessions keep every p
 });
 
 describe("With lost requests, lost replies and throttling, steps keep every promise:", () => {
-  stepStoreConformance({ test, createStore: () => connect().steps, clock });
+  stepStoreConformance({
+    test,
+    timeoutMs: 600_000,
+    createStore: () => connect().steps,
+    clock,
+  });
 });
 
 /** The cases of the suite, to be run on a store that has to fail them. */

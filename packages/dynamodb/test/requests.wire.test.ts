@@ -82,7 +82,13 @@ beforeAll(async () => {
   await steps.fail(step, 1, "error");
   await steps.claim(step, claim);
   await steps.commit(step, 2, Buffer.from(noise(100_000)).toString("base64"));
+  await steps.find(step);
   await steps.list(step.runId);
+  await steps.enlist("waiting", { id: "a", value: 1, expiresAt });
+  await steps.enlist("waiting", { id: "b", value: 2 });
+  await steps.delist("waiting", "a");
+  await steps.entries("waiting");
+  await steps.entries("waiting", { after: "a", limit: 1 });
   const forSteps = take();
 
   byFeature = {
@@ -112,7 +118,7 @@ describe("Every request", () => {
       "FilterExpression",
     ];
     const words =
-      /\b(?:SET|REMOVE|ADD|AND|OR|NOT|BETWEEN|attribute_not_exists|if_not_exists|begins_with|contains)\b/g;
+      /\b(?:SET|REMOVE|ADD|AND|OR|NOT|BETWEEN|attribute_exists|attribute_not_exists|if_not_exists|begins_with|contains)\b/g;
     for (const { input } of all) {
       const expressions = parts.map((part) => input[part] ?? "").join(" ");
       const rest = expressions.replace(/[#:]\w+/g, "").replace(words, "");

@@ -1,9 +1,9 @@
 import { ConfigurationError } from "@lambdallm/core";
 import {
   check,
-  type Invocation,
+  checkedTenant,
+  FeatureMembers,
   invocationOf,
-  llmOf,
   type MiddyMiddleware,
   type MiddyRequest,
   validateOptions,
@@ -12,7 +12,6 @@ import type { Context as LambdaContext } from "aws-lambda";
 import {
   checkedIdempotencyKey,
   checkedSessionId,
-  checkedTenant,
   requireOptions,
   type SessionSettings,
   settingChecks,
@@ -61,7 +60,7 @@ export function sessionValidateOptions(options: unknown): void {
   requireOptions("session", Object(options), ["store", "id"]);
 }
 
-const members = new WeakMap<Invocation, SessionMembers>();
+const members = new FeatureMembers<SessionMembers>();
 
 /**
  * Gives the handler a conversation that outlives the invocation: `context.chat(text)` answers with the history in mind, and
@@ -98,11 +97,17 @@ export function session<TEvent = any>(
     const current = new Session({
       ...settings,
       id: checkedSessionId(id(event, context), event),
-      ...(tenant && { tenant: checkedTenant(tenant(event, context)) }),
+      ...(tenant && {
+        tenant: checkedTenant("session", tenant(event, context)),
+      }),
       idempotencyKey: checkedIdempotencyKey(idempotencyKey?.(event, context)),
       context,
     });
-    install(context, invocation, current);
+    members.install(context, invocation, {
+      session: current,
+      chat: (content, options) => current.chat(content, options),
+      chatStream: (content, options) => current.chatStream(content, options),
+    });
     sessions.set(request, current);
   };
 
@@ -111,47 +116,4 @@ export function session<TEvent = any>(
   };
 
   return { before: sessionBefore, after: sessionAfter };
-}
-
-/** Not enumerable, as the provider's own members: a handler that logs its context logs what Lambda put there. */
-function install(
-  context: object,
-  invocation: Invocation,
-  current: Session,
-): void {
-  const added: SessionMembers = {
-    session: current,
-    chat: (content, options) => current.chat(content, options),
-    chatStream: (content, options) => current.chatStream(content, options),
-  };
-  members.set(invocation, added);
-  for (const [name, value] of Object.entries(added)) {
-    Object.defineProperty(llmOf(invocation), name, {
-      value,
-      configurable: true,
-      writable: true,
-    });
-    if (Object.hasOwn(context, name)) continue;
-    Object.defineProperty(context, name, {
-      // A nested provider's chain has its own session, or its outer chain's.
-      get: () => Reflect.get(Object(membersOf(invocationOf(context))), name),
-      set: (own: unknown) => {
-        Object.defineProperty(context, name, {
-          value: own,
-          configurable: true,
-          enumerable: true,
-          writable: true,
-        });
-      },
-      configurable: true,
-      enumerable: false,
-    });
-  }
-}
-
-function membersOf(
-  invocation: Invocation | undefined,
-): SessionMembers | undefined {
-  if (invocation === undefined) return undefined;
-  return members.get(invocation) ?? membersOf(invocation.parent);
 }

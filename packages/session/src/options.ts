@@ -1,6 +1,7 @@
 import { ConfigurationError, LambdaLLMError } from "@lambdallm/core";
 import {
   check,
+  isolatedTenant,
   type OptionCheck,
   validateOptions,
 } from "@lambdallm/core/feature";
@@ -120,15 +121,6 @@ export function sessionSettings(options: SessionOptions) {
   };
 }
 
-/** Whose execution environment this is, in a function with Lambda's tenant isolation. @throws {ConfigurationError} */
-function isolatedTenant(context: object | undefined): string | undefined {
-  const { tenantId, lambdaContext }: Record<string, unknown> = Object(context);
-  // A durable context carries Lambda's own.
-  const tenant = tenantId ?? Object(lambdaContext).tenantId ?? undefined;
-  if (tenant !== undefined) checkId("context.tenantId", tenant);
-  return tenant;
-}
-
 /** @throws {ConfigurationError} for an option that has to be given and is not. */
 export function requireOptions(
   owner: string,
@@ -170,16 +162,4 @@ export function checkedIdempotencyKey(key: unknown): string | undefined {
   throw new SessionIdError(
     "The request's idempotency key must be a text that is not empty.",
   );
-}
-
-/** The tenant of the authenticated caller. @throws {ConfigurationError} Never another tenant's sessions instead. */
-export function checkedTenant(tenant: unknown): string {
-  try {
-    checkId("tenant", tenant);
-  } catch (error) {
-    throw new ConfigurationError(
-      `session: the option "tenant" has to return the authenticated caller's tenant. ${(error as Error).message}`,
-    );
-  }
-  return tenant;
 }

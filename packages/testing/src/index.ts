@@ -1,4 +1,10 @@
 export { budgetStoreConformance } from "./conformance/budget-store.ts";
+export {
+  type ConformanceRun,
+  type JournalConformanceOptions,
+  type JournalEnding,
+  journalConformance,
+} from "./conformance/journal.ts";
 export { sessionStoreConformance } from "./conformance/session-store.ts";
 export { stepStoreConformance } from "./conformance/step-store.ts";
 export type {

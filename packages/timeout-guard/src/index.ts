@@ -14,7 +14,8 @@ export type TimeoutStrategy = "fail-fast" | "truncate" | "checkpoint";
 export interface TimeoutGuardOptions {
   /**
    * What happens to an answer that is not complete at the deadline. `fail-fast`: an InvocationTimeoutError. `truncate`: its
-   * text so far, or the same error when there is none. `checkpoint` is not there yet.
+   * text so far, or the same error when there is none. `checkpoint`: the run is suspended and goes on when it is resumed;
+   * it needs `.use(checkpoint({ ... }))` of `@lambdallm/checkpoint`.
    * @default "fail-fast"
    */
   readonly strategy?: TimeoutStrategy | undefined;
@@ -78,10 +79,6 @@ export function timeoutGuard(
   const { strategy = "fail-fast", bufferMs = DEFAULT_BUFFER_MS } = options;
   const { firstTokenTimeoutMs, betweenTokensTimeoutMs } = options;
   const { adaptMaxTokens = false } = options;
-  if (strategy === "checkpoint")
-    throw new ConfigurationError(
-      'timeoutGuard: the strategy "checkpoint" needs the package @lambdallm/checkpoint, which is not there yet: use "fail-fast" or "truncate".',
-    );
   const truncate = strategy === "truncate";
   const limitsAttempts =
     truncate ||
@@ -101,6 +98,14 @@ export function timeoutGuard(
     invocation.timeoutStrategy = strategy;
     invocation.bufferMs = bufferMs;
     invocation.tightenDeadline(Date.now() + remainingTimeMs - bufferMs);
+    if (strategy === "checkpoint")
+      invocation.intercept("call", "timeoutGuard", async (request, next) => {
+        if (invocation.journal === undefined)
+          throw new ConfigurationError(
+            'timeoutGuard: the strategy "checkpoint" needs a journal: add .use(checkpoint({ store })) of @lambdallm/checkpoint.',
+          );
+        return next(request);
+      });
     if (limitsAttempts)
       invocation.intercept(
         "limit",

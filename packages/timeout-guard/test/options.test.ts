@@ -50,14 +50,6 @@ describe("Options are checked once, when the guard is made", () => {
     expect(() => timeoutGuardValidateOptions(options)).toThrow(refusal);
   });
 
-  test("the strategy that needs another package says so", () => {
-    expect(() => timeoutGuard({ strategy: "checkpoint" })).toThrow(
-      new ConfigurationError(
-        'timeoutGuard: the strategy "checkpoint" needs the package @lambdallm/checkpoint, which is not there yet: use "fail-fast" or "truncate".',
-      ),
-    );
-  });
-
   test("the factory is the default export, and has a name", () => {
     expect(namedByDefault).toBe(timeoutGuard);
     expect(() =>
@@ -68,6 +60,21 @@ describe("Options are checked once, when the guard is made", () => {
 
 describe.each(middyMajors)("On %s, an invocation", (_name, middy) => {
   const model = () => new MockProvider({ responses: ["answer"] }).middleware();
+
+  test("with the strategy checkpoint needs a journal before its first call", async () => {
+    const error = await failureOf(
+      run(
+        middy,
+        [model(), timeoutGuard({ strategy: "checkpoint" })],
+        async ({ invoke }) => invoke("Hi"),
+      ),
+    );
+    expect(error).toEqual(
+      new ConfigurationError(
+        'timeoutGuard: the strategy "checkpoint" needs a journal: add .use(checkpoint({ store })) of @lambdallm/checkpoint.',
+      ),
+    );
+  });
 
   test("whose whole time is the buffer fails, with both numbers and the remedy", async () => {
     // Lambda's default timeout, and the guard's default buffer.

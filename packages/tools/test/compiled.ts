@@ -5,7 +5,7 @@ import ts from "typescript";
 /** The agent, as far as its types go. */
 const AGENT = `
 import type { InferOutput, OutputSchema } from "@lambdallm/core";
-export interface ToolInfo<Context extends object = object> {
+export interface ToolRun<Context extends object = object> {
   readonly signal: AbortSignal;
   readonly key: string;
   readonly context: Context;
@@ -16,7 +16,7 @@ export declare function tool<const Input extends OutputSchema, Context extends o
   readonly input: Input;
   readonly timeoutMs?: number;
   readonly needsApproval?: boolean;
-  readonly run: (input: InferOutput<Input>, info: ToolInfo<Context>) => unknown;
+  readonly run: (input: InferOutput<Input>, info: ToolRun<Context>) => unknown;
 }): { readonly name: string };
 `;
 

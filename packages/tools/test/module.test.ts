@@ -94,16 +94,16 @@ export const tools = [
 
 describe("The written module, as the compiler sees it", () => {
   const FORMS = `
-    import type { ToolInfo } from "@lambdallm/agent";
+    import type { ToolRun } from "@lambdallm/agent";
     export enum Color { Red = "red", Blue = "blue" }
     type Id = string & { readonly brand: "id" };
     interface Tree { value: Color; children?: Tree[] }
     interface Mixed { a: string; [key: string]: string | number }
     /** Positional. */
-    export const positional = (id: Id, color: Color, tree: Tree, pair: [string, number?], mixed?: Mixed, info?: ToolInfo) =>
+    export const positional = (id: Id, color: Color, tree: Tree, pair: [string, number?], mixed?: Mixed, info?: ToolRun) =>
       [id, color, tree, pair, mixed, info];
     /** One object. */
-    export const one = (input: { a: string; b?: number; c?: string[] | null }, info: ToolInfo<{ user: string }>) => [input, info];
+    export const one = (input: { a: string; b?: number; c?: string[] | null }, info: ToolRun<{ user: string }>) => [input, info];
     /** A tree. */
     export const tree = (input: Tree) => input;
     /** Color. */

@@ -1,5 +1,6 @@
 import { warn } from "../checks/warn.ts";
 import { ConfigurationError } from "../contract/errors.ts";
+import type { Journal } from "../contract/journal.ts";
 import {
   type Given,
   type Interceptor,
@@ -19,6 +20,8 @@ import { Events } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
 import { RunningCalls } from "./running-calls.ts";
 import { Stages } from "./stages.ts";
+import { stepScope } from "./step-scope.ts";
+import { type TimeIsUp, timeIsUp } from "./time-is-up.ts";
 import { Totals } from "./totals.ts";
 
 /** What requests inherit from the provider middleware's options. */
@@ -68,8 +71,13 @@ export class Invocation {
   readonly parent: Invocation | undefined;
   /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
   bufferMs: number;
-  /** What the caller of `invoke` and `stream` gets of an answer that the deadline cut off: an error, or its text so far. */
-  timeoutStrategy: "fail-fast" | "truncate";
+  /**
+   * What the caller of `invoke` and `stream` gets of an answer that the deadline cut off: an error, its text so far, or a
+   * suspended run.
+   */
+  timeoutStrategy: TimeIsUp["timeoutStrategy"];
+  /** What makes the steps of a program run once; undefined as long as nothing has asked for one. */
+  journal: Journal | undefined;
   /** The share of the budget that is left, from 0 to 1; undefined where nothing keeps a budget. */
   budgetShareLeft: () => number | undefined;
 
@@ -78,7 +86,7 @@ export class Invocation {
   readonly #timeoutAt: number;
   #deadline: number;
   readonly #stages: Stages;
-  readonly #running = new RunningCalls();
+  readonly #running = new RunningCalls((message) => timeIsUp(this, message));
   readonly #finalizers: (() => unknown)[] = [];
   #closing: Promise<void> | undefined;
 
@@ -101,6 +109,7 @@ export class Invocation {
     );
     this.bufferMs = parent?.bufferMs ?? DEFAULT_BUFFER_MS;
     this.timeoutStrategy = parent?.timeoutStrategy ?? "fail-fast";
+    this.journal = parent?.journal;
     this.budgetShareLeft = () => parent?.budgetShareLeft();
   }
 
@@ -300,6 +309,7 @@ export class Invocation {
   #count(answered: ProviderResponse): number | undefined {
     const picoUsd = costInPicoUsd(answered);
     this.totals.countUsage(answered.usage, answered.latencyMs, picoUsd);
+    stepScope()?.spending.add(picoUsd);
     return picoUsd === undefined ? undefined : picoUsd / PICO_USD_PER_USD;
   }
 

@@ -1,5 +1,4 @@
 import { warn } from "../checks/warn.ts";
-import { InvocationTimeoutError } from "../contract/errors.ts";
 import type { ModelRequest } from "../contract/model-call.ts";
 import { startTimer } from "../time/timer.ts";
 import { aborted } from "./observer.ts";
@@ -16,6 +15,12 @@ interface RunningCall {
 /** The calls in flight, each with a signal of its own, so that the end of the invocation can abort them. */
 export class RunningCalls {
   readonly #running = new Set<RunningCall>();
+  readonly #timeIsUp: (message: string) => Error;
+
+  /** @param timeIsUp What a call that is given up ends with. */
+  constructor(timeIsUp: (message: string) => Error) {
+    this.#timeIsUp = timeIsUp;
+  }
 
   get size(): number {
     return this.#running.size;
@@ -36,7 +41,7 @@ export class RunningCalls {
     const { signal, model } = request;
     const gaveUp = Promise.withResolvers<never>();
     const giveUp = () => {
-      const error = new InvocationTimeoutError(
+      const error = this.#timeIsUp(
         "The time was over, and the model call had not ended: something around it hangs.",
       );
       controller.abort(error);

@@ -1,33 +1,37 @@
-import { GuardrailError, InvocationTimeoutError } from "../contract/errors.ts";
+import { GuardrailError } from "../contract/errors.ts";
 import type { ModelResponse } from "../contract/model-call.ts";
 import { ModelInvocationError } from "../contract/model-error.ts";
 import { modelName } from "../models/model-name.ts";
-import type { Invocation } from "./invocation.ts";
 import { answerState } from "./stop-reasons.ts";
+import { type TimeIsUp, timeIsUp } from "./time-is-up.ts";
 
 /**
  * What a caller who wants the text of an answer gets: the response, or the error that its `stopReason` stands for. An
  * answer that the deadline cut off is one or the other, as the invocation's `timeoutStrategy` says.
  *
- * @throws {InvocationTimeoutError | GuardrailError | ModelInvocationError}
+ * @throws {InvocationTimeoutError | Suspended | GuardrailError | ModelInvocationError}
  */
 export function textAnswer(
-  invocation: Pick<Invocation, "timeoutStrategy">,
+  invocation: TimeIsUp,
   response: ModelResponse,
 ): ModelResponse {
   const truncated = answerState(response) === "late" && response.text !== "";
   return truncated && invocation.timeoutStrategy === "truncate"
     ? response
-    : wholeAnswer(response);
+    : wholeAnswer(invocation, response);
 }
 
 /** The response, unless its `stopReason` says that the answer is not a whole one. */
-export function wholeAnswer(response: ModelResponse): ModelResponse {
+export function wholeAnswer(
+  invocation: TimeIsUp,
+  response: ModelResponse,
+): ModelResponse {
   const { attempts, model } = response;
   const which = attempts > 1 ? ` (attempt ${attempts})` : "";
   const state = answerState(response);
   if (state === "late")
-    throw new InvocationTimeoutError(
+    throw timeIsUp(
+      invocation,
       `The model ${modelName(model)} had not answered when the time was over${which}: raise the function's timeout, lower maxTokens, or choose a faster model.`,
       response,
     );

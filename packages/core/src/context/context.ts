@@ -1,11 +1,13 @@
 import type { Invocation } from "../call/invocation.ts";
 import { textAnswer, wholeAnswer } from "../call/text-answer.ts";
+import type { TimeIsUp } from "../call/time-is-up.ts";
 import { validateOptions } from "../checks/options.ts";
 import { ConfigurationError } from "../contract/errors.ts";
-import type { ModelRequest } from "../contract/model-call.ts";
+import type { CallModel, ModelRequest } from "../contract/model-call.ts";
 import type { OutputSchema } from "../schema/types.ts";
 import { ObjectStream } from "../stream/object-stream.ts";
 import { eitherSignal, streamText } from "../stream/text-stream.ts";
+import { askForValue } from "./ask-for-value.ts";
 import type {
   CallOptions,
   ConverseRequest,
@@ -19,11 +21,26 @@ import {
   structuredChecks,
 } from "./requests.ts";
 
+/** What a program has changed about the functions of a context. */
+export interface ContextChanges {
+  /** What decides about answers that the deadline cut off. @default the invocation */
+  readonly timeIsUp?: TimeIsUp;
+  /** What makes the model calls. @default the invocation */
+  readonly callModel?: CallModel;
+}
+
 /** The functions that the context of an invocation has. */
-export function createContext(invocation: Invocation): LLMContext {
+export function createContext(
+  invocation: Invocation,
+  changes: ContextChanges = {},
+): LLMContext {
   const { defaults } = invocation;
+  const {
+    timeIsUp = invocation,
+    callModel = (request) => invocation.callModel(request),
+  } = changes;
   const promptAnswer = async (request: ModelRequest) =>
-    wholeAnswer(await invocation.callModel(request));
+    wholeAnswer(timeIsUp, await callModel(request));
 
   return {
     invoke(
@@ -38,7 +55,7 @@ export function createContext(invocation: Invocation): LLMContext {
           variables,
           options,
         });
-        return textAnswer(invocation, await invocation.callModel(request)).text;
+        return textAnswer(timeIsUp, await callModel(request)).text;
       });
     },
 
@@ -57,9 +74,8 @@ export function createContext(invocation: Invocation): LLMContext {
           variables,
           options,
         });
-        const { callForValue } = await import("./structured.ts");
-        // callForValue returns what the validator of this schema let pass.
-        return (await callForValue(
+        // It is what the validator of this schema let pass.
+        return (await askForValue(
           promptAnswer,
           request,
           schema,
@@ -81,11 +97,8 @@ export function createContext(invocation: Invocation): LLMContext {
           variables,
           options,
         });
-        const response = await invocation.callModel({
-          ...request,
-          ...settings,
-        });
-        return textAnswer(invocation, response);
+        const response = await callModel({ ...request, ...settings });
+        return textAnswer(timeIsUp, response);
       });
     },
 
@@ -110,9 +123,7 @@ export function createContext(invocation: Invocation): LLMContext {
 
     converse(request: ConverseRequest) {
       return invocation.track(async () => {
-        return invocation.callModel(
-          converseRequest(defaults, "converse", request),
-        );
+        return callModel(converseRequest(defaults, "converse", request));
       });
     },
 

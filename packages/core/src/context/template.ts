@@ -30,19 +30,24 @@ type Root<Name extends string> = Name extends `${infer First}.${string}`
   ? First
   : Name;
 
-/** The names of the variables of a literal template. */
-export type VariableNames<
+/** What a literal template inserts, such as `text` and `user.name`. */
+export type TemplatePaths<
   Template extends string,
   Found extends string = never,
 > = Template extends `${infer _Text}{${infer Rest}`
   ? Rest extends `{${infer AfterEscape}`
-    ? VariableNames<AfterEscape, Found>
+    ? TemplatePaths<AfterEscape, Found>
     : Rest extends `${infer Name}}${infer AfterName}`
       ? IsName<Name> extends true
-        ? VariableNames<AfterName, Found | Root<Name>>
-        : VariableNames<Rest, Found>
+        ? TemplatePaths<AfterName, Found | Name>
+        : TemplatePaths<Rest, Found>
       : Found
   : Found;
+
+/** The names of the variables of a literal template. */
+export type VariableNames<Template extends string> = Root<
+  TemplatePaths<Template>
+>;
 
 /** Looks like an object, and would be inserted as one, but has nothing to say as JSON. */
 interface NoValue {
@@ -115,9 +120,14 @@ function parse(template: string): Part[] {
   return parts;
 }
 
-function valueAt(variables: object, path: string): unknown {
+/** In place of a value, and of all that would be in it, that is inserted as no text. */
+export const NOTHING = Symbol.for("@lambdallm/core.nothing");
+
+/** What a path such as `user.name` stands for; undefined when it is not there. */
+export function valueAt(variables: object, path: string): unknown {
   let value: unknown = variables;
   for (const key of path.split(".")) {
+    if (value === NOTHING) return "";
     if (
       typeof value !== "object" ||
       value === null ||
@@ -126,7 +136,7 @@ function valueAt(variables: object, path: string): unknown {
       return undefined;
     value = Reflect.get(value, key);
   }
-  return value;
+  return value === NOTHING ? "" : value;
 }
 
 function textFor(path: string, value: unknown): string {
@@ -205,12 +215,20 @@ function isOpaque(value: object | null): boolean {
   );
 }
 
+/** What a template inserts, such as `text` and `user.name`. */
+export function pathsOf(template: string): ReadonlySet<string> {
+  return new Set(
+    parse(template).flatMap((part) =>
+      typeof part === "string" ? [] : [part.path],
+    ),
+  );
+}
+
 /** The names of a template's variables; of `{user.name}` it is `user`. */
 export function variablesOf(template: string): ReadonlySet<string> {
-  const names = parse(template).map((part) =>
-    typeof part === "string" ? "" : part.path.split(".", 1).join(),
+  return new Set(
+    Array.from(pathsOf(template), (path) => path.split(".", 1).join()),
   );
-  return new Set(names.filter((name) => name !== ""));
 }
 
 /** Whether a template has any variable. */

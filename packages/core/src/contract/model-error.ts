@@ -1,6 +1,6 @@
 import { hide, LambdaLLMError } from "./errors.ts";
 import type { ProviderResponse } from "./model-call.ts";
-import { type RetryAfterHeaders, retryAfterHeaders } from "./retry-after.ts";
+import { hideRetryAfter, type RetryAfterHeaders } from "./retry-after.ts";
 
 /** Why a model call failed. An open set: compare the ones you handle and treat the rest as failures. */
 export type FailureReason =
@@ -122,9 +122,7 @@ export class ModelInvocationError extends LambdaLLMError {
     this.billed = billed ?? "none";
     Object.assign(this, facts);
     if (partial !== undefined) hide(this, "partial", partial);
-    const headers = retryAfterHeaders(facts.retryAfterMs);
-    if (this.statusCode === 503 && headers !== undefined)
-      hide(this, "headers", headers);
+    if (this.statusCode === 503) hideRetryAfter(this, facts.retryAfterMs);
   }
 
   /** The same failure with other facts. */

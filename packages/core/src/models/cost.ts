@@ -14,6 +14,18 @@ export interface BillableCall {
 
 export const PICO_USD_PER_USD = 1e12;
 
+/** The sum of costs in USD, exact; undefined when one of them is. */
+export function sumOfUsd(
+  costs: Iterable<number | undefined>,
+): number | undefined {
+  let picoUsd = 0;
+  for (const cost of costs) {
+    if (cost === undefined) return undefined;
+    picoUsd += Math.round(cost * PICO_USD_PER_USD);
+  }
+  return picoUsd / PICO_USD_PER_USD;
+}
+
 /** Times to live that `cacheWrite` is the price of. */
 const DEFAULT_TTLS: readonly string[] = ["5m", "30m"];
 

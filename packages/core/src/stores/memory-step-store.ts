@@ -3,14 +3,19 @@ import { ConfigurationError } from "../contract/errors.ts";
 import { checkExpiry } from "./check-expiry.ts";
 import { checkId } from "./check-id.ts";
 import { checkLease } from "./check-lease.ts";
+import { MemoryLists } from "./memory-lists.ts";
 import { clockOf, type MemoryStoreOptions } from "./memory-options.ts";
 import type {
   ClaimOutcome,
+  ListPage,
+  ListPageRequest,
+  NewListEntry,
   StepKey,
   StepRecord,
   StepStore,
 } from "./step-store.ts";
 import { MAX_TURN_BYTES, storable } from "./storable.ts";
+import { compareTexts } from "./text-order.ts";
 
 type StepState =
   | { readonly status: "running"; readonly expiresAt: number }
@@ -31,10 +36,12 @@ interface StepData {
  */
 export class MemoryStepStore implements StepStore {
   readonly #runs = new Map<string, Map<string, StepData>>();
+  readonly #lists: MemoryLists;
   readonly #now: () => number;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#now = clockOf("MemoryStepStore", options);
+    this.#lists = new MemoryLists(this.#now);
   }
 
   async claim(
@@ -109,16 +116,35 @@ export class MemoryStepStore implements StepStore {
     return this.#advance(key, fence, { status: "failed", error: plain });
   }
 
+  async find(key: StepKey): Promise<StepRecord | undefined> {
+    const record = this.#find(key);
+    if (!record) return undefined;
+    const { runId, step } = key;
+    const { fence, state } = record;
+    return { runId, step, fence, ...structuredClone(state) };
+  }
+
   async list(runId: string): Promise<readonly StepRecord[]> {
     checkId("run id", runId);
-    return [...(this.#runs.get(runId)?.keys() ?? [])]
-      .toSorted()
-      .flatMap((step) => {
-        const record = this.#find({ runId, step });
-        if (!record) return [];
-        const { fence, state } = record;
-        return [{ runId, step, fence, ...structuredClone(state) }];
-      });
+    const steps = [...(this.#runs.get(runId)?.keys() ?? [])];
+    const records = await Promise.all(
+      steps
+        .toSorted(compareTexts)
+        .map(async (step) => this.find({ runId, step })),
+    );
+    return records.filter((record) => record !== undefined);
+  }
+
+  async enlist(list: string, entry: NewListEntry): Promise<void> {
+    this.#lists.enlist(list, entry);
+  }
+
+  async delist(list: string, id: string): Promise<void> {
+    this.#lists.delist(list, id);
+  }
+
+  async entries(list: string, page?: ListPageRequest): Promise<ListPage> {
+    return this.#lists.entries(list, page);
   }
 
   /** Whether the step of this holder is in the state now: by this write or by an earlier attempt of it. */

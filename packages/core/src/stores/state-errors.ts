@@ -1,14 +1,14 @@
 import { hide, LambdaLLMError } from "../contract/errors.ts";
 import {
+  hideRetryAfter,
   type RetryAfterHeaders,
-  retryAfterHeaders,
 } from "../contract/retry-after.ts";
 import type { Turn } from "./session-store.ts";
 
 export interface BudgetFailure {
-  /** Whose budget, such as a tenant. */
+  /** Whose budget, such as a tenant or a chain. */
   readonly scope: string;
-  readonly period: "daily" | "monthly";
+  readonly period: "daily" | "monthly" | "run";
   readonly limitUsd: number;
   /** Spent and reserved at that moment. */
   readonly usedUsd: number;
@@ -23,7 +23,7 @@ export class BudgetExceededError extends LambdaLLMError {
   static override readonly errorName = "BudgetExceededError";
 
   readonly scope: string;
-  readonly period: "daily" | "monthly";
+  readonly period: "daily" | "monthly" | "run";
   readonly limitUsd: number;
   readonly usedUsd: number;
   declare readonly neededUsd?: number;
@@ -39,10 +39,8 @@ export class BudgetExceededError extends LambdaLLMError {
     this.usedUsd = failure.usedUsd;
     const { neededUsd, retryAfterMs } = failure;
     if (neededUsd !== undefined) Object.assign(this, { neededUsd });
-    if (retryAfterMs === undefined) return;
-    Object.assign(this, { retryAfterMs });
-    const headers = retryAfterHeaders(retryAfterMs);
-    if (headers !== undefined) hide(this, "headers", headers);
+    if (retryAfterMs !== undefined) Object.assign(this, { retryAfterMs });
+    hideRetryAfter(this, retryAfterMs);
   }
 }
 
@@ -71,6 +69,10 @@ export class StepInProgressError extends LambdaLLMError {
   readonly step: string;
   /** Epoch milliseconds, when the other's lease is over. */
   readonly expiresAt: number;
+  /** From now, when the error is made, until then. At least 0. */
+  readonly retryAfterMs: number;
+  /** For `@middy/http-error-handler`: `retryAfterMs` in seconds. Not enumerable. */
+  declare readonly headers?: RetryAfterHeaders;
 
   constructor(
     message: string,
@@ -88,6 +90,8 @@ export class StepInProgressError extends LambdaLLMError {
     this.runId = step.runId;
     this.step = step.step;
     this.expiresAt = step.expiresAt;
+    this.retryAfterMs = Math.max(0, step.expiresAt - Date.now());
+    hideRetryAfter(this, this.retryAfterMs);
   }
 }
 

@@ -8,6 +8,9 @@ export const MAX_TURN_BYTES = 8 * 1024 * 1024;
 /** What a summary may have, and a session's metadata as JSON. */
 export const MAX_HEADER_BYTES = 350 * 1024;
 
+/** What the value of a list's entry may have as JSON. */
+export const MAX_ENTRY_BYTES = 64 * 1024;
+
 /**
  * A copy of what a store is given, as it is read again.
  *

@@ -3,12 +3,12 @@ import type { ModelResponse } from "../contract/model-call.ts";
 
 const ignore = () => {};
 
-export interface PieceSource<Raw, Piece> {
+export interface PieceSource<Raw, Piece, Whole = ModelResponse> {
   /** Makes the call; `show` is given what arrives. */
   readonly call: (
     show: (raw: Raw) => void,
     signal: AbortSignal,
-  ) => Promise<ModelResponse>;
+  ) => Promise<Whole>;
   /** Turns what arrived into what the reader gets, when the reader comes for it. */
   readonly read: (raw: Raw) => Piece;
   /** A slow reader gets the newest piece only, instead of each. */
@@ -16,15 +16,15 @@ export interface PieceSource<Raw, Piece> {
 }
 
 /** An answer while it is being written. The call starts at once; iterate it one time. Leaving the loop aborts the request. */
-export class PieceStream<Raw, Piece>
+export class PieceStream<Raw, Piece, Whole = ModelResponse>
   implements AsyncIterable<Piece, void, undefined>
 {
   /** Resolves with the first piece, or with the end of an answer without any. Rejects when the call fails before. */
   readonly started: Promise<void>;
   /** The whole answer. Rejects when the call fails, at whatever point. */
-  readonly response: Promise<ModelResponse>;
+  readonly response: Promise<Whole>;
 
-  readonly #source: PieceSource<Raw, Piece>;
+  readonly #source: PieceSource<Raw, Piece, Whole>;
   readonly #controller = new AbortController();
   readonly #queue: { readonly raw: Raw }[] = [];
   #changed = Promise.withResolvers<void>();
@@ -33,7 +33,7 @@ export class PieceStream<Raw, Piece>
   #left = false;
 
   /** @internal */
-  constructor(source: PieceSource<Raw, Piece>) {
+  constructor(source: PieceSource<Raw, Piece, Whole>) {
     this.#source = source;
     const started = Promise.withResolvers<void>();
     this.started = started.promise;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzip, gunzipSync, gzip, gzipSync } from "node:zlib";
 import { StoreError } from "@lambdallm/core";
+import { fromJson, toJson } from "@lambdallm/core/stores";
 import type { Item, StoredItem } from "../table/attributes.ts";
 import { corrupt } from "../table/failure.ts";
-import { fromJson, toJson } from "./json-with-bytes.ts";
 
 /** As JSON, binary content included. */
 export const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
@@ -13,8 +13,11 @@ const CHUNK_BYTES = 350 * 1024;
 /** A write unit. */
 const WORTH_ZIPPING_BYTES = 1_024;
 
-const zip = promisify(gzip);
-const unzip = promisify(gunzip);
+/** Below, a thread of its own costs more than the work, which is under a millisecond. */
+const WORTH_A_THREAD_BYTES = 32 * 1024;
+
+const zipInThread = promisify(gzip);
+const unzipInThread = promisify(gunzip);
 
 /** A value as it goes into the table. */
 export interface Payload {
@@ -33,6 +36,8 @@ export interface PayloadOptions {
   /** What the value is, for errors. */
   readonly name: string;
   readonly operation: string;
+  /** As JSON. @default MAX_PAYLOAD_BYTES */
+  readonly maxBytes?: number;
   /** Larger ones go into chunks. */
   readonly inlineBytes: number;
   /** The beginning of the chunks' sort keys, which belongs to one writer. */
@@ -45,18 +50,21 @@ export interface PayloadOptions {
  */
 export async function pack(
   value: unknown,
-  { name, operation, inlineBytes, chunkPrefix }: PayloadOptions,
+  options: PayloadOptions,
 ): Promise<Payload> {
+  const { name, operation, inlineBytes, chunkPrefix } = options;
+  const { maxBytes = MAX_PAYLOAD_BYTES } = options;
   const json = toJson(name, value);
   const size = Buffer.byteLength(json);
-  if (size > MAX_PAYLOAD_BYTES)
+  if (size > maxBytes)
     throw new StoreError(
-      `${operation}: the ${name} would take ${size} bytes; at most ${MAX_PAYLOAD_BYTES} can be stored.`,
+      `${operation}: the ${name} would take ${size} bytes; at most ${maxBytes} can be stored.`,
       { reason: "too-large", operation },
     );
   const plain: Payload = { name: "m", value: json, chunks: [] };
   if (size <= 2 * WORTH_ZIPPING_BYTES) return plain;
-  const zipped = await zip(json);
+  const zipped =
+    size > WORTH_A_THREAD_BYTES ? await zipInThread(json) : gzipSync(json);
   if (zipped.length > size - WORTH_ZIPPING_BYTES && size <= inlineBytes)
     return plain;
   if (zipped.length <= inlineBytes)
@@ -153,6 +161,12 @@ function chunksOf(body: Buffer): readonly Buffer[] {
 const sha256Of = (body: Buffer) =>
   createHash("sha256").update(body).digest("base64url");
 
-const unzipped = async (body: Uint8Array) =>
+async function unzipped(body: Uint8Array): Promise<string> {
   // What is larger was not written here.
-  (await unzip(body, { maxOutputLength: MAX_PAYLOAD_BYTES })).toString();
+  const options = { maxOutputLength: MAX_PAYLOAD_BYTES };
+  const json =
+    body.length > WORTH_A_THREAD_BYTES
+      ? await unzipInThread(body, options)
+      : gunzipSync(body, options);
+  return json.toString();
+}

@@ -2,9 +2,10 @@ import { type JsonValue, StoreError } from "@lambdallm/core";
 import {
   checkAmount,
   checkId,
+  fromJson,
   type SessionHeader,
+  toJson,
 } from "@lambdallm/core/stores";
-import { fromJson, toJson } from "../payload/json-with-bytes.ts";
 import { StoredItem } from "../table/attributes.ts";
 import { digest } from "../table/digest.ts";
 import { expiry } from "../table/expiry.ts";

@@ -3,6 +3,9 @@ import {
   type ClaimOutcome,
   checkId,
   checkLease,
+  type ListPage,
+  type ListPageRequest,
+  type NewListEntry,
   type StepKey,
   type StepRecord,
   type StepStore,
@@ -14,6 +17,7 @@ import { expiry } from "../table/expiry.ts";
 import { corrupt } from "../table/failure.ts";
 import type { Operation } from "../table/operation.ts";
 import type { Table } from "../table/table.ts";
+import { delist, enlist, entriesOf } from "./lists.ts";
 
 const STEP = "STEP#";
 const CHUNK = "X#";
@@ -124,6 +128,15 @@ export class DynamoDBStepStore implements StepStore {
     return this.#finish("fail", key, fence, { name: "error", value: error });
   }
 
+  async find(key: StepKey): Promise<StepRecord | undefined> {
+    const itemKey = this.#key(key);
+    const item = await this.#table.start("find").get(itemKey);
+    const stored = item && new StoredItem(item, "find");
+    return stored === undefined || stored.isExpired(this.#table.now())
+      ? undefined
+      : this.#recordOf(key.runId, itemKey.PK, stored);
+  }
+
   async list(runId: string): Promise<readonly StepRecord[]> {
     checkId("run id", runId);
     const PK = this.#table.partition("R", runId);
@@ -146,6 +159,18 @@ export class DynamoDBStepStore implements StepStore {
       if (next === undefined) return records;
       after = next;
     }
+  }
+
+  async enlist(list: string, entry: NewListEntry): Promise<void> {
+    return enlist(this.#table, list, entry);
+  }
+
+  async delist(list: string, id: string): Promise<void> {
+    return delist(this.#table, list, id);
+  }
+
+  async entries(list: string, page?: ListPageRequest): Promise<ListPage> {
+    return entriesOf(this.#table, list, page);
   }
 
   /** What a claim comes to when it was refused; nothing when it can be tried again. */

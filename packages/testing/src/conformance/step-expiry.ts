@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { StepStore } from "@lambdallm/core/stores";
 import { same } from "./same.ts";
-import { claim, claimOf, newStep } from "./step-support.ts";
+import {
+  claim,
+  claimOf,
+  idsOf,
+  newList,
+  newStep,
+  pagesOf,
+} from "./step-support.ts";
 import type { Cases, TimedTools } from "./suite.ts";
 
 export const stepExpiryCases: Cases<TimedTools<StepStore>> = {
@@ -126,6 +133,8 @@ export const stepExpiryCases: Cases<TimedTools<StepStore>> = {
     assert.equal((await store.list(runId)).length, 4);
     await outlive();
     const other = await connect();
+    same(await other.find({ runId, step: "000001" }), undefined);
+    assert.ok(await other.find({ runId, step: "000004" }));
     same(
       (await other.list(runId)).map(({ step }) => step),
       ["000004"],
@@ -139,4 +148,32 @@ export const stepExpiryCases: Cases<TimedTools<StepStore>> = {
     assert.equal(outcome.status, "running");
     assert.equal((await store.list(runId)).length, 4);
   },
+
+  "an entry of a list that has expired is not read, and takes no place in a page":
+    async ({ store, connect, clock, lifetimeMs, outlive }) => {
+      const list = newList();
+      const soon = clock.now() + lifetimeMs;
+      const late = clock.now() + 100 * lifetimeMs;
+      const ends = [soon, undefined, soon, soon, late, soon, late, undefined];
+      for (const [index, expiresAt] of ends.entries())
+        await store.enlist(list, { id: `${index}`, value: 1, expiresAt });
+      // Each time an entry is put in, it brings its end.
+      await store.enlist(list, { id: "2", value: 2 });
+      await store.enlist(list, { id: "4", value: 2, expiresAt: soon });
+      assert.equal((await idsOf(store, list)).length, ends.length);
+      await outlive();
+      const other = await connect();
+      same(await idsOf(other, list), ["1", "2", "6", "7"]);
+      const pages = await pagesOf(other, list, 2);
+      same(
+        pages.map((page) => page.map(({ id }) => id)),
+        [
+          ["1", "2"],
+          ["6", "7"],
+        ],
+      );
+      await other.enlist(list, { id: "0", value: 3 });
+      await other.delist(list, "3");
+      same(await idsOf(store, list), ["0", "1", "2", "6", "7"]);
+    },
 };

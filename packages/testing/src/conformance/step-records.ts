@@ -78,27 +78,55 @@ export const stepRecordCases: Cases<Tools<StepStore>> = {
       same(await store.list(`${runId}0`).then((records) => records.length), 1);
     },
 
-  "any JSON comes back as it was given, from a claim and in the list": async ({
+  "one step is found as it stands, and as the list has it": async ({
     store,
     connect,
   }) => {
+    const key = newStep();
     const other = await connect();
-    for (const [name, value] of Object.entries(OUTPUTS)) {
-      const done = newStep();
-      await claim(store, done);
-      assert.equal(await store.commit(done, 1, value), true);
-      const expected = { status: "done", output: value };
-      same(await other.claim(done, claimOf()), expected, name);
-      same(await other.list(done.runId), [{ ...done, fence: 1, ...expected }]);
-      const failed = newStep();
-      await claim(store, failed);
-      assert.equal(await store.fail(failed, 1, value), true);
-      same(await other.list(failed.runId), [
-        { ...failed, fence: 1, status: "failed", error: value },
-      ]);
-    }
-    assert.equal(Reflect.get({}, "polluted"), undefined);
+    same(await store.find(key), undefined);
+    const as = async (record: object) => {
+      const found = await other.find(key);
+      same(found, { ...key, ...record });
+      same(await store.list(key.runId), [found]);
+    };
+    await claim(store, key, { leaseMs: 3_600_000 });
+    const refused = await other.claim(key, claimOf());
+    await as({ fence: 1, ...refused });
+    await store.fail(key, 1, { code: "LATE" });
+    await as({ fence: 1, status: "failed", error: { code: "LATE" } });
+    await claim(store, key);
+    await store.commit(key, 2, { out: [1] });
+    await as({ fence: 2, status: "done", output: { out: [1] } });
+    same(await other.find({ ...key, step: "000002" }), undefined);
+    same(await other.find({ ...key, runId: newRun() }), undefined);
+    const found = await store.find(key);
+    assert.ok(found?.status === "done");
+    Reflect.set(Object(found.output), "out", "changed");
+    await as({ fence: 2, status: "done", output: { out: [1] } });
   },
+
+  "any JSON comes back as it was given, from a claim, found and in the list":
+    async ({ store, connect }) => {
+      const other = await connect();
+      for (const [name, value] of Object.entries(OUTPUTS)) {
+        const done = newStep();
+        await claim(store, done);
+        assert.equal(await store.commit(done, 1, value), true);
+        const expected = { status: "done", output: value };
+        same(await other.claim(done, claimOf()), expected, name);
+        const record = { ...done, fence: 1, ...expected };
+        same(await other.find(done), record, name);
+        same(await other.list(done.runId), [record]);
+        const failed = newStep();
+        await claim(store, failed);
+        assert.equal(await store.fail(failed, 1, value), true);
+        same(await other.list(failed.runId), [
+          { ...failed, fence: 1, status: "failed", error: value },
+        ]);
+      }
+      assert.equal(Reflect.get({}, "polluted"), undefined);
+    },
 
   "what a caller does with an output afterwards does not change the stored one":
     async ({ store }) => {
@@ -153,6 +181,7 @@ export const stepRecordCases: Cases<Tools<StepStore>> = {
           async () => store.renew(key, 1, 1_000),
           `renew of ${why}`,
         );
+        await refuses(async () => store.find(key), `find of ${why}`);
         await refuses(
           async () => store.commit(key, 1, "out"),
           `commit to ${why}`,

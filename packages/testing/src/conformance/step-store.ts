@@ -1,6 +1,9 @@
 import type { StepStore } from "@lambdallm/core/stores";
 import { stepClaimCases } from "./step-claims.ts";
 import { stepExpiryCases } from "./step-expiry.ts";
+import { stepListInputCases } from "./step-list-input.ts";
+import { stepListPageCases } from "./step-list-pages.ts";
+import { stepListCases } from "./step-lists.ts";
 import { stepRecordCases } from "./step-records.ts";
 import { registerTimed, type TimedStoreConformanceOptions } from "./suite.ts";
 
@@ -23,7 +26,13 @@ export function stepStoreConformance(
   registerTimed(
     "stepStoreConformance",
     options,
-    { ...stepClaimCases, ...stepRecordCases },
+    {
+      ...stepClaimCases,
+      ...stepRecordCases,
+      ...stepListCases,
+      ...stepListPageCases,
+      ...stepListInputCases,
+    },
     stepExpiryCases,
   );
 }

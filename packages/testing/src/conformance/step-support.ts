@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { StepKey, StepStore } from "@lambdallm/core/stores";
+import type {
+  ListEntry,
+  ListPageRequest,
+  StepKey,
+  StepStore,
+} from "@lambdallm/core/stores";
 
 export const newRun = (): string => `conformance-${randomUUID()}`;
 
 export const newStep = (): StepKey => ({ runId: newRun(), step: "000001" });
+
+export const newList = (): string => `conformance/${randomUUID()}`;
 
 export interface Claiming {
   readonly owner?: string;
@@ -36,4 +43,42 @@ export async function statusOf(
   key: StepKey,
 ): Promise<string> {
   return (await store.claim(key, claimOf())).status;
+}
+
+/** The first page of a list, which is all of it here. */
+export async function entriesOf(
+  store: StepStore,
+  list: string,
+  page?: ListPageRequest,
+): Promise<readonly ListEntry[]> {
+  const { entries, next } = await store.entries(list, page);
+  assert.equal(next, undefined, "there is no next page");
+  return entries;
+}
+
+export async function idsOf(
+  store: StepStore,
+  list: string,
+  page?: ListPageRequest,
+): Promise<readonly string[]> {
+  return (await entriesOf(store, list, page)).map(({ id }) => id);
+}
+
+const MOST_PAGES = 100;
+
+/** A whole list, page by page. */
+export async function pagesOf(
+  store: StepStore,
+  list: string,
+  limit: number,
+): Promise<readonly (readonly ListEntry[])[]> {
+  const pages: (readonly ListEntry[])[] = [];
+  let after: string | undefined;
+  do {
+    const { entries, next } = await store.entries(list, { after, limit });
+    pages.push(entries);
+    assert.ok(pages.length <= MOST_PAGES, "the pages come to an end");
+    after = next;
+  } while (after !== undefined);
+  return pages;
 }

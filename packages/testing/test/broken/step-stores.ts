@@ -3,8 +3,10 @@ import type { JsonValue } from "@lambdallm/core";
 import {
   MemoryStepStore,
   type StepKey,
+  type StepRecord,
   type StepStore,
 } from "@lambdallm/core/stores";
+import { lists } from "./step-lists.ts";
 import {
   anyEnd,
   anyId,
@@ -38,6 +40,7 @@ const naming =
     commit: async (key, fence, output) =>
       good.commit(keyOf(key), fence, output),
     fail: async (key, fence, error) => good.fail(keyOf(key), fence, error),
+    find: async (key) => good.find(keyOf(key)),
     list: async (runId) => good.list(keyOf({ runId, step: "" }).runId),
   });
 
@@ -155,6 +158,25 @@ const records: Readonly<Record<string, Broken>> = {
     commit: async (key, fence, output) =>
       good.commit(key, fence, textsOf(output) as JsonValue),
   }),
+  "finds nothing": () => ({ find: async () => undefined }),
+  "finds only what has ended": (good) => ({
+    find: async (key) => {
+      const record = await good.find(key);
+      return record?.status === "running" ? undefined : record;
+    },
+  }),
+  "finds what has expired": (good) => {
+    const found = new Map<string, StepRecord>();
+    return {
+      claim: async (key, options) => {
+        const outcome = await good.claim(key, options);
+        const record = await good.find(key);
+        if (record) found.set(nameOf(key), record);
+        return outcome;
+      },
+      find: async (key) => (await good.find(key)) ?? found.get(nameOf(key)),
+    };
+  },
   "lists the last step first": (good) => ({
     list: async (runId) => (await good.list(runId)).toReversed(),
   }),
@@ -182,9 +204,8 @@ export const brokenStepStores = (): Readonly<
 > => ({
   ...brokenStores(make),
   ...Object.fromEntries(
-    Object.entries({ ...claims, ...records, ...ids }).map(([name, changes]) => [
-      name,
-      subjectOf(make, changes),
-    ]),
+    Object.entries({ ...claims, ...records, ...ids, ...lists }).map(
+      ([name, changes]) => [name, subjectOf(make, changes)],
+    ),
   ),
 });

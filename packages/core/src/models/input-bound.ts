@@ -1,5 +1,5 @@
-import type { ContentBlock } from "@lambdallm/core";
-import type { ModelRequest } from "@lambdallm/core/feature";
+import type { ContentBlock } from "../contract/content.ts";
+import type { ModelRequest } from "../contract/model-call.ts";
 
 /** What a chat template, the date and the like add to a prompt. */
 const REQUEST_TOKENS = 500;

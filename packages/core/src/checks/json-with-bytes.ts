@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { ConfigurationError } from "@lambdallm/core";
+import { ConfigurationError } from "../contract/errors.ts";
 
 /** The only key of an object that stands for bytes. The same key of the caller's own objects gets one more `$`. */
 const BYTES = "$bytes";
@@ -7,8 +7,10 @@ const OWN_KEY = /^\$+bytes$/;
 const ESCAPED_KEY = /^\$\$+bytes$/;
 
 /**
- * JSON in which bytes survive.
+ * JSON in which bytes survive, for `fromJson`: a Uint8Array becomes `{"$bytes": "..."}` with its base64, and nothing else reads
+ * like one.
  *
+ * @param name What the value is, for the error.
  * @throws {ConfigurationError} The value has no JSON.
  */
 export function toJson(name: string, value: unknown): string {
@@ -23,7 +25,11 @@ export function toJson(name: string, value: unknown): string {
   throw new ConfigurationError(`The ${name} has no JSON.`);
 }
 
-/** The value, with `__proto__` as a key like any other. */
+/**
+ * The value whose text `toJson` gave, with `__proto__` as a key like any other.
+ *
+ * @throws {SyntaxError} The text is no JSON. Its message quotes the text.
+ */
 export function fromJson(json: string): unknown {
   // Reviving takes time, and only what was encoded needs it.
   return json.includes(BYTES) ? JSON.parse(json, decode) : JSON.parse(json);

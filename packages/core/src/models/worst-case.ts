@@ -1,17 +1,10 @@
-import {
-  ConfigurationError,
-  findModel,
-  type ModelInfo,
-  type TokenPrices,
-} from "@lambdallm/core";
-import {
-  isManagedPrompt,
-  largestMaxTokens,
-  type ModelRequest,
-  maxTokensOf,
-} from "@lambdallm/core/feature";
+import { ConfigurationError } from "../contract/errors.ts";
+import { isManagedPrompt } from "../contract/managed-prompt.ts";
+import type { ModelRequest } from "../contract/model-call.ts";
+import { findModel } from "./catalog.ts";
 import { inputTokenBound } from "./input-bound.ts";
-import { nanoOfPico } from "./money.ts";
+import { largestMaxTokens, maxTokensOf } from "./max-tokens.ts";
+import type { ModelInfo, TokenPrices } from "./model-info.ts";
 
 /** USD per one million tokens, for models that the catalog has no price of. */
 export interface AssumedPrice {
@@ -24,7 +17,8 @@ export type Missing = "price" | "tier" | "context" | "output";
 
 /** The most that one attempt can cost, or what has to be known to say so. */
 export type WorstCase =
-  | { readonly nanoUsd: number; readonly missing?: undefined }
+  /** A whole number of pico-USD. */
+  | { readonly picoUsd: number; readonly missing?: undefined }
   | { readonly missing: Missing };
 
 /** Undefined: not known. */
@@ -44,7 +38,7 @@ const PICO_PER_PRICE = 1e6;
 export function worstCaseOf(
   request: ModelRequest,
   regions: readonly Region[],
-  assumed: AssumedPrice | undefined,
+  assumed?: AssumedPrice | undefined,
 ): WorstCase {
   const ways = waysTo(request.model, regions);
   // It brings a text and settings of its own.
@@ -62,10 +56,10 @@ export function worstCaseOf(
   if (typeof prices === "string") return { missing: prices };
   if (inputTokens === Number.POSITIVE_INFINITY) return { missing: "context" };
   if (outputTokens === Number.POSITIVE_INFINITY) return { missing: "output" };
-  const pico =
+  const picoUsd =
     inputTokens * dearestInput(prices, hasHourCache(request)) +
     outputTokens * dearest(prices.map(({ output }) => output));
-  return { nanoUsd: nanoOfPico(pico) };
+  return { picoUsd };
 }
 
 /** With this beta of Anthropic's, prompts may be longer than the catalog's figure for the model. */
@@ -152,26 +146,34 @@ function hasHourCache({ system = [], messages, tools = [] }: ModelRequest) {
 
 const WHY: Readonly<Record<Missing, (register: string) => string>> = {
   price: (register) =>
-    `its price is not known: call ${register}{ prices: { input, output } }) at cold start, or set unknownPrice`,
+    `its price is not known: call ${register}{ prices: { input, output } }) at cold start`,
   tier: (register) =>
-    `the price of the service tier is not known: call ${register}{ prices: { input, output, serviceTiers } }) at cold start, or set unknownPrice`,
+    `the price of the service tier is not known: call ${register}{ prices: { input, output, serviceTiers } }) at cold start`,
   context: (register) =>
     `the prompt has a part of unknown size, such as a document, a file in S3 or a managed prompt, and the model's context window is not known: call ${register}{ contextWindowTokens }) at cold start`,
   output: (register) =>
     `a managed prompt says itself how long its answer can be: call ${register}{ maxOutputTokens }) at cold start`,
 };
 
-/** Nobody can say what a call costs at most. */
+/**
+ * Nobody can say what a call costs at most.
+ *
+ * @param owner Whose limit it is; begins the message.
+ * @param unpriced What else helps where a price is missing.
+ */
 export function unknownCost(
+  owner: string,
   model: string,
   missing: Missing,
+  unpriced = "",
 ): ConfigurationError {
   // Account numbers stay out of messages: callers may see them.
   const name = model.startsWith("arn:")
     ? model.slice(model.indexOf("/") + 1)
     : model;
   const why = WHY[missing](`registerModel("${name}", `);
+  const or = missing === "price" || missing === "tier" ? unpriced : "";
   return new ConfigurationError(
-    `costTracking: a call of the model ${name} has no upper bound of its cost, because ${why}.`,
+    `${owner}: a call of the model ${name} has no upper bound of its cost, because ${why}${or}.`,
   );
 }

@@ -1,0 +1,355 @@
+import {
+  type ContentBlock,
+  type InferOutput,
+  type Journal,
+  type JsonValue,
+  type Message,
+  type OutputSchema,
+  StepFailure,
+  Suspended,
+  type ToolResultContent,
+} from "@lambdallm/core";
+import {
+  check,
+  checkMessages,
+  type Invocation,
+  invocationOf,
+  isObject,
+  sumOfUsd,
+  toJsonSchema,
+  validateOptions,
+} from "@lambdallm/core/feature";
+import { memoryJournal } from "@lambdallm/core/stores";
+import { AgentStream } from "./agent-stream.ts";
+import { ended } from "./limits.ts";
+import { AgentLoop, type Outcome } from "./loop.ts";
+import {
+  type AgentOptions,
+  type AgentSettings,
+  agentSettings,
+} from "./settings.ts";
+import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
+import { type AgentTool, type NeedsApproval, nameCheck } from "./tool.ts";
+import type {
+  AgentEvent,
+  AgentQuery,
+  AgentResult,
+  Conversation,
+  OnApproval,
+  ToolReply,
+} from "./types.ts";
+
+/** Settings of one run. */
+export interface RunOptions {
+  /** The conversation that the run is a turn of: its history is read, and what happens is stored. @default none */
+  readonly session?: Conversation | undefined;
+  /** What makes each step run once. @default that of the checkpoint middleware, else one in memory */
+  readonly journal?: Journal | undefined;
+  /** Ends the run. */
+  readonly signal?: AbortSignal | undefined;
+  /** @default that of the agent */
+  readonly onApproval?: OnApproval | undefined;
+}
+
+/** How an agent is offered to another one. */
+export interface AsToolOptions {
+  /** @default the agent's name */
+  readonly name?: string | undefined;
+  /** What it does and when to use it, for the model. */
+  readonly description: string;
+  /** @default false */
+  readonly needsApproval?:
+    | NeedsApproval<{ readonly query: string }>
+    | undefined;
+}
+
+type ValueOf<Schema> = Schema extends OutputSchema
+  ? InferOutput<Schema>
+  : undefined;
+
+const journalCheck = (value: unknown) =>
+  typeof Object(value).step === "function" ? undefined : "a journal";
+const sessionCheck = (value: unknown) =>
+  typeof Object(value).getHistory === "function"
+    ? undefined
+    : "a session, such as context.session";
+
+const runChecks = {
+  session: sessionCheck,
+  journal: journalCheck,
+  signal: check.signal,
+  onApproval: check.function,
+};
+
+const booleanOrFunction = (value: unknown) =>
+  typeof value === "boolean" || typeof value === "function"
+    ? undefined
+    : "true, false or a function of the input";
+
+const asToolChecks = {
+  name: nameCheck,
+  description: check.text,
+  needsApproval: booleanOrFunction,
+};
+
+/**
+ * A model that uses tools until it has an answer, within limits of answers, tool calls, money and time.
+ *
+ * Each model call and each tool call is a step of the journal: where a checkpoint middleware is in use, a run that was killed
+ * goes on where it was, and nothing that was done is done or paid for again.
+ *
+ * @example
+ * const agent = new Agent({ name: "support", systemPrompt: "You help customers.", tools: [orders, refund] });
+ * export const handler = middy(async (event, context) => (await agent.run(event.question, context)).answer).use(bedrock());
+ */
+export class Agent<const Schema extends OutputSchema | undefined = undefined> {
+  readonly name: string;
+  readonly #settings: AgentSettings;
+
+  /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
+  constructor(options: AgentOptions<Schema>) {
+    this.#settings = agentSettings(options);
+    this.name = this.#settings.name;
+  }
+
+  /**
+   * Answers a question.
+   *
+   * @throws {StepFailure} The model failed; `code`, `statusCode` and `data.reason` are those of its error.
+   * @throws {Suspended} The run waits, and the journal can resume it. Let it pass.
+   * @throws {ConfigurationError} An option or the question is wrong.
+   */
+  async run(
+    query: AgentQuery,
+    context: object,
+    options: RunOptions = {},
+  ): Promise<AgentResult<ValueOf<Schema>>> {
+    return this.#track(query, context, options);
+  }
+
+  /** Like `run`, and shows what happens while it happens. */
+  stream(
+    query: AgentQuery,
+    context: object,
+    options: RunOptions = {},
+  ): AgentStream<ValueOf<Schema>> {
+    return new AgentStream(this.name, async (emit, left) => {
+      const { signal } = options ?? {};
+      const either =
+        signal instanceof AbortSignal ? AbortSignal.any([signal, left]) : left;
+      return this.#track(query, context, options, { emit, signal: either });
+    });
+  }
+
+  /**
+   * This agent as a tool of another one. What it may spend, in money, tool calls and time, is what the other one has left.
+   *
+   * @throws {ConfigurationError}
+   */
+  asTool(options: AsToolOptions): AgentTool {
+    validateOptions("asTool", asToolChecks, options, ["description"]);
+    const { name = this.name, description, needsApproval = false } = options;
+    return {
+      name,
+      description,
+      schema: QUERY,
+      // It gets what the schema has let pass.
+      needsApproval: needsApproval as NeedsApproval<unknown>,
+      work: {
+        kind: "agent",
+        agent: { name: this.name, runWithin: this.#runWithin },
+      },
+    };
+  }
+
+  #track(
+    query: AgentQuery,
+    context: object,
+    options: RunOptions,
+    watched: Pick<Surroundings, "emit" | "signal"> = {
+      emit: undefined,
+      signal: options?.signal,
+    },
+  ): Promise<AgentResult<ValueOf<Schema>>> {
+    validateOptions("agent.run", runChecks, options);
+    const question = questionOf(query);
+    const invocation = invocationOf(context, "agent.run");
+    return invocation.track(async () => {
+      const surroundings = {
+        ...surroundingsOf(invocation, options),
+        context,
+        ...watched,
+        onApproval: options.onApproval ?? this.#settings.onApproval,
+      };
+      const result = await this.#run(question, surroundings, options.session);
+      // The object is what the schema has let pass.
+      return result as AgentResult<ValueOf<Schema>>;
+    });
+  }
+
+  async #run(
+    question: Message,
+    surroundings: Surroundings,
+    session: Conversation | undefined,
+  ): Promise<AgentResult<unknown>> {
+    const { journal, canResume, signal } = surroundings;
+    const { maxIterations, maxToolCalls, maxCostUsd } = this.#settings;
+    const limits = { maxIterations, maxToolCalls, maxCostUsd, keptMs: 0 };
+    let loop: AgentLoop | undefined;
+    try {
+      const history = await historyOf(journal, session);
+      loop = await AgentLoop.of(this.#settings, surroundings, {
+        limits,
+        history,
+        question,
+      });
+      const outcome = await loop.run();
+      if (session !== undefined && outcome.answer.trim() !== "")
+        await store(journal, session, loop.messages);
+      return resultOf(loop, journal.runId, outcome);
+    } catch (error) {
+      if (!Suspended.isInstance(error)) throw error;
+      signal?.throwIfAborted();
+      if (canResume || loop === undefined) throw error;
+      const waiting = error.waitingFor.map(({ name }) => name).join(", ");
+      const ending = ended(
+        "suspended",
+        `The run waits for an answer: ${waiting}.`,
+      );
+      return resultOf(loop, journal.runId, { ending, answer: "" });
+    }
+  }
+
+  /** As a tool: its failures are told to the model that has called it. */
+  readonly #runWithin = async (
+    query: string,
+    surroundings: Surroundings,
+    share: Share,
+  ): Promise<SubAgentReply> => {
+    const { maxIterations, maxToolCalls, maxCostUsd } = this.#settings;
+    const loop = await AgentLoop.of(
+      this.#settings,
+      {
+        ...surroundings,
+        onApproval: surroundings.onApproval ?? this.#settings.onApproval,
+      },
+      {
+        limits: {
+          maxIterations,
+          maxToolCalls: Math.min(maxToolCalls, share.maxToolCalls),
+          maxCostUsd: Math.min(maxCostUsd, share.maxCostUsd),
+          keptMs: share.keptMs,
+        },
+        history: [],
+        question: questionOf(query),
+      },
+    );
+    const replyWith = (
+      reply: ToolReply,
+      costs: readonly (number | undefined)[],
+    ) => ({
+      ...reply,
+      costUsd: sumOfUsd([loop.progress.costUsd, ...costs]),
+      innerToolCalls: loop.progress.toolCalls,
+    });
+    try {
+      return replyWith(replyOf(await loop.run()), []);
+    } catch (error) {
+      if (!StepFailure.isInstance(error)) throw error;
+      const text = error.expose ? error.message : "The agent failed.";
+      const failure: ToolReply = { status: "error", content: [{ text }] };
+      return replyWith(failure, [error.costUsd]);
+    }
+  };
+}
+
+const QUERY = toJsonSchema({
+  type: "object",
+  properties: {
+    query: {
+      type: "string",
+      description:
+        "What the agent is to do or to find out, with all it has to know.",
+    },
+  },
+  required: ["query"],
+} as const);
+
+/** Those that live as long as their process can be resumed by nobody. */
+function isInMemory(journal: Journal): boolean {
+  return "resume" in journal;
+}
+
+function surroundingsOf(invocation: Invocation, options: RunOptions) {
+  const { journal: kept } = invocation;
+  const shared = kept !== undefined && !isInMemory(kept) ? kept : undefined;
+  const given = options.journal ?? shared;
+  return {
+    invocation,
+    journal: given ?? memoryJournal(),
+    canResume: given !== undefined,
+  };
+}
+
+/** @throws {ConfigurationError} */
+function questionOf(query: AgentQuery): Message {
+  const content: readonly ContentBlock[] =
+    typeof query === "string" ? [{ text: query }] : query;
+  const [question] = checkMessages("agent.run", [{ role: "user", content }]);
+  // As many as were given.
+  return question as Message;
+}
+
+/** What has been said before, as it was when the run began. */
+async function historyOf(
+  journal: Journal,
+  session: Conversation | undefined,
+): Promise<readonly Message[]> {
+  if (session === undefined) return [];
+  return journal.step("history", async () => [...(await session.getHistory())]);
+}
+
+/** As one turn. */
+async function store(
+  journal: Journal,
+  session: Conversation,
+  messages: readonly Message[],
+): Promise<void> {
+  await journal.step("store", async () => {
+    for (const { role, content } of messages)
+      if (role !== "system") session.addMessage(role, content);
+    await session.save();
+  });
+}
+
+function resultOf(
+  loop: AgentLoop,
+  runId: string,
+  { ending, answer, object }: Outcome,
+): AgentResult<unknown> {
+  const { steps, iterations, progress } = loop;
+  const { status, reason } = ending;
+  return {
+    answer,
+    status,
+    ...(reason !== "" && { reason }),
+    steps,
+    iterations,
+    toolCalls: progress.toolCalls,
+    totalCostUsd: progress.costUsd,
+    runId,
+    ...(object !== undefined && { object }),
+  };
+}
+
+/** What the agent above is told. */
+function replyOf({ ending, answer, object }: Outcome): ToolReply {
+  const { status, reason } = ending;
+  const content: ToolResultContent[] = [];
+  if (isObject(object)) content.push({ json: object as JsonValue });
+  else if (answer.trim() !== "") content.push({ text: answer });
+  const hasAnswer = content.length > 0;
+  if (status !== "completed")
+    content.push({ text: `(The agent did not come to its end. ${reason})` });
+  return { status: hasAnswer ? "success" : "error", content };
+}

@@ -1,0 +1,337 @@
+import {
+  findModel,
+  InvocationTimeoutError,
+  type Message,
+  type ModelResponse,
+  type OutputSchema,
+  Suspended,
+  type Tool,
+  textOf,
+  type Usage,
+} from "@lambdallm/core";
+import {
+  answerState,
+  askForValue,
+  converseRequest,
+  type ModelRequest,
+  wholeAnswer,
+} from "@lambdallm/core/feature";
+import { affordable } from "./budget.ts";
+import { placeCachePoints } from "./cache-points.ts";
+import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
+import { type ReadAnswer, readAnswer } from "./read-answer.ts";
+import type { AgentSettings } from "./settings.ts";
+import type { Limits, Surroundings } from "./sub-agent.ts";
+import type { AgentTool } from "./tool.ts";
+
+/** What a step with a model call has recorded. */
+export interface ModelTurn {
+  /** The run ends here. The answer, where there is one, is the last. */
+  readonly ending?: Ending | undefined;
+  readonly answer?: TurnAnswer | undefined;
+  /** USD; undefined when nobody knows. */
+  readonly costUsd?: number | undefined;
+}
+
+export interface TurnAnswer extends ReadAnswer {
+  readonly text: string;
+  readonly stopReason: string;
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+/** What comes into a turn. */
+export interface TurnInput {
+  readonly iteration: number;
+  readonly progress: Progress;
+  readonly messages: readonly Message[];
+  readonly model: string | undefined;
+  readonly tools: readonly AgentTool[];
+}
+
+export interface ValueTurn {
+  readonly value?: unknown;
+  readonly ending?: Ending | undefined;
+  readonly costUsd?: number | undefined;
+}
+
+export interface ValueInput {
+  readonly progress: Progress;
+  readonly messages: readonly Message[];
+  readonly ending: Ending | undefined;
+}
+
+/** Fewer tokens than that are no answer that anybody can use. */
+const LEAST_TOKENS = 512;
+const LEAST_LAST_TOKENS = 128;
+
+/** Less time than that is not enough for a last answer. */
+const LEAST_LAST_MS = 1_000;
+
+const LAST_ANSWER =
+  "No more tools can be called. Answer now, as well as you can from what you have.";
+const AS_VALUE = "Give your answer in the form that is asked for.";
+
+/** What a model call has come to: an answer, or the end of the time. */
+type Called =
+  | { readonly response: ModelResponse; readonly isLate: boolean }
+  | { readonly response?: undefined; readonly isLate: true };
+
+/**
+ * The model calls of one run. What time, money and the user's rules decide is decided inside of a step and recorded with it,
+ * so that a replay comes to the same.
+ */
+export class ModelCalls {
+  readonly #settings: AgentSettings;
+  readonly #surroundings: Surroundings;
+  readonly #limits: Limits;
+  readonly #bufferMs: number;
+  #shown = false;
+
+  constructor(
+    settings: AgentSettings,
+    surroundings: Surroundings,
+    limits: Limits,
+  ) {
+    this.#settings = settings;
+    this.#surroundings = surroundings;
+    this.#limits = limits;
+    this.#bufferMs = Math.min(settings.timeoutBufferMs, this.#leftMs / 2);
+  }
+
+  /** What is kept of the time for the answers of this run and of those above, in milliseconds. */
+  get keptMs(): number {
+    return this.#limits.keptMs + this.#bufferMs;
+  }
+
+  /** The next answer, or why there is none. */
+  async turn(input: TurnInput): Promise<ModelTurn> {
+    const { journal } = this.#surroundings;
+    this.#shown = false;
+    const turn = await journal.step(
+      `model ${input.iteration}`,
+      async (info): Promise<ModelTurn> => ({
+        ...(await this.#turn(input, info.signal)),
+        costUsd: info.costUsd,
+      }),
+    );
+    const text = turn.answer?.text ?? "";
+    // A replay, and a provider that does not stream, bring no deltas.
+    if (!this.#shown && text !== "") this.#show(text);
+    return turn;
+  }
+
+  async #turn(input: TurnInput, signal: AbortSignal): Promise<ModelTurn> {
+    const { progress } = input;
+    const request = this.#request(input, signal);
+    const ending =
+      (await endingOf(progress, this.#settings, this.#limits)) ??
+      this.#outOfTime() ??
+      this.#outOfMoney(request, progress);
+    if (ending === undefined)
+      return this.#answer(this.#fitted(request, progress) ?? request);
+    // The value is the last answer.
+    if (this.#settings.outputSchema !== undefined || !this.#mayAnswer(ending))
+      return { ending };
+    const last = this.#fitted(
+      instructed(request, LAST_ANSWER),
+      progress,
+      LEAST_LAST_TOKENS,
+    );
+    if (last === undefined) return { ending };
+    return { ...(await this.#answer(last)), ending };
+  }
+
+  /** What has been said as a value of the schema; without one when a limit leaves no room for it. */
+  value(
+    schema: OutputSchema,
+    { progress, messages, ...before }: ValueInput,
+  ): Promise<ValueTurn> {
+    const { journal, invocation } = this.#surroundings;
+    return journal.step("object", async (info): Promise<ValueTurn> => {
+      const { ending = this.#outOfTime() } = before;
+      if (ending !== undefined && !this.#mayAnswer(ending)) return { ending };
+      const input = { messages, tools: [], model: undefined };
+      const request = this.#fitted(
+        instructed(this.#request(input, info.signal), AS_VALUE),
+        progress,
+        LEAST_LAST_TOKENS,
+      );
+      if (request === undefined) return { ending: ending ?? this.#noMoney() };
+      const call = async (asked: ModelRequest) => {
+        const { response } = await this.#call(asked);
+        if (response === undefined) throw new Late();
+        return wholeAnswer(invocation, response);
+      };
+      try {
+        const value = await askForValue(call, request, schema, 1);
+        return { value, ending, costUsd: info.costUsd };
+      } catch (error) {
+        if (!(error instanceof Late)) throw error;
+        return { ending: ending ?? LATE, costUsd: info.costUsd };
+      }
+    });
+  }
+
+  #request(
+    { messages, model, tools }: Pick<TurnInput, "messages" | "model" | "tools">,
+    signal: AbortSignal,
+  ): ModelRequest {
+    const { invocation, signal: own } = this.#surroundings;
+    const { call } = this.#settings;
+    return converseRequest(invocation.defaults, "agent.run", {
+      ...call,
+      model: model ?? call.model,
+      messages,
+      ...(tools.length > 0 && { tools: tools.map(declarationOf) }),
+      ...(this.#limits.keptMs > 0 && { deadline: Date.now() + this.#leftMs }),
+      signal: own === undefined ? signal : AbortSignal.any([signal, own]),
+    });
+  }
+
+  async #answer(request: ModelRequest): Promise<ModelTurn> {
+    const { invocation } = this.#surroundings;
+    const { response, isLate } = await this.#call(
+      this.#shownWhileItGrows(request),
+    );
+    const ending = isLate ? LATE : undefined;
+    if (response === undefined) return { ending };
+    const isBroken = answerState(response) === "broken";
+    if (!isLate && !isBroken) wholeAnswer(invocation, response);
+    const { stopReason, model, usage } = response;
+    const said = isBroken ? [] : response.message.content;
+    const read = readAnswer(said, stopReason);
+    return {
+      ending,
+      answer: { ...read, text: textOf(said), stopReason, model, usage },
+    };
+  }
+
+  /** @throws {Suspended} The time is over, and the run can go on in another invocation; or the caller has ended it. */
+  async #call(request: ModelRequest): Promise<Called> {
+    const { invocation, canResume, signal } = this.#surroundings;
+    let called: Called;
+    try {
+      const response = await invocation.callModel(this.#cached(request));
+      called = { response, isLate: answerState(response) === "late" };
+    } catch (error) {
+      // The step did not fail: it comes to its end when the run is resumed.
+      if (signal?.aborted === true) throw this.#suspended();
+      if (!InvocationTimeoutError.isInstance(error)) throw error;
+      called = { isLate: true };
+    }
+    if (called.isLate && canResume) throw this.#suspended();
+    return called;
+  }
+
+  #cached(request: ModelRequest): ModelRequest {
+    const { cache } = this.#settings;
+    return cache === undefined ? request : placeCachePoints(request, cache);
+  }
+
+  #suspended(): Suspended {
+    const { runId } = this.#surroundings.journal;
+    return new Suspended(runId, { resumeAt: Date.now() });
+  }
+
+  #shownWhileItGrows(request: ModelRequest): ModelRequest {
+    const { emit } = this.#surroundings;
+    const hasTools = request.tools !== undefined;
+    if (
+      emit === undefined ||
+      (hasTools && findModel(request.model)?.streamingTools === false)
+    )
+      return request;
+    return {
+      ...request,
+      deltas: ["text"],
+      onDelta: (delta) => {
+        if (delta.kind === "text") this.#show(delta.text);
+      },
+    };
+  }
+
+  #show(text: string): void {
+    const { emit } = this.#surroundings;
+    this.#shown = true;
+    emit?.({ agent: this.#settings.name, type: "text", text });
+  }
+
+  get #leftMs(): number {
+    const { invocation } = this.#surroundings;
+    return Math.max(0, invocation.remainingTimeMs - this.#limits.keptMs);
+  }
+
+  #outOfTime(): Ending | undefined {
+    const { canResume } = this.#surroundings;
+    const isOver = !canResume && this.#leftMs <= this.#bufferMs;
+    return isOver
+      ? ended("timeout", "There was no time left for another answer.")
+      : undefined;
+  }
+
+  #outOfMoney(request: ModelRequest, progress: Progress): Ending | undefined {
+    return this.#fitted(request, progress) === undefined
+      ? this.#noMoney()
+      : undefined;
+  }
+
+  #noMoney(): Ending {
+    return ended(
+      "cost_limit",
+      `Another answer would cost more than what is left of ${this.#limits.maxCostUsd} USD (maxCostUsd).`,
+    );
+  }
+
+  /** Undefined when the money is not enough. */
+  #fitted(
+    request: ModelRequest,
+    { costUsd }: Progress,
+    leastTokens = LEAST_TOKENS,
+  ): ModelRequest | undefined {
+    const { maxCostUsd } = this.#limits;
+    if (maxCostUsd === Number.POSITIVE_INFINITY) return request;
+    // What an unknown price has cost may have been all of it.
+    if (costUsd === undefined) return undefined;
+    return affordable(request, maxCostUsd - costUsd, leastTokens);
+  }
+
+  #mayAnswer({ mayAnswer }: Ending): boolean {
+    const { invocation, canResume } = this.#surroundings;
+    const untilDeadlineMs =
+      invocation.deadline - Date.now() - this.#limits.keptMs;
+    return mayAnswer && (canResume || untilDeadlineMs > LEAST_LAST_MS);
+  }
+}
+
+/** The time was over before the value was there. */
+class Late extends Error {}
+
+const LATE = ended(
+  "timeout",
+  "The time was over before the answer was.",
+  false,
+);
+
+function declarationOf({ name, description, schema }: AgentTool): Tool {
+  return {
+    toolSpec: { name, description, inputSchema: { json: schema.json } },
+  };
+}
+
+/** With a last word to the model, which is not kept. */
+function instructed(request: ModelRequest, text: string): ModelRequest {
+  const before = request.messages.slice(0, -1);
+  const last = request.messages.at(-1);
+  const message: Message =
+    last?.role === "user"
+      ? { ...last, content: [...last.content, { text }] }
+      : { role: "user", content: [{ text }] };
+  return {
+    ...request,
+    messages:
+      last?.role === "user"
+        ? [...before, message]
+        : [...request.messages, message],
+  };
+}

@@ -1,0 +1,244 @@
+import {
+  type Journal,
+  LambdaLLMError,
+  StepFailure,
+  type StepInfo,
+  Suspended,
+  type ToolUseBlock,
+} from "@lambdallm/core";
+import {
+  compileValidator,
+  type Validator,
+  within,
+} from "@lambdallm/core/feature";
+import { decisionOn } from "./approval.ts";
+import { errorBlocks, resultBlocks } from "./result-blocks.ts";
+import type { AgentSettings } from "./settings.ts";
+import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
+import type { AgentTool, ToolWork } from "./tool.ts";
+import type { AgentEvent, ToolCallRecord, ToolReply } from "./types.ts";
+
+/** A call as the model has asked for it. */
+export interface PlannedCall {
+  readonly call: ToolUseBlock;
+  /** Why it is not made, in words for the model. */
+  readonly refusal: string | undefined;
+}
+
+interface Place {
+  readonly journal: Journal;
+  readonly call: ToolUseBlock;
+  readonly share: Share;
+}
+
+/** Makes the tool calls of a run. Whatever happens in one is a result that the model is told. */
+export class ToolCalls {
+  readonly #settings: AgentSettings;
+  readonly #surroundings: Surroundings;
+  readonly #validators: ReadonlyMap<string, Validator>;
+
+  private constructor(
+    settings: AgentSettings,
+    surroundings: Surroundings,
+    validators: ReadonlyMap<string, Validator>,
+  ) {
+    this.#settings = settings;
+    this.#surroundings = surroundings;
+    this.#validators = validators;
+  }
+
+  /** @throws {ConfigurationError} A tool's schema is none. */
+  static async of(
+    settings: AgentSettings,
+    surroundings: Surroundings,
+  ): Promise<ToolCalls> {
+    const validators = await Promise.all(
+      Array.from(
+        settings.tools.values(),
+        async ({ name, schema }) =>
+          [name, await compileValidator(schema)] as const,
+      ),
+    );
+    return new ToolCalls(settings, surroundings, new Map(validators));
+  }
+
+  /** In the order of the calls, whichever is done first. */
+  async run(
+    iteration: number,
+    calls: readonly PlannedCall[],
+    offered: readonly AgentTool[],
+    share: Share,
+  ): Promise<readonly ToolCallRecord[]> {
+    const { concurrency } = this.#settings;
+    const settled = await this.#surroundings.journal.all(
+      `tools ${iteration}`,
+      calls.map(({ call, refusal }) => async (journal) => {
+        const { toolUseId, name, input } = call;
+        this.#emit({ type: "tool-call", toolUseId, name, input });
+        const reply =
+          refusal === undefined
+            ? await this.#reply({ journal, call, share }, offered)
+            : failed(refusal);
+        const { status, content } = reply;
+        this.#emit({ type: "tool-result", toolUseId, name, status, content });
+        return reply;
+      }),
+      { concurrency },
+    );
+    return settled.map((outcome, index) => {
+      // One for each of them.
+      const { toolUseId, name, input } = (calls[index] as PlannedCall).call;
+      const reply = outcome.ok ? outcome.value : failureReply(outcome.error);
+      return { toolUseId, name, input, ...reply };
+    });
+  }
+
+  async #reply(
+    place: Place,
+    offered: readonly AgentTool[],
+  ): Promise<SubAgentReply> {
+    const { name, input } = place.call;
+    const tool = offered.find((one) => one.name === name);
+    if (tool === undefined)
+      return failed(
+        `There is no tool of this name. The tools are: ${offered.map((one) => one.name).join(", ") || "none"}.`,
+      );
+    const valid = await this.#validated(tool, input);
+    if ("issues" in valid)
+      return failed(
+        `The input is not valid:\n${valid.issues.map((issue) => `- ${issue}`).join("\n")}\nCall the tool again with a corrected one.`,
+      );
+    const decision = await this.#decision(place, tool);
+    switch (decision.decision) {
+      case "approve":
+        return this.#made(place, tool, valid.value);
+      case "reject":
+        return failed(`The call was not approved. ${decision.reason}`);
+      case "edit": {
+        const edited = await this.#validated(tool, decision.input);
+        if ("issues" in edited)
+          return failed(
+            "The call was not made: it was approved with another input, which is not valid.",
+          );
+        const reply = await this.#made(place, tool, edited.value);
+        const text = `It was approved with another input, and made with that: ${JSON.stringify(decision.input)}`;
+        return { ...reply, content: [{ text }, ...reply.content] };
+      }
+    }
+  }
+
+  #decision({ journal, call }: Place, tool: AgentTool) {
+    const { toolUseId, input } = call;
+    const { name: agent, approvalTimeoutMs: timeoutMs } = this.#settings;
+    const { onApproval } = this.#surroundings;
+    const given = { journal, tool, input, toolUseId, agent };
+    return decisionOn({ ...given, onApproval, timeoutMs });
+  }
+
+  /** Also when the schema's own code fails. */
+  async #validated({ name }: AgentTool, input: unknown) {
+    try {
+      // There is one for each of the tools.
+      const validate = this.#validators.get(name) as Validator;
+      return await validate(input);
+    } catch {
+      return { issues: ["it could not be checked"] };
+    }
+  }
+
+  async #made(
+    place: Place,
+    { name, work }: AgentTool,
+    input: unknown,
+  ): Promise<SubAgentReply> {
+    const { journal, share } = place;
+    if (work.kind === "agent")
+      return work.agent.runWithin(
+        String(Reflect.get(Object(input), "query")),
+        { ...this.#surroundings, journal },
+        share,
+      );
+    try {
+      return await journal.step(name, async (info) => ({
+        ...(await this.#run(place, work, input, info)),
+        costUsd: info.costUsd,
+        innerToolCalls: 0,
+      }));
+    } catch (error) {
+      if (!StepFailure.isInstance(error)) throw error;
+      return failureReply(error);
+    }
+  }
+
+  /** @throws {Suspended} There is no time left. */
+  async #run(
+    { call, share }: Place,
+    work: FunctionWork,
+    input: unknown,
+    { signal, key }: StepInfo,
+  ): Promise<ToolReply> {
+    const { context, journal, invocation, canResume } = this.#surroundings;
+    const { signal: own } = this.#surroundings;
+    const limitMs = canResume
+      ? work.timeoutMs
+      : Math.min(work.timeoutMs, invocation.remainingTimeMs - share.keptMs);
+    const { toolUseId } = call;
+    const agent = { name: this.#settings.name, runId: journal.runId };
+    try {
+      const value = await within(
+        {
+          limitMs,
+          onTimeUp: () => {
+            throw new TookTooLong(
+              `The tool took longer than ${work.timeoutMs} ms.`,
+            );
+          },
+          signal: own === undefined ? signal : AbortSignal.any([signal, own]),
+        },
+        async (signal) =>
+          work.run(input, { signal, key, context, toolUseId, agent }),
+      );
+      return resultBlocks(value);
+    } catch (error) {
+      // Then the call has not failed, and is made again when the run is resumed.
+      if (Suspended.isInstance(error) || signal.aborted) throw error;
+      if (own?.aborted === true)
+        throw new Suspended(journal.runId, { resumeAt: Date.now() });
+      return failureOf(error);
+    }
+  }
+
+  #emit(event: ToolEvent): void {
+    this.#surroundings.emit?.({ agent: this.#settings.name, ...event });
+  }
+}
+
+type FunctionWork = Extract<ToolWork, { readonly kind: "function" }>;
+
+type ToolEvent =
+  | Omit<Extract<AgentEvent, { readonly type: "tool-call" }>, "agent">
+  | Omit<Extract<AgentEvent, { readonly type: "tool-result" }>, "agent">;
+
+class TookTooLong extends Error {}
+
+function failed(text: string): SubAgentReply {
+  const reply: ToolReply = { status: "error", content: [{ text }] };
+  return { ...reply, costUsd: 0, innerToolCalls: 0 };
+}
+
+/** What may be said of an error: those of this suite tell it themselves. */
+function failureOf(error: unknown): ToolReply {
+  if (error instanceof TookTooLong) return failed(error.message);
+  return LambdaLLMError.isInstance(error) && !error.expose
+    ? failed("The tool failed.")
+    : errorBlocks(error);
+}
+
+/** What a step has recorded in place of a result. */
+function failureReply(error: StepFailure): SubAgentReply {
+  const text =
+    error.code === "RESULT_TOO_LARGE"
+      ? "The result of the tool is too large."
+      : "The tool failed.";
+  return { ...failed(text), costUsd: error.costUsd };
+}

@@ -1,0 +1,65 @@
+import { ConfigurationError } from "@lambdallm/core";
+import { NOTHING, suggestion, valueAt } from "@lambdallm/core/feature";
+import type { Node } from "./graph.ts";
+
+/** What the prompt of a step is filled with: of the variables and of the outputs what it uses, and nothing else. */
+export function valuesOf(
+  { references, variables }: Node,
+  given: object,
+  outputs: ReadonlyMap<string, unknown>,
+): object {
+  const values = new Map<string, unknown>();
+  for (const path of variables) {
+    const root = rootOf(path);
+    values.set(root, valueAt(given, root));
+  }
+  for (const path of references) {
+    const root = rootOf(path);
+    values.set(root, { output: outputs.get(root) });
+  }
+  let filled: object = Object.fromEntries(values);
+  for (const path of references)
+    filled = withoutGap(filled, path.split(".")) ?? filled;
+  return filled;
+}
+
+const rootOf = (path: string): string => path.split(".", 1).join();
+
+/** A copy in which a path that ends in nothing has something that is inserted as nothing. Undefined where it is no gap. */
+function withoutGap(
+  value: unknown,
+  [key, ...rest]: readonly string[],
+): object | undefined {
+  if (typeof value !== "object" || value === null || key === undefined)
+    return undefined;
+  const inner: unknown = Object.hasOwn(value, key)
+    ? Reflect.get(value, key)
+    : undefined;
+  const changed =
+    inner === undefined || inner === null ? NOTHING : withoutGap(inner, rest);
+  if (changed === undefined) return undefined;
+  const copy: object = Array.isArray(value) ? [...value] : { ...value };
+  Reflect.set(copy, key, changed);
+  return copy;
+}
+
+/** @throws {ConfigurationError} A variable is missing that a prompt uses; before anything is sent. */
+export function checkVariables(
+  chain: string,
+  nodes: readonly Node[],
+  given: object,
+): void {
+  for (const { step, variables } of nodes) {
+    // What may be left out is said there, and checked when it is filled in.
+    const hasOwnRules =
+      typeof step.prompt === "object" && step.prompt.inputSchema !== undefined;
+    if (hasOwnRules) continue;
+    for (const path of variables) {
+      const value = valueAt(given, path);
+      if (value !== undefined && value !== null) continue;
+      throw new ConfigurationError(
+        `Chain "${chain}": the step "${step.name}" uses the variable "${path}", which is missing.${suggestion(path, Object.keys(given))}`,
+      );
+    }
+  }
+}

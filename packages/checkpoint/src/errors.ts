@@ -1,0 +1,49 @@
+import { LambdaLLMError, StepInProgressError } from "@lambdallm/core";
+
+/** There is no run with this id: it is wrong, has expired, or belongs to another tenant. */
+export class RunNotFoundError extends LambdaLLMError {
+  static override readonly errorName = "RunNotFoundError";
+
+  constructor() {
+    super("There is no run with this id, or it has expired.", {
+      code: "RUN_NOT_FOUND",
+      statusCode: 404,
+    });
+  }
+}
+
+/** @param expiresAt When to come back, in epoch milliseconds. */
+export function inProgress(
+  runId: string,
+  step: string,
+  expiresAt: number,
+): StepInProgressError {
+  return new StepInProgressError(
+    "The run is in progress in another invocation. Resume it later.",
+    { runId, step, expiresAt },
+  );
+}
+
+/** Nobody asks with this token: it is wrong, its run has expired, or it belongs to another tenant. */
+export class UnknownTokenError extends LambdaLLMError {
+  static override readonly errorName = "UnknownTokenError";
+
+  constructor() {
+    super("Nobody waits for an answer with this token.", {
+      code: "UNKNOWN_TOKEN",
+      statusCode: 404,
+    });
+  }
+}
+
+/** The question has another answer, or the answer comes too late. */
+export class AnswerConflictError extends LambdaLLMError {
+  static override readonly errorName = "AnswerConflictError";
+
+  constructor() {
+    super("The question was answered before, or its time is over.", {
+      code: "ANSWER_CONFLICT",
+      statusCode: 409,
+    });
+  }
+}

@@ -1,0 +1,82 @@
+import { ConfigurationError, type Suspended } from "@lambdallm/core";
+import type { Invocation } from "@lambdallm/core/feature";
+import { memoryJournal } from "@lambdallm/core/stores";
+import {
+  type CheckpointJournal,
+  newRun,
+  openRun,
+} from "./checkpoint-journal.ts";
+import { RunNotFoundError } from "./errors.ts";
+import { derivedRunId, isRunId, newRunId } from "./run-key.ts";
+import {
+  type RunOptions,
+  runSettings,
+  type StepStores,
+  stepMsOf,
+} from "./settings.ts";
+
+/** What an invocation asks for: the run that it resumes, or a new one. */
+export interface RunRequest {
+  readonly tenantId: string;
+  /** Of the run that is resumed. */
+  readonly runId: unknown;
+  /** Names a run that may be there already. */
+  readonly idempotencyKey: string | undefined;
+  readonly context: object;
+  readonly invocation: Invocation;
+}
+
+/** Where runs are kept. */
+export interface Host {
+  /**
+   * @throws {RunNotFoundError} There is no such run.
+   * @throws {StepInProgressError} It runs somewhere else.
+   */
+  open(request: RunRequest): Promise<CheckpointJournal>;
+}
+
+export function storeHost(store: StepStores, options: RunOptions): Host {
+  return {
+    async open({ tenantId, runId, idempotencyKey, invocation }) {
+      const isNamed = runId !== undefined;
+      if (isNamed && !isRunId(runId)) throw new RunNotFoundError();
+      const settings = {
+        ...runSettings(store, isNamed ? runId : idOf(idempotencyKey), {
+          ...options,
+          tenantId,
+          begin: !isNamed,
+          remainingMs: () => invocation.remainingTimeMs,
+        }),
+        stepMs: stepMsOf(invocation, options.reserveMs),
+      };
+      return isNamed || idempotencyKey !== undefined
+        ? openRun(settings)
+        : newRun(settings);
+    },
+  };
+}
+
+const idOf = (idempotencyKey: string | undefined): string =>
+  idempotencyKey === undefined ? newRunId() : derivedRunId(idempotencyKey);
+
+/** Without a store: a run ends in the invocation that has begun it. */
+export const memoryHost: Host = {
+  async open({ runId }) {
+    if (runId !== undefined) throw new RunNotFoundError();
+    const journal = memoryJournal();
+    const nothing = async () => journal.idle();
+    return Object.assign(journal, {
+      finished: undefined,
+      begun: false,
+      complete: nothing,
+      fail: nothing,
+      leave: nothing,
+      suspend: async (suspended?: Suspended) => {
+        throw new ConfigurationError(
+          "checkpoint: the run has to wait, and nobody could resume it, as it is in memory only. Give checkpoint a store, such as dynamoDBStore().",
+          { cause: suspended },
+        );
+      },
+    });
+  },
+};

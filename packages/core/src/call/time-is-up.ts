@@ -1,0 +1,20 @@
+import { InvocationTimeoutError } from "../contract/errors.ts";
+import { type Journal, Suspended } from "../contract/journal.ts";
+import type { ProviderResponse } from "../contract/model-call.ts";
+
+/** What decides between an error and a run that goes on later. */
+export interface TimeIsUp {
+  readonly timeoutStrategy: "fail-fast" | "truncate" | "checkpoint";
+  readonly journal: Journal | undefined;
+}
+
+/** What a call ends with that the deadline cut off: the strategy `checkpoint` suspends the run. */
+export function timeIsUp(
+  { timeoutStrategy, journal }: TimeIsUp,
+  message: string,
+  partial?: ProviderResponse,
+): InvocationTimeoutError | Suspended {
+  return timeoutStrategy === "checkpoint" && journal !== undefined
+    ? new Suspended(journal.runId, { resumeAt: Date.now() })
+    : new InvocationTimeoutError(message, partial);
+}
