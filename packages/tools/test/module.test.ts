@@ -113,13 +113,19 @@ describe("The written module, as the compiler sees it", () => {
   `;
 
   test("compiles, whatever types the parameters have", () => {
-    const { generate, folder } = project({ "tools.ts": FORMS }, ["core"]);
+    const { generate, folder } = project({ "tools.ts": FORMS }, [
+      "agent",
+      "core",
+    ]);
     generate();
     expect(compiled(folder, "tools.generated.ts")).toEqual([]);
   });
 
   test("does not compile any more when a signature has changed", () => {
-    const { generate, folder, write } = project({ "tools.ts": ONE }, ["core"]);
+    const { generate, folder, write } = project({ "tools.ts": ONE }, [
+      "agent",
+      "core",
+    ]);
     generate();
     write("tools.ts", ONE.replace("string", "number"));
     expect(compiled(folder, "tools.generated.ts")).toEqual([
