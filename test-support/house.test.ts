@@ -105,6 +105,7 @@ describe("Imports go down, and nowhere else", () => {
     "@aws-sdk/client-bedrock-runtime": "bedrock",
     "@aws-sdk/client-dynamodb": "dynamodb",
     "@aws-sdk/lib-dynamodb": "dynamodb",
+    "@modelcontextprotocol/client": "agent",
   };
 
   test("every package has its row", () => {
