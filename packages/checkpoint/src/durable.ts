@@ -97,11 +97,8 @@ export function durable(options: DurableJournalOptions = {}): Host {
       // It fits.
       const durableContext = context as DurableContext;
       const stepMs = stepMsOf(invocation, options.reserveMs);
-      return new DurableRun(
-        durableContext,
-        placeOf(durableContext, options, stepMs),
-        "",
-      );
+      const place = placeOf(durableContext, options, stepMs);
+      return new DurableRun(durableContext, place, "");
     },
   };
 }
