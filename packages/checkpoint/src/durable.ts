@@ -8,8 +8,11 @@ import {
 } from "@lambdallm/core/feature";
 import { DEFAULT_RESULT_BYTES } from "@lambdallm/core/stores";
 import { DurableJournal } from "./durable/durable-journal.ts";
-import type { Host } from "./durable/operations.ts";
+import { DurableRun } from "./durable/durable-run.ts";
+import type { Place } from "./durable/operations.ts";
 import { Usage } from "./durable/usage.ts";
+import type { Host } from "./host.ts";
+import { DEFAULT_RESERVE_MS, stepMsOf } from "./settings.ts";
 
 export interface DurableJournalOptions {
   /** How much JSON the result of a step may have, in bytes. The service takes no more than the default. @default 256_000 */
@@ -36,6 +39,12 @@ const checks: Readonly<Record<keyof DurableJournalOptions, OptionCheck>> = {
   maxWrittenBytes: check.positiveInteger,
 };
 
+/** As the SDK marks its contexts, whichever copy of it. */
+const BRAND = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
+
+const isDurable = (context: object): context is DurableContext =>
+  Reflect.get(context, BRAND) === true;
+
 /** Retries that come sooner are waited for in the step: a suspended execution takes longer to go on. */
 const SHORT_WAIT_MS = 2_000;
 
@@ -55,20 +64,58 @@ export function durableJournal(
   options: DurableJournalOptions = {},
 ): Journal {
   validateOptions("durableJournal", checks, options);
-  return new DurableJournal(context, hostOf(context, options), "");
+  const { reserveMs = DEFAULT_RESERVE_MS } = options;
+  const remainingMs = () =>
+    context.lambdaContext.getRemainingTimeInMillis() - reserveMs;
+  return new DurableJournal(
+    context,
+    placeOf(context, options, remainingMs),
+    "",
+  );
 }
 
-function hostOf(context: DurableContext, options: DurableJournalOptions): Host {
-  const { reserveMs = 2_000, maxStarts = 3 } = options;
+/**
+ * For `checkpoint({ host: durable() })`: in a durable execution `context.journal` is on the service.
+ *
+ * @throws {ConfigurationError} for options that are wrong.
+ * @example
+ * export const handler = middy<Order, Receipt, Error, DurableContext>({
+ *   executionMode: executionModeDurableContext,
+ *   timeoutEarlyInMillis: 0,
+ * })
+ *   .use(bedrock({ durable: true }))
+ *   .use(checkpoint({ host: durable() }))
+ *   .handler(async (order, context) =>
+ *     context.journal.step("check", () => context.llm.invoke("Is this order complete? {text}", order)),
+ *   );
+ */
+export function durable(options: DurableJournalOptions = {}): Host {
+  validateOptions("durable", checks, options);
+  return {
+    fits: isDurable,
+    async open({ context, invocation }) {
+      // It fits.
+      const durableContext = context as DurableContext;
+      const stepMs = stepMsOf(invocation, options.reserveMs);
+      const place = placeOf(durableContext, options, stepMs);
+      return new DurableRun(durableContext, place, "");
+    },
+  };
+}
+
+function placeOf(
+  context: DurableContext,
+  options: DurableJournalOptions,
+  remainingMs: () => number,
+): Place {
+  const { maxStarts = 3 } = options;
   const mostBytes = Math.min(
     options.maxResultBytes ?? DEFAULT_RESULT_BYTES,
     DEFAULT_RESULT_BYTES,
   );
-  const untilTimeoutMs = () => context.lambdaContext.getRemainingTimeInMillis();
-  const remainingMs = () => untilTimeoutMs() - reserveMs;
   const nothing = async () => {};
   return {
-    untilTimeoutMs,
+    untilTimeoutMs: () => context.lambdaContext.getRemainingTimeInMillis(),
     usage: new Usage({
       maxOperations: options.maxOperations ?? 3_000,
       maxWrittenBytes: options.maxWrittenBytes ?? 100_000_000,

@@ -29,7 +29,7 @@ import {
 import type { Usage } from "./usage.ts";
 
 /** What all journals of a run share; a branch counts its usage by itself. */
-export interface Host {
+export interface Place {
   readonly recorder: Omit<Recorder, "start">;
   readonly usage: Usage;
   untilTimeoutMs(): number;
@@ -49,11 +49,11 @@ export interface Question {
 /** The operations of a journal, in one context of the service. */
 export class Operations {
   readonly #context: DurableContext;
-  readonly #host: Host;
+  readonly #place: Place;
 
-  constructor(context: DurableContext, host: Host) {
+  constructor(context: DurableContext, place: Place) {
     this.#context = context;
-    this.#host = host;
+    this.#place = place;
   }
 
   /** A step with all of its attempts. */
@@ -70,13 +70,13 @@ export class Operations {
   }
 
   async wait(name: string, ms: number): Promise<void> {
-    this.#host.usage.take(name, 1);
+    this.#place.usage.take(name, 1);
     await this.#context.wait(labelOf(name), secondsOf(ms));
   }
 
   async answer<T>(question: Question): Promise<T> {
     const { name, position, timeoutMs, submit } = question;
-    const { usage } = this.#host;
+    const { usage } = this.#place;
     usage.take(name, 1);
     const [answer, token] = await this.#context.createCallback(labelOf(name), {
       serdes: TEXT,
@@ -98,15 +98,15 @@ export class Operations {
   /** A part that has ended is not run again: its outcome is the record of its context. */
   async recorded<T>(
     name: string,
-    run: (context: DurableContext, host: Host) => Promise<Ending<T>>,
+    run: (context: DurableContext, place: Place) => Promise<Ending<T>>,
   ): Promise<Settled<T>> {
-    const { usage: outer } = this.#host;
+    const { usage: outer } = this.#place;
     outer.take(name, 1);
     let fatal: unknown;
     let usage: Usage | undefined;
     const work = async (inner: DurableContext): Promise<BranchRecord<T>> => {
       usage = outer.branch();
-      const outcome = await run(inner, { ...this.#host, usage });
+      const outcome = await run(inner, { ...this.#place, usage });
       if ("fatal" in outcome) {
         fatal = outcome.fatal;
         throw fatal;
@@ -126,7 +126,7 @@ export class Operations {
 
   /** Those that are made without giving the process up: one step of the service, which counts its starts. */
   async #attempts(call: StepCall, putOff: PutOff | undefined): Promise<Entry> {
-    const { recorder, usage } = this.#host;
+    const { recorder, usage } = this.#place;
     const { name } = call.asked;
     usage.take(name, 1);
     const { entry, starts, bytes } = await this.#context.step(
@@ -151,14 +151,14 @@ export class Operations {
 
   /** After a kill, or when there was no time left: then in the next invocation. */
   #again(error: Error) {
-    const ms = Suspended.isInstance(error) ? this.#host.untilTimeoutMs() : 0;
+    const ms = Suspended.isInstance(error) ? this.#place.untilTimeoutMs() : 0;
     return { shouldRetry: true, delay: secondsOf(ms) };
   }
 
   /** The SDK compares labels, in which letters beyond ASCII are all the same. */
   #checkSame({ asked, position }: StepCall, entry: Entry): void {
     if (entry.name === asked.name) return;
-    throw new JournalMismatchError(this.#host.recorder.runId, {
+    throw new JournalMismatchError(this.#place.recorder.runId, {
       position,
       recorded: wordsOf(entry),
       asked: wordsOf(asked),

@@ -69,10 +69,9 @@ interface Written<T> {
   readonly failure?: ReturnType<typeof failureOf>;
 }
 
-/** Texts as they are. */
-export const TEXT: Serdes<string> = {
-  serialize: async (text) => text,
-  deserialize: async (text) => text,
+/** Answers, which others have written. */
+export const TEXT = {
+  deserialize: async (text: string | undefined) => text,
 };
 
 /** The service takes printable ASCII. */
