@@ -229,11 +229,16 @@ async function stepEnding(
       step.name,
       async (info) => {
         await slot.take();
-        info.signal.throwIfAborted();
-        // Until then all that was recorded has been read again, and counts for the budget.
-        if (run.budget !== undefined) await turnOfTheLoop();
-        run.onStep?.({ step: step.name, status: "started" });
-        return workOf(run, { ...work, show }, info);
+        try {
+          info.signal.throwIfAborted();
+          // Until then all that was recorded has been read again, and counts for the budget.
+          if (run.budget !== undefined) await turnOfTheLoop();
+          run.onStep?.({ step: step.name, status: "started" });
+          return await workOf(run, { ...work, show }, info);
+        } finally {
+          // Not only with the branch: on some hosts a step that has to wait never comes back to it.
+          slot.release();
+        }
       },
       {
         turn: slot.take,

@@ -162,10 +162,10 @@ const PARAMETERS: readonly (readonly [
     "it is taken apart and is not an object with known properties only. Give it a name.",
   ],
   [
-    "ToolInfo before the end",
-    "info: ToolInfo, a: string",
+    "ToolRun before the end",
+    "info: ToolRun, a: string",
     "info",
-    "ToolInfo comes last. Move it to the end.",
+    "ToolRun comes last. Move it to the end.",
   ],
   [
     "a name that models refuse",
@@ -295,11 +295,11 @@ const FUNCTIONS: readonly (readonly [
 ];
 
 const BEFORE = `
-import type { ToolInfo } from "@lambdallm/agent";
+import type { ToolRun } from "@lambdallm/agent";
 class Point { x = 0; }
 type Endless<T> = { value: T; next?: Endless<T[]> };
 interface Same { a: string }
-const hidden = () => new Point() as unknown as [ToolInfo, Endless<1>, Same];
+const hidden = () => new Point() as unknown as [ToolRun, Endless<1>, Same];
 `;
 const HEAD = BEFORE.split("\n").length + 1;
 

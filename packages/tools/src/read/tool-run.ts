@@ -6,27 +6,27 @@ const AGENT = "@lambdallm/agent";
  * Whether a parameter is what the agent tells each of its tools, by where its type was imported from: the package itself may not
  * be installed yet.
  */
-export function isToolInfo(
+export function isToolRun(
   { type }: ts.ParameterDeclaration,
   checker: ts.TypeChecker,
 ): boolean {
   if (type === undefined || !ts.isTypeReferenceNode(type)) return false;
   let symbol = checker.getSymbolAtLocation(type.typeName);
   while (symbol !== undefined) {
-    if (symbol.declarations?.some(isImportOfToolInfo) === true) return true;
+    if (symbol.declarations?.some(isImportOfToolRun) === true) return true;
     if ((symbol.flags & ts.SymbolFlags.Alias) === 0) return false;
     symbol = checker.getImmediateAliasedSymbol(symbol);
   }
   return false;
 }
 
-function isImportOfToolInfo(node: ts.Declaration): boolean {
+function isImportOfToolRun(node: ts.Declaration): boolean {
   if (!ts.isImportSpecifier(node) && !ts.isExportSpecifier(node)) return false;
   const from = ts.isImportSpecifier(node)
     ? node.parent.parent.parent.moduleSpecifier
     : node.parent.parent.moduleSpecifier;
   return (
-    (node.propertyName ?? node.name).text === "ToolInfo" &&
+    (node.propertyName ?? node.name).text === "ToolRun" &&
     from !== undefined &&
     ts.isStringLiteral(from) &&
     from.text === AGENT
