@@ -355,8 +355,8 @@ describe("What cannot be a tool is refused with its place and what to do", () =>
 describe("Names", () => {
   const messages = (files: Record<string, string>) => {
     const { generate, path } = project(files);
-    const names = Object.keys(files).map(path);
-    return problemsOf(() => generate({ files: names })).problems.map(
+    const names = Object.keys(files).filter((name) => name.endsWith(".ts"));
+    return problemsOf(() => generate({ files: names.map(path) })).problems.map(
       ({ functionName, message }) => `${functionName}: ${message}`,
     );
   };
@@ -410,7 +410,12 @@ describe("Names", () => {
 
   test("of which there are none are missed, and so is a file that the compiler cannot read", () => {
     expect(
-      messages({ "a.ts": "const a = 1;", "b.ts": "export const b = 1;" }),
+      messages({
+        "a.ts": "const a = 1;",
+        "b.ts": "export const b = 1;",
+        // Where a file without exports is no module.
+        "tsconfig.json": '{ "compilerOptions": { "module": "preserve" } }',
+      }),
     ).toEqual([
       "undefined: it exports no function that could be a tool. Export one.",
       "undefined: it exports no function that could be a tool. Export one.",

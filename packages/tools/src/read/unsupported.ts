@@ -1,11 +1,5 @@
 import ts from "typescript";
-import {
-  DEEPEST,
-  isCallable,
-  isObject,
-  partsOf,
-  type TypePart,
-} from "./type-parts.ts";
+import { isCallable, isObject, partsOf, type TypePart } from "./type-parts.ts";
 
 /** What a type holds that JSON cannot bring. */
 export interface Unsupported {
@@ -13,6 +7,9 @@ export interface Unsupported {
   readonly path: string;
   readonly message: string;
 }
+
+/** Deeper than anybody writes. */
+const DEEPEST = 30;
 
 /** What keeps JSON from bringing a value of this type; undefined where nothing does. */
 export function unsupportedIn(
