@@ -180,10 +180,28 @@ const PARAMETERS: readonly (readonly [
     "models refuse this name",
   ],
   [
+    "a parameter that is a prototype",
+    "__proto__: string",
+    "__proto__",
+    "it has a type (__proto__) that a schema cannot follow.",
+  ],
+  [
+    "a type of the library that has no end of overloads",
+    "a: Intl.NumberFormatOptions",
+    "a",
+    "it has a type (a.style) that a schema cannot follow. Write the type out.",
+  ],
+  [
+    "a nested type that the generator cannot read",
+    "a: Nested",
+    "a",
+    "its type has no schema: Unknown node of kind",
+  ],
+  [
     "two types of one name",
     "a: Same, b: import('./other.ts').Same",
     undefined,
-    'the types of its parameters have no JSON Schema: Type "Same" has multiple definitions. Take simpler ones.',
+    'its parameters have no schema together: Type "Same" has multiple definitions. Give one of the types another name.',
   ],
 ];
 
@@ -299,7 +317,8 @@ import type { ToolRun } from "@lambdallm/agent";
 class Point { x = 0; }
 type Endless<T> = { value: T; next?: Endless<T[]> };
 interface Same { a: string }
-const hidden = () => new Point() as unknown as [ToolRun, Endless<1>, Same];
+interface Nested { b: ReturnType<() => string> }
+const hidden = () => new Point() as unknown as [ToolRun, Endless<1>, Same, Nested];
 `;
 const HEAD = BEFORE.split("\n").length + 1;
 

@@ -76,7 +76,7 @@ export function isCallable(type: ts.Type): boolean {
   );
 }
 
-function isList(
+export function isList(
   type: ts.Type,
   checker: ts.TypeChecker,
 ): type is ts.TypeReference {

@@ -84,7 +84,9 @@ function reasonOfObject(
   );
   if (method !== undefined)
     return `is ${name}, which has functions (${checker.symbolToString(method)}), and JSON has none. Take plain data, such as a string for a Date, and make the rest of it in the function.`;
-  const odd = properties.find((one) => /["'`\\]|^__/.test(one.name));
+  const odd = properties.find((one) =>
+    /["'`\\]|^__(?:proto__$|@)/.test(one.name),
+  );
   if (odd !== undefined)
     return `has the property ${checker.symbolToString(odd)}, which cannot stand in a schema. Give it another name.`;
   const hasPatterns = checker
