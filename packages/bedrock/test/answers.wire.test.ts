@@ -13,7 +13,7 @@ import {
   type ModelResponse,
 } from "@lambdallm/core";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
-import { invocation, start } from "./support.ts";
+import { ANSWER, invocation, start } from "./support.ts";
 
 let local: LocalBedrock;
 let reply: Reply;
@@ -206,4 +206,60 @@ test("every event of a stream is a sign of life", async () => {
   expect(kinds).toEqual(["text"]);
   // messageStart, two deltas, two ends of blocks, messageStop, metadata
   expect(signs).toBe(7);
+});
+
+describe("Numbers that a double cannot hold", () => {
+  test.each([
+    ["an id of many digits", "12345678901234567890", 12345678901234567000],
+    ["one above the safe integers", "9007199254740993", 9007199254740992],
+    ["many decimals", "3.14159265358979323846", Math.PI],
+    ["an ordinary one", "1.5", 1.5],
+  ])("are doubles in the input of a tool: %s", async (_what, written, read) => {
+    const input = `{"a":[${written}],"b":{"type":"bigDecimal","string":"1"},"c":null}`;
+    local.setFaults([
+      {
+        status: 200,
+        body: ANSWER.replace(
+          '{"text":"Yes"}',
+          `{"toolUse":{"toolUseId":"t","name":"look","input":${input}}}`,
+        ),
+      },
+    ]);
+    const { message } = await invocation(local, (context) =>
+      context.converse(question),
+    );
+    expect(message.content).toEqual([
+      {
+        toolUse: {
+          toolUseId: "t",
+          name: "look",
+          input: { a: [read], b: { type: "bigDecimal", string: "1" }, c: null },
+        },
+      },
+    ]);
+    const delta = (piece: object) => ({
+      type: "contentBlockDelta",
+      payload: { contentBlockIndex: 0, delta: piece },
+    });
+    reply = {
+      content: [],
+      rawEvents: [
+        { type: "messageStart", payload: { role: "assistant" } },
+        {
+          type: "contentBlockStart",
+          payload: {
+            contentBlockIndex: 0,
+            start: { toolUse: { toolUseId: "t", name: "look" } },
+          },
+        },
+        delta({ toolUse: { input } }),
+        { type: "contentBlockStop", payload: { contentBlockIndex: 0 } },
+        { type: "messageStop", payload: { stopReason: "tool_use" } },
+      ],
+    };
+    const streamed = await invocation(local, (context) =>
+      context.converse({ ...question, onDelta: () => {} }),
+    );
+    expect(streamed.message).toEqual(message);
+  });
 });
