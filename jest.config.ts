@@ -27,6 +27,7 @@ const config: JestConfigWithTsJest = {
     // These run in child processes only; the end-to-end tests of the command go through them.
     "!packages/local/src/cli.ts",
     "!packages/local/src/command/function-process.ts",
+    "!packages/tools/src/cli.ts",
   ],
   coverageProvider: "babel",
   coverageThreshold: { global: { lines: 100, branches: 100 } },

@@ -5,13 +5,9 @@
  *
  * `--quick` takes few samples, to see that everything runs; `--write` puts the result into docs/benchmarks.md.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createTable } from "@lambdallm/dynamodb";
 import { recordRequests } from "../../test-support/dynamodb-client.ts";
+import { startTable } from "../shared/local-table.ts";
 import { table } from "../shared/report.ts";
 import { environmentLine, writeSection } from "../shared/section.ts";
 import { median } from "../shared/statistics.ts";
@@ -40,20 +36,9 @@ interface Cost {
   readonly cpuMs: number;
 }
 
-const engine = fork(new URL("engine.ts", import.meta.url), {
-  stdio: ["ignore", "pipe", "inherit", "ipc"],
-});
+const { client, stop } = await startTable("sessions");
 try {
-  if (!engine.stdout) throw new Error("The engine has no output.");
-  const [endpoint] = await once(createInterface(engine.stdout), "line");
-  const client = new DynamoDBClient({
-    endpoint,
-    region: "us-east-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-    maxAttempts: 1,
-  });
   const tableName = "sessions";
-  await createTable({ tableName, client });
   const requests = recordRequests(client);
 
   async function costOf(contender: Contender, round: number): Promise<Cost> {
@@ -115,7 +100,7 @@ try {
   console.log(section);
   if (options.write) await writeSection("sessions", `${METHOD}\n\n${section}`);
 } finally {
-  engine.kill();
+  stop();
 }
 
 function raise(): never {

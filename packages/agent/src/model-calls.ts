@@ -14,11 +14,16 @@ import {
   askForValue,
   converseRequest,
   type ModelRequest,
+  needsOf,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
 import { placeCachePoints } from "./cache-points.ts";
+import { fitFiles } from "./fit-files.ts";
+import { keepToolResults } from "./keep-results.ts";
 import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
+import { reactAnswer } from "./react-answer.ts";
+import { needsReact, reactRequest } from "./react-prompt.ts";
 import { type ReadAnswer, readAnswer } from "./read-answer.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
@@ -46,7 +51,7 @@ export interface TurnInput {
   readonly progress: Progress;
   readonly messages: readonly Message[];
   readonly model: string | undefined;
-  readonly tools: readonly AgentTool[];
+  readonly tools: readonly (AgentTool | Tool)[];
 }
 
 export interface ValueTurn {
@@ -151,8 +156,8 @@ export class ModelCalls {
       );
       if (request === undefined) return { ending: ending ?? this.#noMoney() };
       const call = async (asked: ModelRequest) => {
-        const { response } = await this.#call(asked);
-        if (response === undefined) throw new Late();
+        const { response, isLate } = await this.#call(asked);
+        if (response === undefined || isLate) throw new Late();
         return wholeAnswer(invocation, response);
       };
       try {
@@ -170,15 +175,17 @@ export class ModelCalls {
     signal: AbortSignal,
   ): ModelRequest {
     const { invocation, signal: own } = this.#surroundings;
-    const { call } = this.#settings;
-    return converseRequest(invocation.defaults, "agent.run", {
+    const { call, keepToolResults: kept } = this.#settings;
+    const request = converseRequest(invocation.defaults, "agent.run", {
       ...call,
       model: model ?? call.model,
-      messages,
+      messages: kept === undefined ? messages : keepToolResults(messages, kept),
       ...(tools.length > 0 && { tools: tools.map(declarationOf) }),
       ...(this.#limits.keptMs > 0 && { deadline: Date.now() + this.#leftMs }),
       signal: own === undefined ? signal : AbortSignal.any([signal, own]),
     });
+    const fitting = fitFiles(request.messages, request.model);
+    return { ...request, messages: fitting };
   }
 
   async #answer(request: ModelRequest): Promise<ModelTurn> {
@@ -201,10 +208,10 @@ export class ModelCalls {
 
   /** @throws {Suspended} The time is over, and the run can go on in another invocation; or the caller has ended it. */
   async #call(request: ModelRequest): Promise<Called> {
-    const { invocation, canResume, signal } = this.#surroundings;
+    const { canResume, signal } = this.#surroundings;
     let called: Called;
     try {
-      const response = await invocation.callModel(this.#cached(request));
+      const response = await this.#answerTo(this.#cached(request));
       called = { response, isLate: answerState(response) === "late" };
     } catch (error) {
       // The step did not fail: it comes to its end when the run is resumed.
@@ -214,6 +221,14 @@ export class ModelCalls {
     }
     if (called.isLate && canResume) throw this.#suspended();
     return called;
+  }
+
+  /** Models without tools are told of them in words, and answer so. */
+  async #answerTo(request: ModelRequest): Promise<ModelResponse> {
+    const { invocation } = this.#surroundings;
+    if (!needsReact(request)) return invocation.callModel(request);
+    const response = await invocation.callModel(reactRequest(request));
+    return reactAnswer(response, request);
   }
 
   #cached(request: ModelRequest): ModelRequest {
@@ -228,12 +243,10 @@ export class ModelCalls {
 
   #shownWhileItGrows(request: ModelRequest): ModelRequest {
     const { emit } = this.#surroundings;
-    const hasTools = request.tools !== undefined;
-    if (
-      emit === undefined ||
-      (hasTools && findModel(request.model)?.streamingTools === false)
-    )
-      return request;
+    const cannotStream =
+      needsOf(request).tools &&
+      findModel(request.model)?.streamingTools === false;
+    if (emit === undefined || cannotStream) return request;
     return {
       ...request,
       deltas: ["text"],
@@ -305,7 +318,9 @@ const LATE = ended(
   false,
 );
 
-function declarationOf({ name, description, schema }: AgentTool): Tool {
+function declarationOf(tool: AgentTool | Tool): Tool {
+  if (!("schema" in tool)) return tool;
+  const { name, description, schema } = tool;
   return {
     toolSpec: { name, description, inputSchema: { json: schema.json } },
   };

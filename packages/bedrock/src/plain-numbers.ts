@@ -1,27 +1,32 @@
+import type { JsonValue } from "@lambdallm/core";
+
 /**
- * The AWS SDK gives a number that a double cannot hold, such as an id of 17 digits or pi to the 20th, as a `bigint` or as an
- * object of its own. Here it is the double that `JSON.parse` makes of it, as in a stream: what a tool expects, and can be stored.
- *
- * Changes the value in place, which nobody else has, and returns it.
+ * A document of the SDK as `JSON.parse` would have given it: the SDK makes objects of its own, or a bigint, of numbers with more
+ * digits than a number has, and they have no JSON. Changed in place, at any depth.
  */
-export function plainNumbers<T>(value: T): T {
-  const whole = [value];
-  const rest: object[] = [whole];
+export function plainNumbers(document: unknown): JsonValue {
+  const root = { document };
+  const rest: object[] = [root];
   for (let next = rest.pop(); next !== undefined; next = rest.pop())
-    for (const [name, part] of Object.entries(next))
-      if (typeof part === "bigint" || isOfSdk(part))
-        Reflect.set(next, name, Number(part));
-      else if (typeof part === "object" && part !== null) rest.push(part);
-  // Not changed in its shape.
-  return whole[0] as T;
+    for (const [key, value] of Object.entries(next)) {
+      if (isLongNumber(value))
+        Object.defineProperty(next, key, {
+          value: Number(value),
+          configurable: true,
+          enumerable: true,
+          writable: true,
+        });
+      else if (typeof value === "object" && value !== null) rest.push(value);
+    }
+  // It was read from JSON.
+  return root.document as JsonValue;
 }
 
-/** Its class may have another name in a bundle. An object that a model has written has no text of its own. */
-function isOfSdk(value: unknown): boolean {
-  const { type, string }: Record<string, unknown> = Object(value);
+function isLongNumber(value: unknown): boolean {
+  if (typeof value === "bigint") return true;
+  // Of the SDK's own class: what a document holds is plain.
   return (
-    type === "bigDecimal" &&
-    typeof string === "string" &&
-    String(value) === string
+    Object(value).type === "bigDecimal" &&
+    Object.getPrototypeOf(value) !== Object.prototype
   );
 }

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   afterAll,
   beforeAll,
@@ -208,58 +211,43 @@ test("every event of a stream is a sign of life", async () => {
   expect(signs).toBe(7);
 });
 
-describe("Numbers that a double cannot hold", () => {
-  test.each([
-    ["an id of many digits", "12345678901234567890", 12345678901234567000],
-    ["one above the safe integers", "9007199254740993", 9007199254740992],
-    ["many decimals", "3.14159265358979323846", Math.PI],
-    ["an ordinary one", "1.5", 1.5],
-  ])("are doubles in the input of a tool: %s", async (_what, written, read) => {
-    const input = `{"a":[${written}],"b":{"type":"bigDecimal","string":"1"},"c":null}`;
-    local.setFaults([
-      {
-        status: 200,
-        body: ANSWER.replace(
-          '{"text":"Yes"}',
-          `{"toolUse":{"toolUseId":"t","name":"look","input":${input}}}`,
-        ),
-      },
-    ]);
-    const { message } = await invocation(local, (context) =>
-      context.converse(question),
-    );
-    expect(message.content).toEqual([
-      {
-        toolUse: {
-          toolUseId: "t",
-          name: "look",
-          input: { a: [read], b: { type: "bigDecimal", string: "1" }, c: null },
-        },
-      },
-    ]);
-    const delta = (piece: object) => ({
-      type: "contentBlockDelta",
-      payload: { contentBlockIndex: 0, delta: piece },
-    });
-    reply = {
-      content: [],
-      rawEvents: [
-        { type: "messageStart", payload: { role: "assistant" } },
-        {
-          type: "contentBlockStart",
-          payload: {
-            contentBlockIndex: 0,
-            start: { toolUse: { toolUseId: "t", name: "look" } },
-          },
-        },
-        delta({ toolUse: { input } }),
-        { type: "contentBlockStop", payload: { contentBlockIndex: 0 } },
-        { type: "messageStop", payload: { stopReason: "tool_use" } },
-      ],
+describe("The input of a call is as JSON has it", () => {
+  test("also with numbers of more digits than a number has", async () => {
+    const input = {
+      large: 9_007_199_254_740_992,
+      list: [-1e17, { fraction: 0.1 }],
+      words: { type: "bigDecimal", string: "1.5" },
     };
-    const streamed = await invocation(local, (context) =>
-      context.converse({ ...question, onDelta: () => {} }),
-    );
-    expect(streamed.message).toEqual(message);
+    reply = {
+      content: [{ toolUse: { toolUseId: "t", name: "look", input } }],
+    };
+    const { message } = await answers();
+    expect(JSON.stringify(message)).toContain(JSON.stringify(input));
+  });
+
+  test("and of more fraction than it has", async () => {
+    const call = `{"toolUse":{"toolUseId":"t","name":"look","input":{"pi":3.14159265358979323846}}}`;
+    const server = createServer((_request, response) => {
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(ANSWER.replace('{"text":"Yes"}', call));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    // A TCP server has an address object.
+    const { port } = server.address() as AddressInfo;
+    try {
+      const { message } = await invocation(
+        { url: `http://127.0.0.1:${port}` },
+        (context) => context.converse(question),
+      );
+      expect(message.content).toEqual([
+        { toolUse: { toolUseId: "t", name: "look", input: { pi: Math.PI } } },
+      ]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    }
   });
 });

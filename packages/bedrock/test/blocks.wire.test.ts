@@ -481,6 +481,18 @@ describe("Thoughts go back as they came", () => {
     expect(messages[1]?.content).toEqual([text("Seen")]);
     expect(places).toEqual(["messages[1].content[0]"]);
   });
+
+  test("nor the blank text beside one that was signed", async () => {
+    const { messages } = await sent(
+      [
+        user(text("Look")),
+        assistant(thought("Hm", "s"), text(" ")),
+        user(text("Well?")),
+      ],
+      { model: Model.DEEPSEEK_R1, tools: [] },
+    );
+    expect(messages).toHaveLength(1);
+  });
 });
 
 describe("Cache points", () => {

@@ -14,8 +14,10 @@ import type { Node } from "./graph.ts";
 import {
   type ChainResult,
   chainResult,
+  costIn,
   type Ending,
   failedEnding,
+  NOT_RUN,
   type StepStatus,
 } from "./result.ts";
 import { Slots } from "./slots.ts";
@@ -49,10 +51,12 @@ export async function runChain(run: Run): Promise<ChainResult> {
   const { chain, nodes, journal, signal } = run;
   const names = nodes.map(({ step }) => step.name);
   const slots = new Slots(run.concurrency);
+  const state: RunState = { slots, shown: false, counts: false };
   const endings: (Ending | undefined)[] = nodes.map(() => undefined);
   const branches: Branch<Value>[] = nodes.map(
     (node) => async (branch, outcomes) => {
-      const ending = await endingOf(run, node, { branch, outcomes, slots });
+      count(run, state, outcomes);
+      const ending = await endingOf(run, node, { branch, outcomes, state });
       endings[node.index] = ending;
       run.onStep?.({ step: node.step.name, status: ending.status });
       return ending;
@@ -66,7 +70,10 @@ export async function runChain(run: Run): Promise<ChainResult> {
     const [plan, ...ended] = settled.map(valueIn);
     refuseOtherPlan(run, names, plan);
     // The branches of the steps end with nothing else.
-    return chainResult(journal.runId, names, ended as Ending[]);
+    const result = chainResult(journal.runId, names, ended as Ending[]);
+    // A branch that was recorded as a whole has not been here.
+    showOutput(run, state, result.finalOutput);
+    return result;
   } catch (error) {
     if (!Suspended.isInstance(error)) throw error;
     signal?.throwIfAborted();
@@ -113,18 +120,51 @@ function differenceIn(
   return undefined;
 }
 
+/** What a run has in this process, and in no other. */
+interface RunState {
+  readonly slots: Slots;
+  /** The text of the last step has been shown, or a part of it. */
+  shown: boolean;
+  /** What the steps have cost is counted for the budget. */
+  counts: boolean;
+}
+
+function showOutput({ show }: Run, state: RunState, output: unknown): void {
+  if (state.shown || output === undefined) return;
+  state.shown = true;
+  show?.(typeof output === "string" ? output : JSON.stringify(output));
+}
+
+/** What was spent before the run was resumed counts, whoever has spent it. */
+function count(
+  { budget, nodes }: Run,
+  state: RunState,
+  outcomes: BranchFacts["outcomes"],
+): void {
+  if (budget === undefined || state.counts) return;
+  state.counts = true;
+  for (const { index, step } of nodes)
+    outcomes[index + 1]?.then(
+      (outcome) => {
+        const ending = valueIn(outcome);
+        if (ending !== undefined && "status" in ending)
+          budget.record(step.name, costIn(ending));
+      },
+      // Its branch says itself why there is none.
+      () => {},
+    );
+}
+
 interface BranchFacts {
   readonly branch: Journal;
   readonly outcomes: readonly Promise<Settled<Value>>[];
-  readonly slots: Slots;
+  readonly state: RunState;
 }
-
-const NOT_RUN = { status: "not-run" } as const;
 
 async function endingOf(
   run: Run,
   node: Node,
-  { branch, outcomes, slots }: BranchFacts,
+  { branch, outcomes, state }: BranchFacts,
 ): Promise<Ending> {
   const { step } = node;
   const names = run.nodes.map((each) => each.step.name);
@@ -155,7 +195,7 @@ async function endingOf(
   } catch (error) {
     return failedEnding(error, step.name);
   }
-  return stepEnding(run, { node, outputs }, branch, slots);
+  return stepEnding(run, { node, outputs }, branch, state);
 }
 
 /** What a step leaves to those that need it; undefined when they cannot run. */
@@ -171,27 +211,26 @@ async function stepEnding(
   run: Run,
   work: { readonly node: Node; readonly outputs: ReadonlyMap<string, unknown> },
   branch: Journal,
-  slots: Slots,
+  state: RunState,
 ): Promise<Ending> {
   const { node } = work;
   const { step } = node;
   const isLast = node.index === run.nodes.length - 1;
-  let shown = false;
   const show =
     isLast && run.show !== undefined
       ? (text: string) => {
-          shown = true;
+          state.shown = true;
           run.show?.(text);
         }
       : undefined;
-  const slot = slots.slot();
+  const slot = state.slots.slot();
   try {
     const value = await branch.step<StepValue>(
       step.name,
       async (info) => {
         await slot.take();
         info.signal.throwIfAborted();
-        // By now all that was recorded has been read again, and counts for the budget.
+        // Until then all that was recorded has been read again, and counts for the budget.
         if (run.budget !== undefined) await turnOfTheLoop();
         run.onStep?.({ step: step.name, status: "started" });
         return workOf(run, { ...work, show }, info);
@@ -199,13 +238,12 @@ async function stepEnding(
       {
         turn: slot.take,
         // What the reader of a stream has seen cannot be taken back.
-        retry: (error, attempt) => !shown && retryOf(step)(error, attempt),
+        retry: (error, attempt) =>
+          !(isLast && state.shown) && retryOf(step)(error, attempt),
       },
     );
-    run.budget?.record(step.name, value.costUsd ?? undefined);
     const { output, costUsd, truncated } = value;
-    if (!shown && output !== undefined)
-      show?.(typeof output === "string" ? output : JSON.stringify(output));
+    if (isLast) showOutput(run, state, output);
     return {
       status: truncated ? "truncated" : "completed",
       costUsd,
@@ -213,7 +251,6 @@ async function stepEnding(
     };
   } catch (error) {
     if (!StepFailure.isInstance(error)) throw error;
-    run.budget?.record(step.name, error.costUsd);
     return failedEnding(error, step.name);
   } finally {
     slot.release();

@@ -94,15 +94,12 @@ export async function openRun(
   const { steps, partition, begin } = settings;
   const records = await steps.list(partition);
   if (records.length === 0 && !begin) throw new RunNotFoundError();
+  const ended = records.find(isOfRun);
+  if (ended?.status === "done") return finishedRun(settings, ended.output);
   const lease = new RunLease(settings);
   try {
     const taken = await lease.take(expiryOf(records) ?? endOf(settings));
-    if (taken.status === "done") {
-      const run = { entries: new Map(), expiresAt: undefined };
-      const { entry } = await fromStored(taken.output, settings.blobStore);
-      const finished = { result: Reflect.get(entry, "value") };
-      return new StoreJournal(settings, lease, { ...run, finished });
-    }
+    if (taken.status === "done") return finishedRun(settings, taken.output);
     // Between the two somebody else may have had it.
     const isRead = taken.fence === fenceOf(records) + 1;
     const run = isRead ? records : await steps.list(partition);
@@ -111,6 +108,18 @@ export async function openRun(
     lease.leave();
     throw error;
   }
+}
+
+async function finishedRun(
+  settings: RunSettings,
+  output: JsonValue,
+): Promise<CheckpointJournal> {
+  const { entry } = await fromStored(output, settings.blobStore);
+  return new StoreJournal(settings, new RunLease(settings), {
+    entries: new Map(),
+    expiresAt: undefined,
+    finished: { result: Reflect.get(entry, "value") },
+  });
 }
 
 interface KnownRun {

@@ -1,6 +1,12 @@
 export { runInStep, Spending, type StepScope } from "./call/step-scope.ts";
 export { fromJson, toJson } from "./checks/json-with-bytes.ts";
-export type { Entry } from "./journal/entry.ts";
+export {
+  type Asked,
+  type Entry,
+  positionOf,
+  submitPosition,
+  wordsOf,
+} from "./journal/entry.ts";
 export { failureOf } from "./journal/failure.ts";
 export {
   checkBranches,
@@ -19,6 +25,7 @@ export {
 export { recordedCopy } from "./journal/recorded-copy.ts";
 export { RecordedJournal } from "./journal/recorded-journal.ts";
 export type { Recorder } from "./journal/recorder.ts";
+export { type PutOff, type StepCall, StepRun } from "./journal/step-run.ts";
 export { joined } from "./journal/suspension.ts";
 export type {
   BudgetLimits,

@@ -134,7 +134,14 @@ describe("Work that was aborted from outside", () => {
     const controller = new AbortController();
     run.signal = controller.signal;
     const journal = run.journal();
-    const running = caught(journal.step("one", never));
+    const begun = Promise.withResolvers<void>();
+    const running = caught(
+      journal.step("one", () => {
+        begun.resolve();
+        return never();
+      }),
+    );
+    await begun.promise;
     const reason = new Error("The client has gone.");
     controller.abort(reason);
     expect(await running).toBe(reason);

@@ -26,6 +26,26 @@ export type {
   StreamEvent,
   ToolConfig,
 } from "./bedrock/types.ts";
+export type {
+  DurableEvent,
+  DurableInvocation,
+  DurableInvoke,
+  DurableInvokeOptions,
+  DurableResult,
+  LocalExecution,
+} from "./durable/execution.ts";
+export type { DurableCallback, DurableLimits } from "./durable/ledger.ts";
+export type {
+  DurableError,
+  DurableOperation,
+  DurableOperationStatus,
+  DurableOperationType,
+} from "./durable/operation.ts";
+export {
+  type LocalDurable,
+  type StartDurableOptions,
+  startDurable,
+} from "./durable/start-durable.ts";
 export {
   type Awslambda,
   installAwslambda,

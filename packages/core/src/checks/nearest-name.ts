@@ -1,6 +1,6 @@
-/** How much of a name may be misspelt: a third of its characters, and no more than 3. */
+/** How much of a name may be misspelt: a third of its characters, not all of them, and no more than 3. */
 const mistakesIn = (name: string): number =>
-  Math.min(3, Math.max(1, Math.floor(name.length / 3)));
+  Math.min(3, Math.ceil(name.length / 3), name.length - 1);
 
 /** The one that was probably meant by a name that is not among them; undefined when none is near. */
 export function nearestName(

@@ -184,8 +184,8 @@ export class JournalMismatchError extends LambdaLLMError {
   static override readonly errorName = "JournalMismatchError";
 
   readonly runId: string;
-  /** What was recorded, such as `step "outline"`. */
-  readonly recorded: string;
+  /** What was recorded, such as `step "outline"`; left out when nothing was. */
+  declare readonly recorded?: string;
   /** What the program asks for; left out when it has ended. */
   declare readonly asked?: string;
 
@@ -193,17 +193,17 @@ export class JournalMismatchError extends LambdaLLMError {
     runId: string,
     difference: {
       readonly position: string;
-      readonly recorded: string;
+      readonly recorded?: string | undefined;
       readonly asked?: string | undefined;
     },
   ) {
     const { position, recorded, asked } = difference;
     super(
-      `The run was recorded with ${recorded} at position ${position}, and the program ${asked === undefined ? "ends without it" : `asks for ${asked} there`}: it was changed, by a deployment for example, after the run had begun. Finish the run with the version that began it, or start a new one.`,
+      `The run was recorded with ${recorded ?? "nothing"} at position ${position}, and the program ${asked === undefined ? "ends without it" : `asks for ${asked} there`}: it was changed, by a deployment for example, after the run had begun. Finish the run with the version that began it, or start a new one.`,
       { code: "JOURNAL_MISMATCH", statusCode: 409, expose: false },
     );
     this.runId = runId;
-    this.recorded = recorded;
+    if (recorded !== undefined) Object.assign(this, { recorded });
     if (asked !== undefined) Object.assign(this, { asked });
   }
 }

@@ -30,6 +30,9 @@ type Attempt =
   | { readonly value: unknown }
   | { readonly failure: Failure; readonly final: boolean };
 
+/** An attempt that failed, and is followed by another one. */
+export type PutOff = Entry & { readonly status: "retry" };
+
 /** One step, from what is recorded of it to its result. */
 export class StepRun {
   readonly #recorder: Recorder;
@@ -39,10 +42,12 @@ export class StepRun {
   /** Where the present attempt is recorded: those that were tried again in this process share one. */
   #at: string;
 
-  constructor(recorder: Recorder, call: StepCall) {
+  /** @param putOff The attempt before, where a host keeps each of them by itself. */
+  constructor(recorder: Recorder, call: StepCall, putOff?: PutOff) {
     this.#recorder = recorder;
     this.#call = call;
     this.#at = call.position;
+    if (putOff !== undefined) this.#goOnAfter(putOff);
   }
 
   /** What is recorded next: a result, or that the next attempt has to wait. */
@@ -53,13 +58,15 @@ export class StepRun {
       known === undefined || known.status === "released"
         ? await this.#start()
         : known;
-    if (entry.status === "retry") {
-      // The next attempt has a position of its own, so that its starts are counted by themselves.
-      this.#spending.continueFrom(entry.costUsd);
-      this.#attempt = entry.attempt + 1;
-      this.#at = attemptPosition(this.#call.position, this.#attempt);
-    }
+    if (entry.status === "retry") this.#goOnAfter(entry);
     return entry;
+  }
+
+  /** The next attempt has a position of its own, so that its starts are counted by themselves. */
+  #goOnAfter({ attempt, costUsd }: PutOff): void {
+    this.#spending.continueFrom(costUsd);
+    this.#attempt = attempt + 1;
+    this.#at = attemptPosition(this.#call.position, this.#attempt);
   }
 
   async #start(): Promise<Entry> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzip, gunzipSync, gzip, gzipSync } from "node:zlib";
 import { StoreError } from "@lambdallm/core";
 import { fromJson, toJson } from "@lambdallm/core/stores";
 import type { Item, StoredItem } from "../table/attributes.ts";
@@ -13,8 +13,11 @@ const CHUNK_BYTES = 350 * 1024;
 /** A write unit. */
 const WORTH_ZIPPING_BYTES = 1_024;
 
-const zip = promisify(gzip);
-const unzip = promisify(gunzip);
+/** Below, a thread of its own costs more than the work, which is under a millisecond. */
+const WORTH_A_THREAD_BYTES = 32 * 1024;
+
+const zipInThread = promisify(gzip);
+const unzipInThread = promisify(gunzip);
 
 /** A value as it goes into the table. */
 export interface Payload {
@@ -60,7 +63,8 @@ export async function pack(
     );
   const plain: Payload = { name: "m", value: json, chunks: [] };
   if (size <= 2 * WORTH_ZIPPING_BYTES) return plain;
-  const zipped = await zip(json);
+  const zipped =
+    size > WORTH_A_THREAD_BYTES ? await zipInThread(json) : gzipSync(json);
   if (zipped.length > size - WORTH_ZIPPING_BYTES && size <= inlineBytes)
     return plain;
   if (zipped.length <= inlineBytes)
@@ -157,6 +161,12 @@ function chunksOf(body: Buffer): readonly Buffer[] {
 const sha256Of = (body: Buffer) =>
   createHash("sha256").update(body).digest("base64url");
 
-const unzipped = async (body: Uint8Array) =>
+async function unzipped(body: Uint8Array): Promise<string> {
   // What is larger was not written here.
-  (await unzip(body, { maxOutputLength: MAX_PAYLOAD_BYTES })).toString();
+  const options = { maxOutputLength: MAX_PAYLOAD_BYTES };
+  const json =
+    body.length > WORTH_A_THREAD_BYTES
+      ? await unzipInThread(body, options)
+      : gunzipSync(body, options);
+  return json.toString();
+}

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "@lambdallm/core";
 import {
   check,
@@ -8,7 +7,7 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import { milliseconds, numberFrom, wholeNumberFrom } from "../checks.ts";
-import { originOf } from "../origin.ts";
+import { startServer } from "../http-server.ts";
 import { isStreaming } from "./awslambda.ts";
 import { type Authorizer, invoke, type LambdaHandler } from "./invocation.ts";
 
@@ -129,20 +128,14 @@ export async function startFunctionUrl(
       // The client hung up in the middle of its request: nobody is left to answer.
     });
   });
-  server.keepAliveTimeout = 0;
-  const host = options.host ?? "127.0.0.1";
-  const port = await listen(server, options.port ?? 0, host);
+  const running = await startServer(server, options);
   const close = async () => {
     closing.abort();
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    server.closeAllConnections();
-    await closed;
+    await running.close();
   };
   return {
-    url: `${originOf("http", host, port)}/`,
-    port,
+    url: `${running.url}/`,
+    port: running.port,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -160,19 +153,4 @@ function checkHandler(handler: LambdaHandler): void {
     error.name = "Runtime.CallbackHandlerDeprecated";
     throw error;
   }
-}
-
-function listen(
-  server: http.Server,
-  port: number,
-  host: string,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      // A server that listens on a port has an address with a port.
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }
