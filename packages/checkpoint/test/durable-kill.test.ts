@@ -149,9 +149,6 @@ describe.each([
     for (let round = 0; round < rounds(1, 100); round++) {
       processes.kill(KILLS);
       expect(await run()).toEqual(whole);
-      console.log(
-        asked.map(({ invocation, step }) => invocation + step).join(),
-      );
       const repeated = asked.filter(({ invocation, step }) =>
         recorded[invocation - 1]?.has(step),
       );
