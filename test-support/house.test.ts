@@ -107,6 +107,7 @@ describe("Imports go down, and nowhere else", () => {
     "@aws-sdk/client-dynamodb": "dynamodb",
     "@aws-sdk/lib-dynamodb": "dynamodb",
     "@aws/durable-execution-sdk-js": "checkpoint",
+    "@modelcontextprotocol/client": "agent",
     "ts-json-schema-generator": "tools",
     typescript: "tools",
   };

@@ -19,7 +19,7 @@ import {
   toJsonSchema,
   validateOptions,
 } from "@lambdallm/core/feature";
-import { memoryJournal } from "@lambdallm/core/stores";
+import { isInMemory, memoryJournal } from "@lambdallm/core/stores";
 import { AgentStream } from "./agent-stream.ts";
 import { ended } from "./limits.ts";
 import { AgentLoop, type Outcome } from "./loop.ts";
@@ -31,7 +31,6 @@ import {
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
 import { type AgentTool, type NeedsApproval, nameCheck } from "./tool.ts";
 import type {
-  AgentEvent,
   AgentQuery,
   AgentResult,
   Conversation,
@@ -275,20 +274,10 @@ const QUERY = toJsonSchema({
   required: ["query"],
 } as const);
 
-/** Those that live as long as their process can be resumed by nobody. */
-function isInMemory(journal: Journal): boolean {
-  return "resume" in journal;
-}
-
+/** A run in memory is resumed by nobody but those who have its journal: it comes to an end instead of waiting. */
 function surroundingsOf(invocation: Invocation, options: RunOptions) {
-  const { journal: kept } = invocation;
-  const shared = kept !== undefined && !isInMemory(kept) ? kept : undefined;
-  const given = options.journal ?? shared;
-  return {
-    invocation,
-    journal: given ?? memoryJournal(),
-    canResume: given !== undefined,
-  };
+  const journal = options.journal ?? invocation.journal ?? memoryJournal();
+  return { invocation, journal, canResume: !isInMemory(journal) };
 }
 
 /** @throws {ConfigurationError} */

@@ -1,6 +1,7 @@
 import type { ContentBlock, Message, OutputSchema } from "@lambdallm/core";
 import { sumOfUsd } from "@lambdallm/core/feature";
 import { CallsInARow } from "./calls-in-a-row.ts";
+import { readResultTool } from "./large-results.ts";
 import {
   type Ending,
   ended,
@@ -128,6 +129,9 @@ export class AgentLoop {
       iteration,
       progress: this.progress,
       ...prepared,
+      tools: this.#tools.hasMore
+        ? [...prepared.tools, readResultTool]
+        : prepared.tools,
     });
     this.#costs.push(costUsd);
     if (answer === undefined || ending !== undefined)
@@ -199,7 +203,7 @@ export class AgentLoop {
     return records;
   }
 
-  /** What is left, divided among the agents that run at the same time. */
+  /** What is left, divided among the agents that run at the same time; a part of the money is for this one's own answer. */
   #shareOf(agents: number): Share {
     const { maxCostUsd, maxToolCalls } = this.#limits;
     const { costUsd, toolCalls } = this.progress;
@@ -208,10 +212,11 @@ export class AgentLoop {
       maxCostUsd === Number.POSITIVE_INFINITY
         ? maxCostUsd
         : maxCostUsd - (costUsd ?? maxCostUsd);
-    const count = Math.max(1, agents);
     return {
-      maxCostUsd: Math.max(0, leftUsd) / count,
-      maxToolCalls: Math.floor((maxToolCalls - toolCalls) / count),
+      maxCostUsd: Math.max(0, leftUsd) / (agents + 1),
+      maxToolCalls: Math.floor(
+        (maxToolCalls - toolCalls) / Math.max(1, agents),
+      ),
       keptMs: this.#models.keptMs,
     };
   }
@@ -221,14 +226,14 @@ export class AgentLoop {
     answer?: TurnAnswer,
     costUsd?: number | undefined,
   ): Promise<Outcome> {
-    let said = answer?.text ?? "";
+    const { text = "" } = answer ?? {};
+    let said = text.trim() === "" ? "" : text;
     if (answer !== undefined) {
       this.#addStep(answer, costUsd);
-      if (said.trim() !== "") this.#messages.push(withoutCalls(answer.message));
+      if (said !== "") this.#messages.push(withoutCalls(answer.message));
     } else if (!ending.mayAnswer) said = lastSaid(this.#steps);
     const { outputSchema } = this.#settings;
-    const wantsValue =
-      ending.mayAnswer || (ending.status === "completed" && said.trim() !== "");
+    const wantsValue = ending.mayAnswer || ending.status === "completed";
     if (outputSchema === undefined || !wantsValue)
       return { ending, answer: said };
     return this.#withValue(outputSchema, ending, said);

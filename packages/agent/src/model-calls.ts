@@ -14,11 +14,16 @@ import {
   askForValue,
   converseRequest,
   type ModelRequest,
+  needsOf,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
 import { placeCachePoints } from "./cache-points.ts";
+import { fitFiles } from "./fit-files.ts";
+import { keepToolResults } from "./keep-results.ts";
 import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
+import { reactAnswer } from "./react-answer.ts";
+import { needsReact, reactRequest } from "./react-prompt.ts";
 import { type ReadAnswer, readAnswer } from "./read-answer.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
@@ -46,7 +51,7 @@ export interface TurnInput {
   readonly progress: Progress;
   readonly messages: readonly Message[];
   readonly model: string | undefined;
-  readonly tools: readonly AgentTool[];
+  readonly tools: readonly (AgentTool | Tool)[];
 }
 
 export interface ValueTurn {
@@ -60,10 +65,6 @@ export interface ValueInput {
   readonly messages: readonly Message[];
   readonly ending: Ending | undefined;
 }
-
-/** Fewer tokens than that are no answer that anybody can use. */
-const LEAST_TOKENS = 512;
-const LEAST_LAST_TOKENS = 128;
 
 /** Less time than that is not enough for a last answer. */
 const LEAST_LAST_MS = 1_000;
@@ -133,11 +134,7 @@ export class ModelCalls {
     // The value is the last answer.
     if (this.#settings.outputSchema !== undefined || !this.#mayAnswer(ending))
       return { ending };
-    const last = this.#fitted(
-      instructed(request, LAST_ANSWER),
-      progress,
-      LEAST_LAST_TOKENS,
-    );
+    const last = this.#fitted(instructed(request, LAST_ANSWER), progress, true);
     if (last === undefined) return { ending };
     return { ...(await this.#answer(last)), ending };
   }
@@ -155,12 +152,12 @@ export class ModelCalls {
       const request = this.#fitted(
         instructed(this.#request(input, info.signal), AS_VALUE),
         progress,
-        LEAST_LAST_TOKENS,
+        true,
       );
       if (request === undefined) return { ending: ending ?? this.#noMoney() };
       const call = async (asked: ModelRequest) => {
-        const { response } = await this.#call(asked);
-        if (response === undefined) throw new Late();
+        const { response, isLate } = await this.#call(asked);
+        if (response === undefined || isLate) throw new Late();
         return wholeAnswer(invocation, response);
       };
       try {
@@ -178,15 +175,17 @@ export class ModelCalls {
     signal: AbortSignal,
   ): ModelRequest {
     const { invocation, signal: own } = this.#surroundings;
-    const { call } = this.#settings;
-    return converseRequest(invocation.defaults, "agent.run", {
+    const { call, keepToolResults: kept } = this.#settings;
+    const request = converseRequest(invocation.defaults, "agent.run", {
       ...call,
       model: model ?? call.model,
-      messages,
+      messages: kept === undefined ? messages : keepToolResults(messages, kept),
       ...(tools.length > 0 && { tools: tools.map(declarationOf) }),
       ...(this.#limits.keptMs > 0 && { deadline: Date.now() + this.#leftMs }),
       signal: own === undefined ? signal : AbortSignal.any([signal, own]),
     });
+    const fitting = fitFiles(request.messages, request.model);
+    return { ...request, messages: fitting };
   }
 
   async #answer(request: ModelRequest): Promise<ModelTurn> {
@@ -209,10 +208,10 @@ export class ModelCalls {
 
   /** @throws {Suspended} The time is over, and the run can go on in another invocation; or the caller has ended it. */
   async #call(request: ModelRequest): Promise<Called> {
-    const { invocation, canResume, signal } = this.#surroundings;
+    const { canResume, signal } = this.#surroundings;
     let called: Called;
     try {
-      const response = await invocation.callModel(this.#cached(request));
+      const response = await this.#answerTo(this.#cached(request));
       called = { response, isLate: answerState(response) === "late" };
     } catch (error) {
       // The step did not fail: it comes to its end when the run is resumed.
@@ -222,6 +221,14 @@ export class ModelCalls {
     }
     if (called.isLate && canResume) throw this.#suspended();
     return called;
+  }
+
+  /** Models without tools are told of them in words, and answer so. */
+  async #answerTo(request: ModelRequest): Promise<ModelResponse> {
+    const { invocation } = this.#surroundings;
+    if (!needsReact(request)) return invocation.callModel(request);
+    const response = await invocation.callModel(reactRequest(request));
+    return reactAnswer(response, request);
   }
 
   #cached(request: ModelRequest): ModelRequest {
@@ -236,12 +243,10 @@ export class ModelCalls {
 
   #shownWhileItGrows(request: ModelRequest): ModelRequest {
     const { emit } = this.#surroundings;
-    const hasTools = request.tools !== undefined;
-    if (
-      emit === undefined ||
-      (hasTools && findModel(request.model)?.streamingTools === false)
-    )
-      return request;
+    const cannotStream =
+      needsOf(request).tools &&
+      findModel(request.model)?.streamingTools === false;
+    if (emit === undefined || cannotStream) return request;
     return {
       ...request,
       deltas: ["text"],
@@ -287,13 +292,13 @@ export class ModelCalls {
   #fitted(
     request: ModelRequest,
     { costUsd }: Progress,
-    leastTokens = LEAST_TOKENS,
+    isLast = false,
   ): ModelRequest | undefined {
     const { maxCostUsd } = this.#limits;
     if (maxCostUsd === Number.POSITIVE_INFINITY) return request;
     // What an unknown price has cost may have been all of it.
     if (costUsd === undefined) return undefined;
-    return affordable(request, maxCostUsd - costUsd, leastTokens);
+    return affordable(request, maxCostUsd - costUsd, isLast);
   }
 
   #mayAnswer({ mayAnswer }: Ending): boolean {
@@ -313,7 +318,9 @@ const LATE = ended(
   false,
 );
 
-function declarationOf({ name, description, schema }: AgentTool): Tool {
+function declarationOf(tool: AgentTool | Tool): Tool {
+  if (!("schema" in tool)) return tool;
+  const { name, description, schema } = tool;
   return {
     toolSpec: { name, description, inputSchema: { json: schema.json } },
   };

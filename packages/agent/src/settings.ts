@@ -11,6 +11,7 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { CachePointOptions } from "./cache-points.ts";
+import { READ_RESULT } from "./large-results.ts";
 import { type AgentTool, nameCheck, toolCheck } from "./tool.ts";
 import type { AgentStep, OnApproval } from "./types.ts";
 
@@ -83,6 +84,13 @@ export interface AgentOptions<
    * prompt are kept. False turns it off. @default true
    */
   readonly cache?: boolean | CachePointOptions | undefined;
+  /** How many results of tools are sent, counted from the end; a note stands in place of older ones. @default all */
+  readonly keepToolResults?: number | undefined;
+  /**
+   * Of a longer result the model gets the beginning, and the tool `read_result` to read on. As `estimateTokens` counts.
+   * @default 25_000
+   */
+  readonly maxResultTokens?: number | undefined;
   /** Makes the result's `object`: one more call turns the answer into a validated value. */
   readonly outputSchema?: Schema | undefined;
   /** Passes the questions for approval on, to whoever answers. */
@@ -116,6 +124,8 @@ const checks = {
   prepareStep: check.function,
   concurrency: check.positiveInteger,
   cache: booleanOrTtl,
+  keepToolResults: check.wholeNumber,
+  maxResultTokens: check.positiveInteger,
   // Judged by toJsonSchema, which says more.
   outputSchema: () => undefined,
   onApproval: check.function,
@@ -138,6 +148,8 @@ export interface AgentSettings {
   readonly concurrency: number;
   /** Undefined: no cache points. */
   readonly cache: CachePointOptions | undefined;
+  readonly keepToolResults: number | undefined;
+  readonly maxResultTokens: number;
   readonly outputSchema: OutputSchema | undefined;
   readonly onApproval: OnApproval | undefined;
   readonly approvalTimeoutMs: number | undefined;
@@ -166,6 +178,8 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     prepareStep,
     concurrency: options.concurrency ?? 5,
     cache: cacheOf(options.cache),
+    keepToolResults: options.keepToolResults,
+    maxResultTokens: options.maxResultTokens ?? 25_000,
     outputSchema,
     onApproval,
     approvalTimeoutMs,
@@ -195,6 +209,10 @@ function toolsByName(
     if (byName.has(tool.name))
       throw new ConfigurationError(
         `${owner}: two of its tools are called "${tool.name}".`,
+      );
+    if (tool.name === READ_RESULT)
+      throw new ConfigurationError(
+        `${owner}: the name "${READ_RESULT}" is that of a tool which every agent has.`,
       );
     byName.set(tool.name, tool);
   }

@@ -12,11 +12,15 @@ import {
   within,
 } from "@lambdallm/core/feature";
 import { decisionOn } from "./approval.ts";
+import { READ_RESULT, readResult, shownResult } from "./large-results.ts";
 import { errorBlocks, resultBlocks } from "./result-blocks.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
 import type { AgentTool, ToolWork } from "./tool.ts";
 import type { AgentEvent, ToolCallRecord, ToolReply } from "./types.ts";
+
+/** Hosts may take less: then the model is told that it was too much. */
+const MOST_RESULT_BYTES = 16 * 1024 * 1024;
 
 /** A call as the model has asked for it. */
 export interface PlannedCall {
@@ -36,6 +40,8 @@ export class ToolCalls {
   readonly #settings: AgentSettings;
   readonly #surroundings: Surroundings;
   readonly #validators: ReadonlyMap<string, Validator>;
+  /** By the ids that the model is told. */
+  readonly #fullTexts = new Map<string, string>();
 
   private constructor(
     settings: AgentSettings,
@@ -89,8 +95,29 @@ export class ToolCalls {
       // One for each of them.
       const { toolUseId, name, input } = (calls[index] as PlannedCall).call;
       const reply = outcome.ok ? outcome.value : failureReply(outcome.error);
-      return { toolUseId, name, input, ...reply };
+      const id = `${iteration}.${index + 1}`;
+      // What a branch leaves in variables is not there in every replay.
+      const shown = name === READ_RESULT ? reply : this.#shown(id, reply);
+      return { toolUseId, name, input, ...shown };
     });
+  }
+
+  /** Whether there is more of a result than the model has got. */
+  get hasMore(): boolean {
+    return this.#fullTexts.size > 0;
+  }
+
+  /** All of it is in the journal: a replay comes to the same. */
+  #shown(id: string, reply: SubAgentReply): SubAgentReply {
+    const { maxResultTokens } = this.#settings;
+    const { content, fullText } = shownResult(
+      reply.content,
+      id,
+      maxResultTokens,
+    );
+    if (fullText === undefined) return reply;
+    this.#fullTexts.set(id, fullText);
+    return { ...reply, content };
   }
 
   async #reply(
@@ -98,6 +125,7 @@ export class ToolCalls {
     offered: readonly AgentTool[],
   ): Promise<SubAgentReply> {
     const { name, input } = place.call;
+    if (name === READ_RESULT && this.hasMore) return this.#readOn(input);
     const tool = offered.find((one) => one.name === name);
     if (tool === undefined)
       return failed(
@@ -125,6 +153,12 @@ export class ToolCalls {
         return { ...reply, content: [{ text }, ...reply.content] };
       }
     }
+  }
+
+  #readOn(input: unknown): SubAgentReply {
+    const { maxResultTokens } = this.#settings;
+    const reply = readResult(this.#fullTexts, input, maxResultTokens);
+    return { ...reply, costUsd: 0, innerToolCalls: 0 };
   }
 
   #decision({ journal, call }: Place, tool: AgentTool) {
@@ -159,11 +193,15 @@ export class ToolCalls {
         share,
       );
     try {
-      return await journal.step(name, async (info) => ({
-        ...(await this.#run(place, work, input, info)),
-        costUsd: info.costUsd,
-        innerToolCalls: 0,
-      }));
+      return await journal.step(
+        name,
+        async (info) => ({
+          ...(await this.#run(place, work, input, info)),
+          costUsd: info.costUsd,
+          innerToolCalls: 0,
+        }),
+        { maxBytes: MOST_RESULT_BYTES },
+      );
     } catch (error) {
       if (!StepFailure.isInstance(error)) throw error;
       return failureReply(error);

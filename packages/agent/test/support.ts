@@ -1,9 +1,8 @@
-import {
-  type ContentBlock,
-  type JsonValue,
-  type LLMContext,
-  Model,
-  type ToolResultBlock,
+import type {
+  ContentBlock,
+  JsonValue,
+  LLMContext,
+  ToolResultBlock,
 } from "@lambdallm/core";
 import type { MiddyMiddleware } from "@lambdallm/core/feature";
 import {
@@ -12,10 +11,6 @@ import {
   type MockResponse,
 } from "@lambdallm/testing";
 import middy from "@middy/core";
-import type { AgentOptions } from "../src/index.ts";
-
-/** A price that is easy to add up: a dollar for each million tokens, in and out. */
-export const MODEL = Model.CLAUDE_HAIKU_4_5;
 
 /** An answer that calls tools: their names and inputs. */
 export function calling(
@@ -59,5 +54,3 @@ export function resultsIn(
     "toolResult" in block ? [block.toolResult] : [],
   );
 }
-
-export const NAMED = { name: "helper" } as const satisfies AgentOptions;

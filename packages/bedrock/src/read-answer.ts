@@ -5,6 +5,7 @@ import type {
   Message,
   StopReason,
 } from "@lambdallm/core";
+import { plainNumbers } from "./plain-numbers.ts";
 import { toolName } from "./request/names.ts";
 
 /** The way back from the words of the model to those of the caller. */
@@ -29,7 +30,7 @@ function readBlock(block: ContentBlock, tools: ToolReader): ContentBlock {
   if ("toolUse" in block) {
     const { toolUse } = block;
     const name = toolName(toolUse.name);
-    const input = tools.unwrapInput(name, toolUse.input);
+    const input = tools.unwrapInput(name, plainNumbers(toolUse.input));
     return { toolUse: { ...toolUse, name, input } };
   }
   if (

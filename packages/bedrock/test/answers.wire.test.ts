@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   afterAll,
   beforeAll,
@@ -13,7 +16,7 @@ import {
   type ModelResponse,
 } from "@lambdallm/core";
 import type { LocalBedrock, Reply } from "@lambdallm/local";
-import { invocation, start } from "./support.ts";
+import { ANSWER, invocation, start } from "./support.ts";
 
 let local: LocalBedrock;
 let reply: Reply;
@@ -206,4 +209,45 @@ test("every event of a stream is a sign of life", async () => {
   expect(kinds).toEqual(["text"]);
   // messageStart, two deltas, two ends of blocks, messageStop, metadata
   expect(signs).toBe(7);
+});
+
+describe("The input of a call is as JSON has it", () => {
+  test("also with numbers of more digits than a number has", async () => {
+    const input = {
+      large: 9_007_199_254_740_992,
+      list: [-1e17, { fraction: 0.1 }],
+      words: { type: "bigDecimal", string: "1.5" },
+    };
+    reply = {
+      content: [{ toolUse: { toolUseId: "t", name: "look", input } }],
+    };
+    const { message } = await answers();
+    expect(JSON.stringify(message)).toContain(JSON.stringify(input));
+  });
+
+  test("and of more fraction than it has", async () => {
+    const call = `{"toolUse":{"toolUseId":"t","name":"look","input":{"pi":3.14159265358979323846}}}`;
+    const server = createServer((_request, response) => {
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(ANSWER.replace('{"text":"Yes"}', call));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    // A TCP server has an address object.
+    const { port } = server.address() as AddressInfo;
+    try {
+      const { message } = await invocation(
+        { url: `http://127.0.0.1:${port}` },
+        (context) => context.converse(question),
+      );
+      expect(message.content).toEqual([
+        { toolUse: { toolUseId: "t", name: "look", input: { pi: Math.PI } } },
+      ]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    }
+  });
 });

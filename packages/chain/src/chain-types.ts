@@ -10,7 +10,6 @@ import type {
 } from "./shapes.ts";
 import type {
   AnyPrompt,
-  ConditionOf,
   FuncInput,
   FuncStepOptions,
   PromptOutput,
@@ -113,42 +112,45 @@ export interface Chain<
     const Source extends string | AnyPrompt,
     const Schema extends OutputSchema | undefined = undefined,
     const Needs extends keyof Outputs & string = keyof Outputs & string,
-    Condition extends
-      | ConditionOf<StepInput<Pick<Outputs, Needs>, VariablesOf<Declared>>>
-      | undefined = undefined,
+    Decision extends boolean = never,
   >(
-    options: PromptStepOptions<Name, Source, Schema, Condition, Needs> & {
+    options: PromptStepOptions<
+      Name,
+      Source,
+      Schema,
+      Decision,
+      Needs,
+      StepInput<Pick<Outputs, Needs>, VariablesOf<Declared>>
+    > & {
       readonly prompt: CheckedPrompt<Source, Outputs, Declared>;
     },
   ): Chain<
     Flat<
       Outputs & {
-        [Key in Name]: OrSkipped<PromptOutput<Source, Schema>, Condition>;
+        [Key in Name]: OrSkipped<PromptOutput<Source, Schema>, Decision>;
       }
     >,
     Flat<Variables & VariablesIn<UsesOf<Source>, Outputs>>,
-    OrSkipped<PromptOutput<Source, Schema>, Condition>,
+    OrSkipped<PromptOutput<Source, Schema>, Decision>,
     Declared
   >;
   step<
     const Name extends string,
     Result,
     const Needs extends keyof Outputs & string = keyof Outputs & string,
-    Condition extends
-      | ConditionOf<StepInput<Pick<Outputs, Needs>, VariablesOf<Declared>>>
-      | undefined = undefined,
+    Decision extends boolean = never,
   >(
     options: FuncStepOptions<
       Name,
       Result,
-      Condition,
+      Decision,
       Needs,
       FuncInput<Pick<Outputs, Needs>, VariablesOf<Declared>>
     >,
   ): Chain<
-    Flat<Outputs & { [Key in Name]: OrSkipped<Awaited<Result>, Condition> }>,
+    Flat<Outputs & { [Key in Name]: OrSkipped<Awaited<Result>, Decision> }>,
     Variables,
-    OrSkipped<Awaited<Result>, Condition>,
+    OrSkipped<Awaited<Result>, Decision>,
     Declared
   >;
 }

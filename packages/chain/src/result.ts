@@ -60,26 +60,35 @@ export type Ending =
       /** Null when it is unknown. */
       readonly costUsd: number | null;
     }
-  | { readonly status: "failed"; readonly failure: Failure }
+  | {
+      readonly status: "failed";
+      readonly failure: Failure;
+      readonly costUsd: number | null;
+    }
   | { readonly status: "skipped" | "not-run" };
+
+export const NOT_RUN = { status: "not-run" } as const;
 
 export function failedEnding(error: unknown, step: string): Ending {
   const costUsd = StepFailure.isInstance(error) ? (error.costUsd ?? null) : 0;
-  return { status: "failed", failure: { ...failureOf(error, step), costUsd } };
+  return { status: "failed", failure: failureOf(error, step), costUsd };
 }
 
-function resultOf(name: string, ending: Ending | undefined): StepResult {
-  const { status = "not-run" } = ending ?? {};
-  if (ending !== undefined && "failure" in ending) {
-    const error = new StepFailure(ending.failure);
-    return { name, status, costUsd: error.costUsd, error };
-  }
-  if (ending === undefined || !("costUsd" in ending))
-    return { name, status, costUsd: 0 };
-  const { output, costUsd } = ending;
+/** USD; undefined when nobody knows. */
+export function costIn(ending: Ending): number | undefined {
+  return "costUsd" in ending ? (ending.costUsd ?? undefined) : 0;
+}
+
+function errorIn({ failure, costUsd }: Ending & { status: "failed" }) {
+  return new StepFailure({ ...failure, costUsd });
+}
+
+function resultOf(name: string, ending: Ending = NOT_RUN): StepResult {
+  const { status } = ending;
   return {
-    ...{ name, status, costUsd: costUsd ?? undefined },
-    ...(output !== undefined && { output }),
+    ...{ name, status, costUsd: costIn(ending) },
+    ...("output" in ending && { output: ending.output }),
+    ...("failure" in ending && { error: errorIn(ending) }),
   };
 }
 

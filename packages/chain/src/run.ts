@@ -14,8 +14,10 @@ import type { Node } from "./graph.ts";
 import {
   type ChainResult,
   chainResult,
+  costIn,
   type Ending,
   failedEnding,
+  NOT_RUN,
   type StepStatus,
 } from "./result.ts";
 import { Slots } from "./slots.ts";
@@ -49,10 +51,12 @@ export async function runChain(run: Run): Promise<ChainResult> {
   const { chain, nodes, journal, signal } = run;
   const names = nodes.map(({ step }) => step.name);
   const slots = new Slots(run.concurrency);
+  const state: RunState = { slots, shown: false, counts: false };
   const endings: (Ending | undefined)[] = nodes.map(() => undefined);
   const branches: Branch<Value>[] = nodes.map(
     (node) => async (branch, outcomes) => {
-      const ending = await endingOf(run, node, { branch, outcomes, slots });
+      count(run, state, outcomes);
+      const ending = await endingOf(run, node, { branch, outcomes, state });
       endings[node.index] = ending;
       run.onStep?.({ step: node.step.name, status: ending.status });
       return ending;
@@ -63,10 +67,12 @@ export async function runChain(run: Run): Promise<ChainResult> {
   });
   try {
     const settled = await journal.all<Value>(chain, [planned, ...branches]);
-    const [plan, ...ended] = settled.map(valueIn);
-    refuseOtherPlan(run, names, plan);
-    // The branches of the steps end with nothing else.
-    return chainResult(journal.runId, names, ended as Ending[]);
+    const [plan, ...ended] = settled;
+    refuseOtherPlan(run, planIn(plan));
+    const result = chainResult(journal.runId, names, ended.map(endingIn));
+    // A branch that was recorded as a whole has not been here.
+    showOutput(run, state, result.finalOutput);
+    return result;
   } catch (error) {
     if (!Suspended.isInstance(error)) throw error;
     signal?.throwIfAborted();
@@ -77,70 +83,98 @@ export async function runChain(run: Run): Promise<ChainResult> {
 }
 
 /** A branch fails where its journal could not do its part, and that is no step's failure. */
-function valueIn(outcome: Settled<Value> | undefined): Value | undefined {
-  if (outcome?.ok === false) throw outcome.error;
-  return outcome?.value;
+function valueIn(outcome: Settled<Value> | undefined): Value {
+  // All branches have one.
+  const settled = outcome as Settled<Value>;
+  if (!settled.ok) throw settled.error;
+  return settled.value;
 }
 
+// The first branch ends with the plan, and the others with how their steps have ended.
+const planIn = (outcome: Settled<Value> | undefined): readonly string[] =>
+  (valueIn(outcome) as Plan).plan;
+const endingIn = (outcome: Settled<Value> | undefined): Ending =>
+  valueIn(outcome) as Ending;
+
 /** Steps are known by their positions: with others than it began with, a run would repeat some, or mix them up. */
-function refuseOtherPlan(
-  { journal, chain }: Run,
-  names: readonly string[],
-  plan: Value | undefined,
-): void {
-  const at = differenceIn(plan, names);
+function refuseOtherPlan(run: Run, plan: readonly string[]): void {
+  const at = differenceIn(run, plan);
   if (at === undefined) return;
-  const [recorded, asked] = [namesIn(plan)[at], names[at]];
-  throw new JournalMismatchError(journal.runId, {
-    position: `${at + 1} of the chain "${chain}"`,
+  const [recorded, asked] = [plan[at], run.nodes[at]?.step.name];
+  throw new JournalMismatchError(run.runId, {
+    position: `${at + 1} of the chain "${run.chain}"`,
     recorded: recorded && `step "${recorded}"`,
     asked: asked && `step "${asked}"`,
   });
 }
 
-const namesIn = (plan: Value | undefined): readonly string[] =>
-  plan !== undefined && "plan" in plan ? plan.plan : [];
-
 /** Where the steps are others than when the run began. */
 function differenceIn(
-  plan: Value | undefined,
-  names: readonly string[],
+  { nodes }: Run,
+  plan: readonly string[],
 ): number | undefined {
-  const recorded = namesIn(plan);
-  const length = Math.max(recorded.length, names.length);
+  const length = Math.max(plan.length, nodes.length);
   for (let index = 0; index < length; index++)
-    if (recorded[index] !== names[index]) return index;
+    if (plan[index] !== nodes[index]?.step.name) return index;
   return undefined;
+}
+
+/** What a run has in this process, and in no other. */
+interface RunState {
+  readonly slots: Slots;
+  /** The text of the last step has been shown, or a part of it. */
+  shown: boolean;
+  /** What the steps have cost is counted for the budget. */
+  counts: boolean;
+}
+
+function showOutput({ show }: Run, state: RunState, output: unknown): void {
+  if (state.shown || output === undefined) return;
+  state.shown = true;
+  show?.(typeof output === "string" ? output : JSON.stringify(output));
+}
+
+/** What was spent before the run was resumed counts, whoever has spent it. */
+function count(
+  { budget, nodes }: Run,
+  state: RunState,
+  outcomes: BranchFacts["outcomes"],
+): void {
+  if (budget === undefined || state.counts) return;
+  state.counts = true;
+  for (const { index, step } of nodes)
+    outcomes[index + 1]?.then(
+      (outcome) => budget.record(step.name, costIn(endingIn(outcome))),
+      // Its branch says itself why there is none.
+      () => {},
+    );
 }
 
 interface BranchFacts {
   readonly branch: Journal;
   readonly outcomes: readonly Promise<Settled<Value>>[];
-  readonly slots: Slots;
+  readonly state: RunState;
 }
-
-const NOT_RUN = { status: "not-run" } as const;
 
 async function endingOf(
   run: Run,
   node: Node,
-  { branch, outcomes, slots }: BranchFacts,
+  { branch, outcomes, state }: BranchFacts,
 ): Promise<Ending> {
   const { step } = node;
-  const names = run.nodes.map((each) => each.step.name);
-  if (differenceIn(valueIn(await outcomes[0]), names) !== undefined)
+  if (differenceIn(run, planIn(await outcomes[0])) !== undefined)
     return NOT_RUN;
   const outputs = new Map<string, unknown>();
   const needed = await Promise.all(
-    node.needs.map(async (index) => ({
-      name: String(names[index]),
-      ending: valueIn(await outcomes[index + 1]),
+    node.needs.map(async (other) => ({
+      name: other.step.name,
+      ending: endingIn(await outcomes[other.index + 1]),
     })),
   );
   for (const { name, ending } of needed) {
-    const output = outputIn(ending);
-    if (output === undefined) return NOT_RUN;
-    outputs.set(name, output.value);
+    if (ending.status !== "completed" && ending.status !== "skipped")
+      return NOT_RUN;
+    outputs.set(name, "output" in ending ? ending.output : undefined);
   }
   const { condition } = step;
   try {
@@ -155,57 +189,51 @@ async function endingOf(
   } catch (error) {
     return failedEnding(error, step.name);
   }
-  return stepEnding(run, { node, outputs }, branch, slots);
-}
-
-/** What a step leaves to those that need it; undefined when they cannot run. */
-function outputIn(
-  ending: Value | undefined,
-): { readonly value: unknown } | undefined {
-  if (ending === undefined || !("status" in ending)) return undefined;
-  if (ending.status === "skipped") return { value: undefined };
-  return ending.status === "completed" ? { value: ending.output } : undefined;
+  return stepEnding(run, { node, outputs }, branch, state);
 }
 
 async function stepEnding(
   run: Run,
   work: { readonly node: Node; readonly outputs: ReadonlyMap<string, unknown> },
   branch: Journal,
-  slots: Slots,
+  state: RunState,
 ): Promise<Ending> {
   const { node } = work;
   const { step } = node;
   const isLast = node.index === run.nodes.length - 1;
-  let shown = false;
   const show =
     isLast && run.show !== undefined
       ? (text: string) => {
-          shown = true;
+          state.shown = true;
           run.show?.(text);
         }
       : undefined;
-  const slot = slots.slot();
+  const slot = state.slots.slot();
   try {
     const value = await branch.step<StepValue>(
       step.name,
       async (info) => {
         await slot.take();
-        info.signal.throwIfAborted();
-        // By now all that was recorded has been read again, and counts for the budget.
-        if (run.budget !== undefined) await turnOfTheLoop();
-        run.onStep?.({ step: step.name, status: "started" });
-        return workOf(run, { ...work, show }, info);
+        try {
+          info.signal.throwIfAborted();
+          // Until then all that was recorded has been read again, and counts for the budget.
+          if (run.budget !== undefined) await turnOfTheLoop();
+          run.onStep?.({ step: step.name, status: "started" });
+          return await workOf(run, { ...work, show }, info);
+        } finally {
+          // Not only with the branch: on some hosts a step that has to wait never comes back to it.
+          slot.release();
+        }
       },
       {
         turn: slot.take,
         // What the reader of a stream has seen cannot be taken back.
-        retry: (error, attempt) => !shown && retryOf(step)(error, attempt),
+        retry: (error, attempt) =>
+          !(isLast && state.shown) && retryOf(step)(error, attempt),
       },
     );
-    run.budget?.record(step.name, value.costUsd ?? undefined);
     const { output, costUsd, truncated } = value;
-    if (!shown && output !== undefined)
-      show?.(typeof output === "string" ? output : JSON.stringify(output));
+    if (isLast) showOutput(run, state, output);
     return {
       status: truncated ? "truncated" : "completed",
       costUsd,
@@ -213,7 +241,6 @@ async function stepEnding(
     };
   } catch (error) {
     if (!StepFailure.isInstance(error)) throw error;
-    run.budget?.record(step.name, error.costUsd);
     return failedEnding(error, step.name);
   } finally {
     slot.release();

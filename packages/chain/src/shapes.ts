@@ -7,7 +7,7 @@ export type UsesOf<Source> = Source extends string
     ? object
     : { readonly [Path in TemplatePaths<Source>]: PromptValue }
   : Source extends { format(variables: infer Values): string }
-    ? object extends Values
+    ? string extends keyof Values
       ? object
       : Values
     : object;
@@ -87,7 +87,11 @@ export type CheckedPrompt<Source, Outputs, Declared = undefined> = [
 
 export type Flat<T> = { [Key in keyof T]: T[Key] };
 
-/** What a step with a condition leaves: nothing when it is skipped. */
-export type OrSkipped<Output, Condition> = [Condition] extends [undefined]
+/**
+ * What a step with a condition leaves: nothing when it is skipped.
+ *
+ * @typeParam Decision What the condition returns; never without one.
+ */
+export type OrSkipped<Output, Decision> = [Decision] extends [never]
   ? Output
   : Output | undefined;

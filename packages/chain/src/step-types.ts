@@ -68,8 +68,9 @@ export interface PromptStepOptions<
   Name extends string = string,
   Source extends string | AnyPrompt = string | AnyPrompt,
   Schema extends OutputSchema | undefined = OutputSchema | undefined,
-  Condition = unknown,
+  Decision extends boolean = boolean,
   Needs extends string = string,
+  Input = StepInput,
 > extends CommonOptions<Name, Needs>,
     ModelOptions {
   /**
@@ -80,21 +81,21 @@ export interface PromptStepOptions<
   /** With it the output is a validated value in place of text. @default the prompt's */
   readonly outputSchema?: Schema | undefined;
   /** Whether the step is to run; it may depend on its input alone, and not on the clock or on chance. @default always */
-  readonly condition?: Condition | undefined;
+  readonly condition?: ((input: Input) => Decision) | undefined;
   readonly func?: undefined;
 }
 
 export interface FuncStepOptions<
   Name extends string = string,
   Result = unknown,
-  Condition = unknown,
+  Decision extends boolean = boolean,
   Needs extends string = string,
   Input = FuncInput,
 > extends CommonOptions<Name, Needs> {
   /** Any work. What it returns passes through JSON. */
   readonly func: (input: Input) => Result;
   /** Whether the step is to run; it may depend on its input alone, and not on the clock or on chance. @default always */
-  readonly condition?: Condition | undefined;
+  readonly condition?: ((input: Input) => Decision) | undefined;
   readonly prompt?: undefined;
 }
 
@@ -136,23 +137,23 @@ export interface StepConstructor {
     const Name extends string,
     const Source extends string | AnyPrompt,
     const Schema extends OutputSchema | undefined = undefined,
-    Condition extends ConditionOf | undefined = undefined,
+    Decision extends boolean = never,
     const Needs extends string = never,
   >(
-    options: PromptStepOptions<Name, Source, Schema, Condition, Needs>,
+    options: PromptStepOptions<Name, Source, Schema, Decision, Needs>,
   ): Step<
     Name,
-    OrSkipped<PromptOutput<Source, Schema>, Condition>,
+    OrSkipped<PromptOutput<Source, Schema>, Decision>,
     Source,
     Needs
   >;
   new <
     const Name extends string,
     Result,
-    Condition extends ConditionOf | undefined = undefined,
+    Decision extends boolean = never,
     const Needs extends string = never,
   >(
-    options: FuncStepOptions<Name, Result, Condition, Needs>,
-  ): Step<Name, OrSkipped<Awaited<Result>, Condition>, undefined, Needs>;
+    options: FuncStepOptions<Name, Result, Decision, Needs>,
+  ): Step<Name, OrSkipped<Awaited<Result>, Decision>, undefined, Needs>;
   readonly prototype: Step;
 }

@@ -7,13 +7,29 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import { DEFAULT_RESULT_BYTES } from "@lambdallm/core/stores";
+import type { BlobStore } from "./blobs.ts";
 import { DurableJournal } from "./durable/durable-journal.ts";
-import type { Host } from "./durable/operations.ts";
+import { DurableRun } from "./durable/durable-run.ts";
+import type { Place } from "./durable/operations.ts";
 import { Usage } from "./durable/usage.ts";
+import type { Host } from "./host.ts";
+import {
+  blobCheck,
+  DEFAULT_RESERVE_MS,
+  MOST_RESULT_BYTES,
+  stepMsOf,
+} from "./settings.ts";
 
 export interface DurableJournalOptions {
-  /** How much JSON the result of a step may have, in bytes. The service takes no more than the default. @default 256_000 */
+  /**
+   * How much JSON the result of a step may have, in bytes, unless the step asks for another limit. Without a `blobStore` no more
+   * than the default, which is what the service takes; with one 8 MiB at most.
+   *
+   * @default 256_000
+   */
   readonly maxResultBytes?: number | undefined;
+  /** Takes the results that have more than 64 KiB of JSON. @default they go to the service */
+  readonly blobStore?: BlobStore | undefined;
   /** A step that was started more often, and never came to its end, fails. @default 3 */
   readonly maxStarts?: number | undefined;
   /**
@@ -30,11 +46,18 @@ export interface DurableJournalOptions {
 
 const checks: Readonly<Record<keyof DurableJournalOptions, OptionCheck>> = {
   maxResultBytes: check.positiveInteger,
+  blobStore: blobCheck,
   maxStarts: check.positiveInteger,
   reserveMs: check.wholeNumber,
   maxOperations: check.positiveInteger,
   maxWrittenBytes: check.positiveInteger,
 };
+
+/** As the SDK marks its contexts, whichever copy of it. */
+const BRAND = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
+
+const isDurable = (context: object): context is DurableContext =>
+  Reflect.get(context, BRAND) === true;
 
 /** Retries that come sooner are waited for in the step: a suspended execution takes longer to go on. */
 const SHORT_WAIT_MS = 2_000;
@@ -55,20 +78,57 @@ export function durableJournal(
   options: DurableJournalOptions = {},
 ): Journal {
   validateOptions("durableJournal", checks, options);
-  return new DurableJournal(context, hostOf(context, options), "");
+  const { reserveMs = DEFAULT_RESERVE_MS } = options;
+  const remainingMs = () =>
+    context.lambdaContext.getRemainingTimeInMillis() - reserveMs;
+  return new DurableJournal(
+    context,
+    placeOf(context, options, remainingMs),
+    "",
+  );
 }
 
-function hostOf(context: DurableContext, options: DurableJournalOptions): Host {
-  const { reserveMs = 2_000, maxStarts = 3 } = options;
-  const mostBytes = Math.min(
-    options.maxResultBytes ?? DEFAULT_RESULT_BYTES,
-    DEFAULT_RESULT_BYTES,
-  );
-  const untilTimeoutMs = () => context.lambdaContext.getRemainingTimeInMillis();
-  const remainingMs = () => untilTimeoutMs() - reserveMs;
+/**
+ * For `checkpoint({ host: durable() })`: in a durable execution `context.journal` is on the service.
+ *
+ * @throws {ConfigurationError} for options that are wrong.
+ * @example
+ * export const handler = middy<Order, Receipt, Error, DurableContext>({
+ *   executionMode: executionModeDurableContext,
+ *   timeoutEarlyInMillis: 0,
+ * })
+ *   .use(bedrock({ durable: true }))
+ *   .use(checkpoint({ host: durable() }))
+ *   .handler(async (order, context) =>
+ *     context.journal.step("check", () => context.llm.invoke("Is this order complete? {text}", order)),
+ *   );
+ */
+export function durable(options: DurableJournalOptions = {}): Host {
+  validateOptions("durable", checks, options);
+  return {
+    fits: isDurable,
+    async open({ context, invocation }) {
+      // It fits.
+      const durableContext = context as DurableContext;
+      const stepMs = stepMsOf(invocation, options.reserveMs);
+      const place = placeOf(durableContext, options, stepMs);
+      return new DurableRun(durableContext, place, "");
+    },
+  };
+}
+
+function placeOf(
+  context: DurableContext,
+  options: DurableJournalOptions,
+  remainingMs: () => number,
+): Place {
+  const { maxStarts = 3, blobStore } = options;
+  const { maxResultBytes = DEFAULT_RESULT_BYTES } = options;
+  const mostBytes = blobStore ? MOST_RESULT_BYTES : DEFAULT_RESULT_BYTES;
   const nothing = async () => {};
   return {
-    untilTimeoutMs,
+    blobStore,
+    untilTimeoutMs: () => context.lambdaContext.getRemainingTimeInMillis(),
     usage: new Usage({
       maxOperations: options.maxOperations ?? 3_000,
       maxWrittenBytes: options.maxWrittenBytes ?? 100_000_000,
@@ -82,7 +142,7 @@ function hostOf(context: DurableContext, options: DurableJournalOptions): Host {
       answer: nothing,
       maxStarts,
       now: () => Date.now(),
-      resultLimit: (maxBytes = mostBytes) => Math.min(maxBytes, mostBytes),
+      resultLimit: (maxBytes = maxResultBytes) => Math.min(maxBytes, mostBytes),
       remainingMs,
       canWait: (ms) => ms <= SHORT_WAIT_MS && ms < remainingMs(),
       wait: (ms) => sleep(ms),

@@ -28,11 +28,27 @@ export interface RunRequest {
 
 /** Where runs are kept. */
 export interface Host {
+  /** Whether it has a place for the runs of an invocation; the next host is asked otherwise. @default always */
+  fits?(context: object): boolean;
   /**
    * @throws {RunNotFoundError} There is no such run.
    * @throws {StepInProgressError} It runs somewhere else.
    */
   open(request: RunRequest): Promise<CheckpointJournal>;
+}
+
+/** Asks them in their order. */
+export function firstOf(hosts: readonly Host[]): Host {
+  return {
+    async open(request) {
+      const host = hosts.find(({ fits }) => fits?.(request.context) ?? true);
+      if (host === undefined)
+        throw new ConfigurationError(
+          "checkpoint: this is no durable execution. A durable function has a DurableConfig, and Middy's executionModeDurableContext; give checkpoint a store, too, for invocations without.",
+        );
+      return host.open(request);
+    },
+  };
 }
 
 export function storeHost(store: StepStores, options: RunOptions): Host {

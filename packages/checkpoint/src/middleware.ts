@@ -10,7 +10,7 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
-import { type Host, memoryHost, storeHost } from "./host.ts";
+import { firstOf, type Host, memoryHost, storeHost } from "./host.ts";
 import { RunEnd, type SuspendedRun } from "./run-end.ts";
 import { runIdOf } from "./run-id-of.ts";
 import {
@@ -25,7 +25,7 @@ import {
 export interface CheckpointOptions<TEvent = any> extends RunOptions {
   /** Where runs are kept. @default in memory: a run that has to wait fails */
   readonly store?: StepStores | undefined;
-  /** In place of a store, such as `durable()` of `@lambdallm/checkpoint/durable`. */
+  /** Comes before the store, where it fits: `durable()` of `@lambdallm/checkpoint/durable`, for durable executions. */
   readonly host?: Host | undefined;
   /**
    * Whose run it is. Take it from the authenticated caller, such as an authorizer's claims, and never from the body: another
@@ -102,7 +102,9 @@ export function checkpoint<TEvent = any>(
   const { store, tenant, runId = runIdOf, onSuspend, ...rest } = options;
   const { host: given, idempotencyKey, ...runOptions } = rest;
   const { now = () => Date.now(), reserveMs } = runOptions;
-  const host = given ?? (store ? storeHost(store, runOptions) : memoryHost);
+  const stored = store && storeHost(store, runOptions);
+  const hosts = [given, stored].filter((one) => one !== undefined);
+  const host = hosts.length > 0 ? firstOf(hosts) : memoryHost;
   const ends = new WeakMap<object, RunEnd>();
 
   const checkpointBefore = async (
@@ -144,8 +146,9 @@ export function checkpoint<TEvent = any>(
   const checkpointAfter = async (
     request: MiddyRequest<LambdaContext>,
   ): Promise<void> => {
-    const end = ends.get(request);
-    if (end) request.response = await end.returned(request.response);
+    // Every `before` has run.
+    const end = ends.get(request) as RunEnd;
+    request.response = await end.returned(request.response);
   };
 
   const checkpointOnError = async (

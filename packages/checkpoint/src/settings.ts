@@ -108,7 +108,7 @@ const journalChecks = {
   signal: check.signal,
 };
 
-const DEFAULT_RESERVE_MS = 2_000;
+export const DEFAULT_RESERVE_MS = 2_000;
 const LONGEST_LEASE_MS = 60_000;
 const DEFAULT_MAX_STARTS = 3;
 const DEFAULT_RESULT_BYTES = 256_000;

@@ -1,6 +1,6 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { StoreError } from "@lambdallm/core";
+import { StepInProgressError, StoreError } from "@lambdallm/core";
 import { check, validateOptions } from "@lambdallm/core/feature";
 import {
   checkId,
@@ -9,11 +9,7 @@ import {
   type StepKey,
   toJson,
 } from "@lambdallm/core/stores";
-import {
-  AnswerConflictError,
-  inProgress,
-  UnknownTokenError,
-} from "./errors.ts";
+import { AnswerConflictError, UnknownTokenError } from "./errors.ts";
 import { answerStep, partsOf } from "./question.ts";
 import { partitionOf } from "./run-key.ts";
 import {
@@ -80,7 +76,10 @@ export async function submitAnswer(
       expiresAt,
     });
     if (outcome.status === "running")
-      throw inProgress(runId, position, outcome.expiresAt);
+      throw new StepInProgressError(
+        "Somebody else is answering the question at this moment.",
+        { runId, step: position, expiresAt: outcome.expiresAt },
+      );
     if (outcome.status === "done") {
       if (isSame(outcome.output, stored)) return { runId };
       throw new AnswerConflictError();

@@ -15,6 +15,8 @@ type Program = (journal: Journal) => Promise<unknown>;
 /** Durable functions in this process: a run's program is called with a journal each time the service invokes it. */
 export interface DurableHost extends AsyncDisposable {
   readonly durable: LocalDurable;
+  /** Ends the invocation as the death of its process does. */
+  crash(): Promise<never>;
   startRun(
     program: Program,
     options?: DurableJournalOptions,
@@ -23,31 +25,53 @@ export interface DurableHost extends AsyncDisposable {
 
 interface Run {
   readonly program: Program;
-  readonly options: DurableJournalOptions;
+  readonly options: DurableJournalOptions | undefined;
   /** Of the last time that the program came to its end. */
   ending?: JournalEnding;
 }
 
-export async function startHost(
-  options: Partial<StartDurableOptions> = {},
-): Promise<DurableHost> {
-  const runs: Run[] = [];
-  const durable = await startDurable({
-    invoke: (event, { context }) =>
-      // The runtime's context has what the SDK reads.
-      handler(event as never, context as never),
-    skipTime: true,
-    ...options,
-  });
-  const client = new LambdaClient({
+export function lambdaClientOf({ url }: LocalDurable) {
+  return new LambdaClient({
     region: "us-east-1",
-    endpoint: durable.url,
+    endpoint: url,
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
   });
+}
+
+export async function startHost(
+  options: Partial<StartDurableOptions> & {
+    /** What is left until the function's timeout, in its first invocation, its second one and so on; then it has none. */
+    readonly remainingMs?: readonly number[];
+  } = {},
+): Promise<DurableHost> {
+  const { remainingMs: times = [], ...service } = options;
+  const remainingMs = times.values();
+  const runs: Run[] = [];
+  let die = (_error: Error): void => {};
+  const durable = await startDurable({
+    invoke: (event, { context }) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      die = reject;
+      const { value = Infinity } = remainingMs.next();
+      const until = Date.now() + value;
+      const getRemainingTimeInMillis = () => until - Date.now();
+      const given = { ...context, getRemainingTimeInMillis };
+      // The runtime's context has what the SDK reads.
+      return Promise.race([handler(event as never, given as never), promise]);
+    },
+    skipTime: true,
+    ...service,
+  });
+  const client = lambdaClientOf(durable);
   const handler = withDurableExecution(
     async (id: number, context) => {
       const run = runs[id] as Run;
-      const ending = run.program(durableJournal(context, run.options));
+      const { program, options } = run;
+      const ending = program(
+        options === undefined
+          ? durableJournal(context)
+          : durableJournal(context, options),
+      );
       run.ending = await ending.then(
         (value) => ({ value }),
         (error: unknown) => ({ error }),
@@ -58,7 +82,12 @@ export async function startHost(
   );
   return {
     durable,
-    async startRun(program, journalOptions = {}) {
+    crash: () => {
+      die(new Error("The process has died."));
+      // Nothing comes after a death.
+      return new Promise<never>(() => {});
+    },
+    async startRun(program, journalOptions) {
       const run: Run = { program, options: journalOptions };
       runs.push(run);
       const id = runs.length - 1;

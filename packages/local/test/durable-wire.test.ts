@@ -444,7 +444,7 @@ test("A callback is rejected without an error, too", async () => {
     expect((await request("POST", `${path}/fail`)).status).toBe(200);
     const { body } = await checkpoint();
     expect(body.NewExecutionState?.Operations).toMatchObject([
-      { Status: "FAILED", CallbackDetails: { Error: {} } },
+      { Status: "FAILED", CallbackDetails: { CallbackId: open?.callbackId } },
     ]);
   });
 });

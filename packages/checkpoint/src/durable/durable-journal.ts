@@ -20,7 +20,7 @@ import {
   refuseNested,
   submitPosition,
 } from "@lambdallm/core/stores";
-import { type Ending, type Host, Operations } from "./operations.ts";
+import { type Ending, Operations, type Place } from "./operations.ts";
 import { labelOf } from "./records.ts";
 
 /** A leap year: the service waits no longer. */
@@ -33,15 +33,15 @@ const LONGEST_MS = 31_622_400_000;
 export class DurableJournal implements Journal {
   readonly runId: string;
   readonly #context: DurableContext;
-  readonly #host: Host;
+  readonly #place: Place;
   readonly #prefix: string;
   readonly #running = new Set<Promise<unknown>>();
   #asked = 0;
 
-  constructor(context: DurableContext, host: Host, prefix: string) {
-    this.runId = host.recorder.runId;
+  constructor(context: DurableContext, place: Place, prefix: string) {
+    this.runId = place.recorder.runId;
     this.#context = context;
-    this.#host = host;
+    this.#place = place;
     this.#prefix = prefix;
   }
 
@@ -78,8 +78,8 @@ export class DurableJournal implements Journal {
         // Each worker takes the next one.
         for (const [index, branch] of waiting) {
           const prefix = `${positionOf(`${position}.`, index + 1)}.`;
-          const ending = operations.recorded<T>(name, async (inner, host) => {
-            const journal = new DurableJournal(inner, host, prefix);
+          const ending = operations.recorded<T>(name, async (inner, place) => {
+            const journal = new DurableJournal(inner, place, prefix);
             const ended = await endingOf(name, () => branch(journal, outcomes));
             await journal.idle();
             return ended;
@@ -109,15 +109,15 @@ export class DurableJournal implements Journal {
     submit: (token: string, info: StepInfo) => Promise<void>,
     { timeoutMs }: { readonly timeoutMs?: number | undefined } = {},
   ): Promise<T> {
-    return this.#take({ kind: "ask", name }, async (place, operations) => {
+    return this.#take({ kind: "ask", name }, async (position, operations) => {
       if (timeoutMs !== undefined) checkTime(name, timeoutMs);
       const question = {
         ...{ name, timeoutMs, submit },
-        position: submitPosition(place),
+        position: submitPosition(position),
       };
       // A callback that was given up holds the execution up until the context around it has ended.
-      const outcome = await operations.recorded<T>(name, (inner, host) =>
-        endingOf(name, () => new Operations(inner, host).answer(question)),
+      const outcome = await operations.recorded<T>(name, (inner, place) =>
+        endingOf(name, () => new Operations(inner, place).answer(question)),
       );
       if (!outcome.ok) throw outcome.error;
       return outcome.value;
@@ -154,7 +154,7 @@ export class DurableJournal implements Journal {
     await this.#context.runInChildContext(
       labelOf(asked.name),
       (context) =>
-        run(position, new Operations(context, this.#host)).then(
+        run(position, new Operations(context, this.#place)).then(
           resolve,
           reject,
         ),

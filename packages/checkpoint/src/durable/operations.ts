@@ -18,20 +18,22 @@ import {
   StepRun,
   wordsOf,
 } from "@lambdallm/core/stores";
+import type { BlobStore } from "../blobs.ts";
 import { answerOf, unanswered } from "./answer.ts";
 import {
   type BranchRecord,
   branchRecord,
   labelOf,
-  STEP_RECORD,
+  stepRecord,
   TEXT,
 } from "./records.ts";
 import type { Usage } from "./usage.ts";
 
 /** What all journals of a run share; a branch counts its usage by itself. */
-export interface Host {
+export interface Place {
   readonly recorder: Omit<Recorder, "start">;
   readonly usage: Usage;
+  readonly blobStore: BlobStore | undefined;
   untilTimeoutMs(): number;
 }
 
@@ -49,11 +51,11 @@ export interface Question {
 /** The operations of a journal, in one context of the service. */
 export class Operations {
   readonly #context: DurableContext;
-  readonly #host: Host;
+  readonly #place: Place;
 
-  constructor(context: DurableContext, host: Host) {
+  constructor(context: DurableContext, place: Place) {
     this.#context = context;
-    this.#host = host;
+    this.#place = place;
   }
 
   /** A step with all of its attempts. */
@@ -70,13 +72,13 @@ export class Operations {
   }
 
   async wait(name: string, ms: number): Promise<void> {
-    this.#host.usage.take(name, 1);
+    this.#place.usage.take(name, 1);
     await this.#context.wait(labelOf(name), secondsOf(ms));
   }
 
   async answer<T>(question: Question): Promise<T> {
     const { name, position, timeoutMs, submit } = question;
-    const { usage } = this.#host;
+    const { usage } = this.#place;
     usage.take(name, 1);
     const [answer, token] = await this.#context.createCallback(labelOf(name), {
       serdes: TEXT,
@@ -98,15 +100,15 @@ export class Operations {
   /** A part that has ended is not run again: its outcome is the record of its context. */
   async recorded<T>(
     name: string,
-    run: (context: DurableContext, host: Host) => Promise<Ending<T>>,
+    run: (context: DurableContext, place: Place) => Promise<Ending<T>>,
   ): Promise<Settled<T>> {
-    const { usage: outer } = this.#host;
+    const { usage: outer } = this.#place;
     outer.take(name, 1);
     let fatal: unknown;
     let usage: Usage | undefined;
     const work = async (inner: DurableContext): Promise<BranchRecord<T>> => {
       usage = outer.branch();
-      const outcome = await run(inner, { ...this.#host, usage });
+      const outcome = await run(inner, { ...this.#place, usage });
       if ("fatal" in outcome) {
         fatal = outcome.fatal;
         throw fatal;
@@ -126,10 +128,11 @@ export class Operations {
 
   /** Those that are made without giving the process up: one step of the service, which counts its starts. */
   async #attempts(call: StepCall, putOff: PutOff | undefined): Promise<Entry> {
-    const { recorder, usage } = this.#host;
+    const { recorder, usage, blobStore } = this.#place;
     const { name } = call.asked;
     usage.take(name, 1);
-    const { entry, starts, bytes } = await this.#context.step(
+    const prefix = `${recorder.runId}/${call.position}`;
+    const { entry, error, starts, bytes } = await this.#context.step(
       labelOf(name),
       async ({ attempt }) => {
         const start = async () => attempt;
@@ -140,25 +143,30 @@ export class Operations {
       {
         // The start is recorded before the work, so that a step that ends its process is counted.
         semantics: StepSemantics.AtMostOncePerRetry,
-        serdes: STEP_RECORD,
+        serdes: stepRecord({ prefix, blobStore }),
         retryStrategy: (error) => this.#again(error),
       },
     );
     usage.add(starts - 1, bytes);
+    if (entry === undefined) throw error;
     this.#checkSame(call, entry);
     return entry;
   }
 
   /** After a kill, or when there was no time left: then in the next invocation. */
   #again(error: Error) {
-    const ms = Suspended.isInstance(error) ? this.#host.untilTimeoutMs() : 0;
-    return { shouldRetry: true, delay: secondsOf(ms) };
+    const ms = Suspended.isInstance(error) ? this.#place.untilTimeoutMs() : 0;
+    // Without a limit of its time, as outside of Lambda, it was something else that has put the step off.
+    return {
+      shouldRetry: true,
+      delay: secondsOf(Number.isFinite(ms) ? ms : 0),
+    };
   }
 
   /** The SDK compares labels, in which letters beyond ASCII are all the same. */
   #checkSame({ asked, position }: StepCall, entry: Entry): void {
     if (entry.name === asked.name) return;
-    throw new JournalMismatchError(this.#host.recorder.runId, {
+    throw new JournalMismatchError(this.#place.recorder.runId, {
       position,
       recorded: wordsOf(entry),
       asked: wordsOf(asked),

@@ -1,5 +1,10 @@
 import { fromJson, toJson } from "../checks/json-with-bytes.ts";
 import { plainJson } from "../checks/plain-json.ts";
+import { isTooDeep } from "../checks/too-deep.ts";
+import { ConfigurationError } from "../contract/errors.ts";
+
+/** Stores take some more, for what stands around it. */
+const MOST_LEVELS = 1_000;
 
 /**
  * A value as every host gives it back: JSON and bytes, sharing nothing with what was given. Undefined stays undefined.
@@ -12,6 +17,10 @@ export function recordedCopy(
   place: string,
 ): { readonly value: unknown; readonly bytes: number } {
   if (value === undefined) return { value, bytes: 0 };
+  if (isTooDeep(value, MOST_LEVELS))
+    throw new ConfigurationError(
+      `${place} is nested too deeply, or contains itself: ${MOST_LEVELS} levels can be recorded.`,
+    );
   const json = toJson(place, plainJson(value, place));
   return { value: fromJson(json), bytes: Buffer.byteLength(json) };
 }

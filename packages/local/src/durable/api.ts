@@ -64,7 +64,7 @@ export class DurableApi {
     "2025-12-01 POST durable-execution-callbacks succeed": (id, { body }) =>
       this.succeed(id, body),
     "2025-12-01 POST durable-execution-callbacks fail": (id, { body }) =>
-      this.fail(id, body === "" ? {} : parsed(body)),
+      this.fail(id, body === "" ? undefined : parsed(body)),
     "2025-12-01 POST durable-execution-callbacks heartbeat": (id) =>
       this.#change(id, (ledger) => ledger.heartbeat(id, Date.now())),
   };
@@ -75,9 +75,11 @@ export class DurableApi {
     );
   }
 
-  fail(callbackId: string, error: unknown): object {
+  fail(callbackId: string, sent: unknown): object {
+    const error = errorOf(sent);
+    const isGiven = Object.keys(error).length > 0;
     return this.#change(callbackId, (ledger) =>
-      ledger.answer(callbackId, { Error: errorOf(error) }),
+      ledger.answer(callbackId, { Error: isGiven ? error : undefined }),
     );
   }
 

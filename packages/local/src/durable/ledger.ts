@@ -41,7 +41,7 @@ const NO_DEADLINES: Deadlines = {
 /** How a callback ends. */
 export type CallbackOutcome =
   | { readonly Result: string | undefined }
-  | { readonly Error: DurableError };
+  | { readonly Error: DurableError | undefined };
 
 /** The operations of one execution. A checkpoint that is refused changes nothing. */
 export class Ledger {
@@ -243,16 +243,11 @@ export class Ledger {
     this.#deadlines.delete(operation.Id);
     // Only a callback has these.
     const details = operation.CallbackDetails as { CallbackId: string };
-    const { Result, ...rest } = { Result: undefined, ...outcome };
     this.#set({
       ...operation,
       Status,
       EndTimestamp: Date.now(),
-      CallbackDetails: {
-        ...details,
-        ...rest,
-        ...(Result !== undefined && { Result }),
-      },
+      CallbackDetails: { ...details, ...defined(outcome) },
     });
   }
 
