@@ -1,6 +1,6 @@
-/** A place among those that run at the same time. */
+/** A place among those that run at the same time. It can be taken again when it was given back. */
 export interface Slot {
-  /** Waits for it; the same one each time. */
+  /** Waits for it; at once when it is there already. */
   readonly take: () => Promise<void>;
   /** Gives it back, also when it has not come yet. */
   readonly release: () => void;
@@ -17,31 +17,24 @@ export class Slots {
 
   slot(): Slot {
     let taken: Promise<void> | undefined;
-    let has = false;
-    let released = false;
     return {
       take: () => {
-        taken ??= this.#next().then(() => {
-          has = true;
-          if (released) this.#give();
-        });
+        taken ??= this.#next();
         return taken;
       },
       release: () => {
-        if (!released && has) this.#give();
-        released = true;
+        void taken?.then(() => this.#give());
+        taken = undefined;
       },
     };
   }
 
   async #next(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-    });
+    if (this.#free > 0) this.#free -= 1;
+    else
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
   }
 
   #give(): void {

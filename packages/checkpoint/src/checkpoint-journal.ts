@@ -84,6 +84,7 @@ export function newRun(settings: RunSettings): CheckpointJournal {
   return new StoreJournal(settings, new RunLease(settings), {
     entries: new Map(),
     expiresAt: endOf(settings),
+    left: leftBy(undefined),
   });
 }
 
@@ -105,10 +106,15 @@ export async function openRun(
     const run = isRead ? records : await steps.list(partition);
     return new StoreJournal(settings, lease, await readRun(run, settings));
   } catch (error) {
-    lease.leave();
+    // The error that is told is the first one.
+    await lease.end("fail", leftBy(ended)).catch(() => {});
     throw error;
   }
 }
+
+/** What a run record says that nobody has changed. */
+const leftBy = (record: StepRecord | undefined): JsonValue =>
+  (record && storedOf(record)) ?? { status: "interrupted" };
 
 async function finishedRun(
   settings: RunSettings,
@@ -118,6 +124,7 @@ async function finishedRun(
   return new StoreJournal(settings, new RunLease(settings), {
     entries: new Map(),
     expiresAt: undefined,
+    left: leftBy(undefined),
     finished: { result: Reflect.get(entry, "value") },
   });
 }
@@ -126,7 +133,7 @@ interface KnownRun {
   readonly entries: Map<string, Entry>;
   readonly expiresAt: number | undefined;
   /** What the run record was left with. */
-  readonly left?: JsonValue | undefined;
+  readonly left: JsonValue;
   readonly finished?: { readonly result: unknown } | undefined;
 }
 
@@ -150,7 +157,7 @@ async function readRun(
   return {
     entries: new Map(entries),
     expiresAt: expiryOf(records) ?? endOf(settings),
-    left: run && storedOf(run),
+    left: leftBy(run),
   };
 }
 
@@ -183,7 +190,7 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
   readonly #settings: RunSettings;
   readonly #lease: RunLease;
   readonly #expiresAt: number | undefined;
-  readonly #left: JsonValue | undefined;
+  readonly #left: JsonValue;
 
   constructor(settings: RunSettings, lease: RunLease, known: KnownRun) {
     super(new StoreRecorder(settings, lease, known));
@@ -244,10 +251,7 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
 
   async leave(): Promise<void> {
     await this.idle();
-    await this.#lease.end(
-      "fail",
-      this.#left ?? this.#state({ status: "interrupted" }),
-    );
+    await this.#lease.end("fail", this.#left);
   }
 
   async #delist(): Promise<void> {

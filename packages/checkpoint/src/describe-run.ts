@@ -105,7 +105,7 @@ export async function describeRun(
 }
 
 /** What a step has put off, what passes a question on and its answer stand beside it, behind one of these. */
-const MARK = /[@!~]/;
+const MARKED = /[@!~].*/;
 
 function byPosition(
   records: readonly StepRecord[],
@@ -113,7 +113,7 @@ function byPosition(
   const groups = new Map<string, StepRecord[]>();
   for (const record of records) {
     if (isOfRun(record)) continue;
-    const [position = ""] = record.step.split(MARK);
+    const position = record.step.replace(MARKED, "");
     groups.set(position, [...(groups.get(position) ?? []), record]);
   }
   return groups;

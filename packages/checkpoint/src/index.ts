@@ -31,6 +31,7 @@ export {
   type WithCheckpoint,
 } from "./middleware.ts";
 export type { SuspendedRun } from "./run-end.ts";
+export { derivedRunId } from "./run-key.ts";
 export type { RunState } from "./run-state.ts";
 export type {
   CheckpointJournalOptions,

@@ -16,7 +16,7 @@ export function newRunId(): string {
   return randomUUID();
 }
 
-/** Of any text, and always the same for it. */
+/** The id of the run that an `idempotencyKey` names, of any length and with any characters in it. */
 export function derivedRunId(idempotencyKey: string): string {
   return hash("sha256", idempotencyKey, "base64url");
 }

@@ -275,6 +275,15 @@ describe("The list of the runs that wait", () => {
   });
 });
 
+test("A run that is listed and has no record any more is done", async () => {
+  await store.steps.enlist("suspended/default", {
+    id: "gone",
+    value: { suspendedAt: 0, waitingFor: [] },
+  });
+  const { runs } = await listRuns({ store });
+  expect(runs).toMatchObject([{ runId: "gone", state: "done" }]);
+});
+
 describe("A description of a run", () => {
   test("tells its steps, their states, starts and costs, and no outputs", async () => {
     const { journal, suspended } = await runOf(async (current) => {

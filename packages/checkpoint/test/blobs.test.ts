@@ -120,6 +120,8 @@ describe("A large result", () => {
     const error = await rejection(resume());
     expect(error).toMatchObject({ name: "StoreError" });
     expect(String(error)).toContain(message);
+    // And leaves the run free.
+    expect(String(await rejection(resume()))).toContain(message);
   });
 
   test("cannot be read without a blobStore", async () => {

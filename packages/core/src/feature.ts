@@ -83,6 +83,7 @@ export {
   type RequestHandler,
   Sending,
 } from "./network/connections.ts";
+export { reasonOf } from "./prompt/reason-of.ts";
 export { extractJson } from "./schema/extract-json.ts";
 export {
   type NormalizedSchema,

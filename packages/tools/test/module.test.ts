@@ -94,16 +94,16 @@ export const tools = [
 
 describe("The written module, as the compiler sees it", () => {
   const FORMS = `
-    import type { ToolInfo } from "@lambdallm/agent";
+    import type { ToolRun } from "@lambdallm/agent";
     export enum Color { Red = "red", Blue = "blue" }
     type Id = string & { readonly brand: "id" };
     interface Tree { value: Color; children?: Tree[] }
     interface Mixed { a: string; [key: string]: string | number }
     /** Positional. */
-    export const positional = (id: Id, color: Color, tree: Tree, pair: [string, number?], mixed?: Mixed, info?: ToolInfo) =>
+    export const positional = (id: Id, color: Color, tree: Tree, pair: [string, number?], mixed?: Mixed, info?: ToolRun) =>
       [id, color, tree, pair, mixed, info];
     /** One object. */
-    export const one = (input: { a: string; b?: number; c?: string[] | null }, info: ToolInfo<{ user: string }>) => [input, info];
+    export const one = (input: { a: string; b?: number; c?: string[] | null }, info: ToolRun<{ user: string }>) => [input, info];
     /** A tree. */
     export const tree = (input: Tree) => input;
     /** Color. */
@@ -113,13 +113,19 @@ describe("The written module, as the compiler sees it", () => {
   `;
 
   test("compiles, whatever types the parameters have", () => {
-    const { generate, folder } = project({ "tools.ts": FORMS }, ["core"]);
+    const { generate, folder } = project({ "tools.ts": FORMS }, [
+      "agent",
+      "core",
+    ]);
     generate();
     expect(compiled(folder, "tools.generated.ts")).toEqual([]);
   });
 
   test("does not compile any more when a signature has changed", () => {
-    const { generate, folder, write } = project({ "tools.ts": ONE }, ["core"]);
+    const { generate, folder, write } = project({ "tools.ts": ONE }, [
+      "agent",
+      "core",
+    ]);
     generate();
     write("tools.ts", ONE.replace("string", "number"));
     expect(compiled(folder, "tools.generated.ts")).toEqual([

@@ -97,6 +97,7 @@ test("the schema of a random function lets through exactly what fits its paramet
             `${input.before}/** Does it. */\nexport const run${index} = (${parameters}) => {};\n`,
         );
         const { generate, folder } = project({ "tools.ts": texts.join("") }, [
+          "agent",
           "core",
         ]);
         const { text } = generate();

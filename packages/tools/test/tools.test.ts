@@ -9,7 +9,15 @@ describe("An exported function becomes a tool", () => {
        * of the {@link Archive | archive} by {@link author},
        * see {@link search}, {@link search | this} and {@link https://example.com}.
        *
-       * Titles come first.
+       * Titles come first:
+       * - a list
+       *
+       * \`\`\`
+       * a
+       * b
+       * \`\`\`
+       * Or
+       * not.
        *
        * @remarks Slow.
        * @param query - What to look for,
@@ -23,7 +31,7 @@ describe("An exported function becomes a tool", () => {
     expect(tool).toEqual({
       name: "search",
       description:
-        "Searches the documents of the archive by author, see search, this and https://example.com.\n\nTitles come first.",
+        "Searches the documents of the archive by author, see search, this and https://example.com.\n\nTitles come first:\n- a list\n\n```\na\nb\n```\nOr not.",
       input: {
         type: "object",
         properties: {
@@ -71,19 +79,18 @@ describe("An exported function becomes a tool", () => {
           export function seven() { return 7; }`,
       },
     );
-    expect(new Set(tools.map(({ name }) => name))).toEqual(
-      new Set([
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-      ]),
-    );
+    // In the order of the text, then of the other file.
+    expect(tools.map(({ name }) => name)).toEqual([
+      "one",
+      "two",
+      "three",
+      "four",
+      "five",
+      "eight",
+      "nine",
+      "six",
+      "seven",
+    ]);
     const results = await Promise.all(tools.map(({ run }) => run({})));
     expect(results.sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
@@ -138,20 +145,20 @@ describe("An exported function becomes a tool", () => {
     });
   });
 
-  test("a last parameter of the type ToolInfo is passed on and is no input", () => {
+  test("a last parameter of the type ToolRun is passed on and is no input", () => {
     const tools = toolsOf(
       `
-      import type { ToolInfo } from "@lambdallm/agent";
-      import type { ToolInfo as Told } from "@lambdallm/agent";
+      import type { ToolRun } from "@lambdallm/agent";
+      import type { ToolRun as Told } from "@lambdallm/agent";
       import type { Info } from "./types.ts";
       /** One. */
-      export const one = (a: string, b?: number, info?: ToolInfo) => [a, b, info];
+      export const one = (a: string, b?: number, info?: ToolRun) => [a, b, info];
       /** Two. */
       export const two = (info: Told) => [info];
       /** Three. */
       export const three = ({ a }: { a: string }, info: Info) => [a, info];`,
       {
-        "types.ts": `export type { ToolInfo as Info } from "@lambdallm/agent";`,
+        "types.ts": `export type { ToolRun as Info } from "@lambdallm/agent";`,
       },
     );
     const info = { key: "k" };
@@ -165,11 +172,11 @@ describe("An exported function becomes a tool", () => {
     ).toEqual([["a", "b"], [], ["a"]]);
   });
 
-  test("a type of one's own that is called ToolInfo is an input like others", () => {
+  test("a type of one's own that is called ToolRun is an input like others", () => {
     const { input } = toolOf(`
-      interface ToolInfo { key: string }
+      interface ToolRun { key: string }
       /** Does it. */
-      export const run = (a: string, info: ToolInfo) => [a, info];`);
+      export const run = (a: string, info: ToolRun) => [a, info];`);
     expect(input["required"]).toEqual(["a", "info"]);
   });
 

@@ -192,7 +192,7 @@ export class Invocation {
     given: ModelRequest,
     run: (request: ModelRequest) => Promise<T>,
   ): Promise<T> {
-    const request = tightened(given, this.#deadline);
+    const request = inItsStep(tightened(given, this.#deadline));
     const backstop = this.#backstop(request.deadline ?? this.#deadline);
     return this.#running.run(request, backstop, run);
   }
@@ -348,6 +348,13 @@ export class Invocation {
 function tightened(request: ModelRequest, deadline: number): ModelRequest {
   const { deadline: own = Number.POSITIVE_INFINITY } = request;
   return own <= deadline ? request : { ...request, deadline };
+}
+
+function inItsStep(request: ModelRequest): ModelRequest {
+  const ofStep = stepScope()?.signal;
+  if (ofStep === undefined) return request;
+  const { signal = ofStep } = request;
+  return { ...request, signal: AbortSignal.any([signal, ofStep]) };
 }
 
 function ended(what: string): ConfigurationError {

@@ -40,6 +40,8 @@ export interface StepScope {
   readonly runId: string;
   readonly name: string;
   readonly spending: Spending;
+  /** Aborts when the time for the step is over: its model calls are not to outlive it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 // On globalThis, so that two copies of this package in one bundle see the same steps.

@@ -152,15 +152,17 @@ export class StepRun {
         signal,
       },
       (own) =>
-        runInStep({ runId, name: asked.name, spending }, async () =>
-          fn({
-            key: `${runId}/${position}`,
-            attempt,
-            signal: own,
-            get costUsd() {
-              return spending.costUsd;
-            },
-          }),
+        runInStep(
+          { runId, name: asked.name, spending, signal: own },
+          async () =>
+            fn({
+              key: `${runId}/${position}`,
+              attempt,
+              signal: own,
+              get costUsd() {
+                return spending.costUsd;
+              },
+            }),
         ),
     );
   }

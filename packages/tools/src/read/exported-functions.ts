@@ -20,7 +20,7 @@ export interface ExportedFunction extends Exported {
   readonly node: FunctionNode;
 }
 
-/** What a file exports, without what is marked with `@ignore`. */
+/** What a file exports, without what is marked with `@ignore`: its own in the order of its text, then that of other files. */
 export function exportsOf(
   file: ts.SourceFile,
   checker: ts.TypeChecker,
@@ -36,7 +36,13 @@ export function exportsOf(
           ? exported
           : checker.getAliasedSymbol(exported),
     }))
-    .filter(({ symbol }) => !isIgnored(symbol));
+    .filter(({ symbol }) => !isIgnored(symbol))
+    .toSorted((one, other) => place(one) - place(other));
+
+  function place({ symbol }: Exported): number {
+    const declaration = symbol.valueDeclaration;
+    return declaration?.getSourceFile() === file ? declaration.pos : file.end;
+  }
 }
 
 /**

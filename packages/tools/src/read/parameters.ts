@@ -2,7 +2,7 @@ import ts from "typescript";
 import { type Place, Refusal } from "../problems.ts";
 import { prose } from "./comment.ts";
 import type { FunctionNode } from "./exported-functions.ts";
-import { isToolInfo } from "./tool-info.ts";
+import { isToolRun } from "./tool-run.ts";
 import { unsupportedIn } from "./unsupported.ts";
 
 /** A parameter that a model fills. */
@@ -19,7 +19,7 @@ export interface Parameter {
 
 export interface Parameters {
   readonly parameters: readonly Parameter[];
-  /** The argument for the agent's ToolInfo, where the function takes it. */
+  /** The argument for the agent's ToolRun, where the function takes it. */
   readonly info: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export function checkedParameters(
 ): Parameters {
   checkForm(node, place);
   const last = node.parameters.at(-1);
-  const takesInfo = last !== undefined && isToolInfo(last, checker);
+  const takesInfo = last !== undefined && isToolRun(last, checker);
   const filled = takesInfo ? node.parameters.slice(0, -1) : node.parameters;
   const parameters = filled.map((parameter) =>
     checked(parameter, filled.length, checker, place),
@@ -42,7 +42,7 @@ export function checkedParameters(
 
 /** Which context the agent is run with, the written module cannot know. */
 function infoArgument({ type }: ts.ParameterDeclaration): string {
-  // What is known to be ToolInfo refers to it.
+  // What is known to be ToolRun refers to it.
   const { typeArguments } = type as ts.TypeReferenceNode;
   return typeArguments !== undefined ? "info as never" : "info";
 }
@@ -70,8 +70,8 @@ function checked(
   const name = isNamed ? node.name.getText() : "input";
   const place = { ...functionPlace, node, parameter: node.name.getText() };
   checkShape(node, isNamed, count, place);
-  if (isToolInfo(node, checker))
-    throw new Refusal(place, "ToolInfo comes last. Move it to the end.");
+  if (isToolRun(node, checker))
+    throw new Refusal(place, "ToolRun comes last. Move it to the end.");
   const type = checker.getTypeAtLocation(node);
   if (isUntyped(node, type))
     throw new Refusal(place, "it has no type. Write one.");
@@ -127,7 +127,7 @@ const isUntyped = (node: ts.ParameterDeclaration, { flags }: ts.Type) =>
   (flags & ts.TypeFlags.Any) !== 0;
 
 /** The type that the compiler has found, as if it were written there. */
-function inferred(
+export function inferred(
   parameter: ts.ParameterDeclaration,
   type: ts.Type,
   checker: ts.TypeChecker,
