@@ -107,7 +107,7 @@ export async function openRun(
     return new StoreJournal(settings, lease, await readRun(run, settings));
   } catch (error) {
     // The error that is told is the first one.
-    await lease.end("fail", leftBy(ended)).catch(() => lease.leave());
+    await lease.end("fail", leftBy(ended)).catch(() => {});
     throw error;
   }
 }

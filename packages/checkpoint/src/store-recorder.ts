@@ -10,8 +10,8 @@ import { fromStored, toStored } from "./stored-entry.ts";
 /** A step needs no lease of its own, the run has one: its claim counts the start, and is the fence of its commit. */
 const STEP_LEASE_MS = 1;
 
-/** How far clocks may differ, by most stores: only then is a claim over that nobody has ended. */
-const CLAIM_IS_OVER_MS = 5_000;
+/** By how much, as stores see it: so long after its lease a claim is over that nobody has ended. */
+const CLOCKS_DIFFER_MS = 5_000;
 
 /** Longer waits are not worth the time of the invocation. */
 const LONGEST_WAIT_MS = 5_000;
@@ -88,7 +88,7 @@ export class StoreRecorder implements Recorder {
       throw inProgress(
         this.runId,
         position,
-        Math.max(outcome.expiresAt, this.now() + CLAIM_IS_OVER_MS),
+        outcome.expiresAt + CLOCKS_DIFFER_MS,
       );
     const { entry } = await fromStored(outcome.output, blobStore);
     this.entries.set(position, entry);
