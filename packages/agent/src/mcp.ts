@@ -112,6 +112,16 @@ export function mcpTools(options: McpToolsOptions): McpTools {
   return new Server(options);
 }
 
+/** Older servers know a session, and have forgotten it when a function was frozen for long. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof SdkHttpError && error.status === 404;
+}
+
+/** So fetch says that a connection has died, as those of a function do while it is frozen. */
+function isOfNetwork(error: unknown): boolean {
+  return error instanceof TypeError;
+}
+
 interface Listed {
   readonly tools: readonly AgentTool[];
   readonly hash: string;
@@ -170,11 +180,11 @@ class Server implements McpTools {
 
   async #ask(): Promise<Listed> {
     const { include, prefix = "" } = this.#options;
-    const { tools } = await this.#connected((client) =>
-      client.listTools(undefined, {
-        cacheMode: "refresh",
-        ...this.#limit(),
-      }),
+    const options = { cacheMode: "refresh", ...this.#limit() } as const;
+    const { tools } = await this.#connected(
+      (client) => client.listTools(undefined, options),
+      // A list can be asked for twice.
+      (error) => isForgotten(error) || isOfNetwork(error),
     );
     const named = namedTools(tools, include, prefix);
     return {
@@ -200,7 +210,10 @@ class Server implements McpTools {
           const call = { name: tool.name, arguments: { ...Object(input) } };
           const options = { toolDefinition, signal, ...this.#limit() };
           return mcpResult(
-            await this.#connected((client) => client.callTool(call, options)),
+            await this.#connected(
+              (client) => client.callTool(call, options),
+              isForgotten,
+            ),
           );
         },
       },
@@ -218,16 +231,16 @@ class Server implements McpTools {
     return { timeout: this.#timeoutMs, maxTotalTimeout: this.#timeoutMs };
   }
 
-  /** Older servers know a session, which they have forgotten when a function was frozen for long. */
+  /** Uses another connection where this one is of no use any more, and nothing was done on it. */
   async #connected<Result>(
     use: (client: Client) => Promise<Result>,
+    isUseless: (error: unknown) => boolean,
   ): Promise<Result> {
     const client = await this.#connection();
     try {
       return await use(client);
     } catch (error) {
-      // So the server has done nothing.
-      if (!(error instanceof SdkHttpError) || error.status !== 404) throw error;
+      if (!isUseless(error)) throw error;
       await client.close();
       return use(await this.#connection());
     }

@@ -4,6 +4,7 @@ import {
   type Message,
   type ModelResponse,
   type OutputSchema,
+  type Retry,
   Suspended,
   type Tool,
   textOf,
@@ -15,6 +16,7 @@ import {
   converseRequest,
   type ModelRequest,
   needsOf,
+  transientRetry,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
@@ -66,6 +68,9 @@ export interface ValueInput {
   readonly ending: Ending | undefined;
 }
 
+/** Of a model call, where the run can be resumed. */
+const DEFAULT_RETRIES = 2;
+
 /** Less time than that is not enough for a last answer. */
 const LEAST_LAST_MS = 1_000;
 
@@ -87,6 +92,7 @@ export class ModelCalls {
   readonly #surroundings: Surroundings;
   readonly #limits: Limits;
   readonly #bufferMs: number;
+  readonly #retry: Retry;
   #shown = false;
 
   constructor(
@@ -97,6 +103,8 @@ export class ModelCalls {
     this.#settings = settings;
     this.#surroundings = surroundings;
     this.#limits = limits;
+    const { retries = surroundings.canResume ? DEFAULT_RETRIES : 0 } = settings;
+    this.#retry = transientRetry(retries);
     this.#bufferMs = Math.min(settings.timeoutBufferMs, this.#leftMs / 2);
   }
 
@@ -115,6 +123,10 @@ export class ModelCalls {
         ...(await this.#turn(input, info.signal)),
         costUsd: info.costUsd,
       }),
+      {
+        // What has been seen of an answer cannot be taken back.
+        retry: (error, attempt) => !this.#shown && this.#retry(error, attempt),
+      },
     );
     const text = turn.answer?.text ?? "";
     // A replay, and a provider that does not stream, bring no deltas.
@@ -145,29 +157,33 @@ export class ModelCalls {
     { progress, messages, ...before }: ValueInput,
   ): Promise<ValueTurn> {
     const { journal, invocation } = this.#surroundings;
-    return journal.step("object", async (info): Promise<ValueTurn> => {
-      const { ending = this.#outOfTime() } = before;
-      if (ending !== undefined && !this.#mayAnswer(ending)) return { ending };
-      const input = { messages, tools: [], model: undefined };
-      const request = this.#fitted(
-        instructed(this.#request(input, info.signal), AS_VALUE),
-        progress,
-        true,
-      );
-      if (request === undefined) return { ending: ending ?? this.#noMoney() };
-      const call = async (asked: ModelRequest) => {
-        const { response, isLate } = await this.#call(asked);
-        if (response === undefined || isLate) throw new Late();
-        return wholeAnswer(invocation, response);
-      };
-      try {
-        const value = await askForValue(call, request, schema, 1);
-        return { value, ending, costUsd: info.costUsd };
-      } catch (error) {
-        if (!(error instanceof Late)) throw error;
-        return { ending: ending ?? LATE, costUsd: info.costUsd };
-      }
-    });
+    return journal.step(
+      "object",
+      async (info): Promise<ValueTurn> => {
+        const { ending = this.#outOfTime() } = before;
+        if (ending !== undefined && !this.#mayAnswer(ending)) return { ending };
+        const input = { messages, tools: [], model: undefined };
+        const request = this.#fitted(
+          instructed(this.#request(input, info.signal), AS_VALUE),
+          progress,
+          true,
+        );
+        if (request === undefined) return { ending: ending ?? this.#noMoney() };
+        const call = async (asked: ModelRequest) => {
+          const { response, isLate } = await this.#call(asked);
+          if (response === undefined || isLate) throw new Late();
+          return wholeAnswer(invocation, response);
+        };
+        try {
+          const value = await askForValue(call, request, schema, 1);
+          return { value, ending, costUsd: info.costUsd };
+        } catch (error) {
+          if (!(error instanceof Late)) throw error;
+          return { ending: ending ?? LATE, costUsd: info.costUsd };
+        }
+      },
+      { retry: this.#retry },
+    );
   }
 
   #request(

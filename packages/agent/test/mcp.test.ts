@@ -335,6 +335,32 @@ describe("With servers in processes of their own", () => {
       });
     });
 
+    test("are listed although the connection has died while the function was frozen", async () => {
+      const url = await startServer("http");
+      let isDead = false;
+      let sent = 0;
+      const server = connect({
+        url,
+        cacheMs: 0,
+        fetch: async (input, init) => {
+          sent += 1;
+          if (isDead) {
+            isDead = false;
+            throw new TypeError("fetch failed");
+          }
+          return fetch(input, init);
+        },
+      });
+      const tools = await server.tools();
+      isDead = true;
+      expect(await server.tools()).toHaveLength(tools.length);
+      // Whether the server has done it nobody knows.
+      isDead = true;
+      const before = sent;
+      await expect(called(tools, "log")).rejects.toThrow("fetch failed");
+      expect(sent).toBe(before + 1);
+    });
+
     test("of a server that is not there are an error, each time", async () => {
       const server = connect({ url: "http://127.0.0.1:9/mcp" });
       await expect(server.tools()).rejects.toThrow();

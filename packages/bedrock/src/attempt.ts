@@ -18,6 +18,7 @@ import {
 } from "@lambdallm/core/feature";
 import { incompleteAnswer, toModelError } from "./failure.ts";
 import { type Interruption, interruptible } from "./interruptible.ts";
+import { plainNumbers } from "./plain-numbers.ts";
 import { readAnswer, reasonOf } from "./read-answer.ts";
 import { type Compiled, compile } from "./request/compile.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -178,7 +179,9 @@ export class Attempt {
         ...(metrics && { metrics }),
         ...(performanceConfig && { performanceConfig }),
         ...(additionalModelResponseFields !== undefined && {
-          additionalModelResponseFields,
+          additionalModelResponseFields: plainNumbers(
+            additionalModelResponseFields,
+          ),
         }),
       },
     };

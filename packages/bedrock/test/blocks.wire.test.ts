@@ -184,6 +184,55 @@ describe("The result of a tool goes back as the service takes it", () => {
     expect(answer.places).toEqual(places);
   });
 
+  test.each([
+    [Model.CLAUDE_HAIKU_4_5, true],
+    [`us.${Model.NOVA_LITE}`, true],
+    ["acme.model-v1", true],
+    [Model.GPT_OSS_120B, false],
+    [`us.${Model.PALMYRA_X5}`, false],
+  ])(
+    "its status is sent to %s as it is, or in words: %s",
+    async (model, isSent) => {
+      const failed = { ...result("a", text("no")).toolResult, status: "error" };
+      const done = {
+        ...result("b", text("yes")).toolResult,
+        status: "success",
+      };
+      const { messages, adaptations } = await sent(
+        [
+          user(text("Look")),
+          assistant(call("a"), call("b")),
+          user(
+            { toolResult: failed } as ContentBlock,
+            { toolResult: done } as ContentBlock,
+          ),
+        ],
+        { model },
+      );
+      const [first, second] = isSent
+        ? [failed, done]
+        : [
+            result("a", text("(The tool failed.)"), text("no")).toolResult,
+            result("b", text("yes")).toolResult,
+          ];
+      expect(messages[2]?.content).toEqual([
+        { toolResult: first },
+        { toolResult: second },
+      ]);
+      expect(adaptations).toEqual(
+        isSent
+          ? []
+          : [
+              {
+                setting: "messages[2].content[0].toolResult.status",
+                change: "changed",
+                reason: "the model takes none: it is said in words",
+              },
+            ],
+      );
+    },
+  );
+
   test("files in it are treated as files elsewhere", async () => {
     const { messages, places } = await withResult(
       { document: { name: "a.txt", format: "txt", source: { text: "A" } } },
@@ -480,6 +529,18 @@ describe("Thoughts go back as they came", () => {
     );
     expect(messages[1]?.content).toEqual([text("Seen")]);
     expect(places).toEqual(["messages[1].content[0]"]);
+  });
+
+  test("nor the blank text beside one that was signed", async () => {
+    const { messages } = await sent(
+      [
+        user(text("Look")),
+        assistant(thought("Hm", "s"), text(" ")),
+        user(text("Well?")),
+      ],
+      { model: Model.DEEPSEEK_R1, tools: [] },
+    );
+    expect(messages).toHaveLength(1);
   });
 });
 

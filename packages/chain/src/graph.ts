@@ -6,13 +6,16 @@ import type { Step } from "./step-types.ts";
 export interface Node {
   readonly index: number;
   readonly step: Step;
-  /** The positions of the steps that it waits for. */
-  readonly needs: readonly number[];
+  /** The steps that it waits for, in the order of the chain. */
+  readonly needs: readonly Node[];
   /** What its prompt inserts of other steps, such as `summary.output.title`. */
   readonly references: readonly string[];
   /** What its prompt inserts of the variables, such as `text` and `user.name`. */
   readonly variables: readonly string[];
 }
+
+/** The name that a path such as `user.name` begins with. */
+export const rootOf = (path: string): string => path.split(".", 1).join();
 
 /**
  * The steps of a chain with what each of them waits for.
@@ -20,128 +23,116 @@ export interface Node {
  * @throws {ConfigurationError} A name is there twice, a reference leads nowhere, or steps wait for each other.
  */
 export function graphOf(chain: string, steps: readonly Step[]): Node[] {
-  const positions = new Map<string, number>();
-  for (const [index, { name }] of steps.entries()) {
-    if (positions.has(name))
+  const owner = `Chain "${chain}"`;
+  const byName = new Map(steps.map((step) => [step.name, step]));
+  for (const [index, { name }] of steps.entries())
+    if (steps.findIndex((step) => step.name === name) < index)
       throw new ConfigurationError(
-        `Chain "${chain}": two steps have the name "${name}".`,
+        `${owner}: two steps have the name "${name}".`,
       );
-    positions.set(name, index);
-  }
-  const nodes = steps.map((step, index) =>
-    nodeOf(chain, step, index, positions),
-  );
+  const nodes = steps.map((step, index) => {
+    const uses = usesOf(`${owner}: the step "${step.name}"`, step, byName);
+    return { index, step, ...uses, needs: [] as Node[] };
+  });
   for (const node of nodes)
-    for (const path of node.references)
-      checkField(
-        `Chain "${chain}": the step "${node.step.name}"`,
-        path,
-        steps,
-        positions,
-      );
-  refuseCycles(chain, nodes);
+    node.needs.push(...nodes.filter((other) => isNeeded(other, node)));
+  refuseCycles(owner, nodes);
   return nodes;
 }
 
-function nodeOf(
-  chain: string,
-  step: Step,
-  index: number,
-  positions: ReadonlyMap<string, number>,
-): Node {
-  const owner = `Chain "${chain}": the step "${step.name}"`;
+function isNeeded(
+  { index, step: { name } }: Omit<Node, "needs">,
+  of: Omit<Node, "needs">,
+): boolean {
+  const { needs, func, condition } = of.step;
+  const waitsForAll =
+    needs === undefined && (func !== undefined || condition !== undefined);
+  return (
+    (waitsForAll && index < of.index) ||
+    (needs ?? []).includes(name) ||
+    of.references.some((path) => rootOf(path) === name)
+  );
+}
+
+type Steps = ReadonlyMap<string, Step>;
+
+/** @throws {ConfigurationError} for what leads nowhere. */
+function usesOf(owner: string, { prompt, needs = [] }: Step, steps: Steps) {
   const references: string[] = [];
   const variables: string[] = [];
-  for (const path of pathsIn(step)) {
-    const [root = "", member] = path.split(".");
-    if (positions.has(root) && member !== "output")
+  const template = typeof prompt === "object" ? prompt.template : prompt;
+  for (const path of pathsOf(template ?? "")) {
+    const root = rootOf(path);
+    const isReference = path.split(".")[1] === "output";
+    if (steps.has(root) && !isReference)
       throw new ConfigurationError(
         `${owner} refers to {${path}}, but "${root}" is a step: write {${root}.output}.`,
       );
-    if (member === "output") references.push(path);
-    else variables.push(path);
+    if (isReference) {
+      const step = stepOf(`${owner} refers to the output of`, root, steps);
+      checkField(`${owner} refers to {${path}}`, path, step);
+      references.push(path);
+    } else variables.push(path);
   }
-  const names = references.map((path) => path.split(".", 1).join());
-  for (const [which, name] of [
-    ...names.map((name) => ["refers to the output of", name] as const),
-    ...(step.needs ?? []).map((name) => ["needs", name] as const),
-  ])
-    if (!positions.has(name))
-      throw new ConfigurationError(
-        `${owner} ${which} "${name}", and there is no step of this name.${suggestion(name, positions.keys())}`,
-      );
-  const waitsForAll =
-    step.needs === undefined &&
-    (step.func !== undefined || step.condition !== undefined);
-  const needs = new Set<number>(
-    waitsForAll ? Array.from({ length: index }, (_, before) => before) : [],
-  );
-  for (const name of [...names, ...(step.needs ?? [])]) {
-    const position = positions.get(name);
-    if (position !== undefined) needs.add(position);
-  }
-  return {
-    ...{ index, step, references, variables },
-    needs: [...needs].sort((a, b) => a - b),
-  };
+  for (const name of needs) stepOf(`${owner} needs`, name, steps);
+  return { references, variables };
 }
 
-function pathsIn({ prompt }: Step): Iterable<string> {
-  if (prompt === undefined) return [];
-  return pathsOf(typeof prompt === "string" ? prompt : prompt.template);
+function stepOf(what: string, name: string, steps: Steps): Step {
+  const step = steps.get(name);
+  if (step !== undefined) return step;
+  throw new ConfigurationError(
+    `${what} "${name}", and there is no step of this name.${suggestion(name, steps.keys())}`,
+  );
 }
 
 /** What a schema says of a field: where it has others only, the reference can never stand for anything. */
-function checkField(
-  owner: string,
-  path: string,
-  steps: readonly Step[],
-  positions: ReadonlyMap<string, number>,
-): void {
-  const [root = "", , ...fields] = path.split(".");
-  const step = steps[positions.get(root) ?? -1];
-  if (step === undefined || fields.length === 0) return;
-  if (step.prompt !== undefined && step.outputSchema === undefined)
+function checkField(what: string, path: string, step: Step): void {
+  const { name, prompt, outputSchema } = step;
+  const [, , ...fields] = path.split(".");
+  if (fields.length > 0 && prompt !== undefined && outputSchema === undefined)
     throw new ConfigurationError(
-      `${owner} refers to {${path}}, but the output of "${root}" is a text: write {${root}.output}, or give the step an outputSchema.`,
+      `${what}, but the output of "${name}" is a text: write {${name}.output}, or give the step an outputSchema.`,
     );
-  let schema: unknown =
-    step.outputSchema && toJsonSchema(step.outputSchema).json;
+  let schema: object = outputSchema ? toJsonSchema(outputSchema).json : {};
   for (const field of fields) {
-    const properties: unknown = Reflect.get(Object(schema), "properties");
-    if (typeof properties !== "object" || properties === null) return;
-    if (!Object.hasOwn(properties, field)) {
-      if (Reflect.get(Object(schema), "additionalProperties") !== false) return;
+    const properties: object = Object(Reflect.get(schema, "properties"));
+    if (Object.hasOwn(properties, field))
+      schema = Object(Reflect.get(properties, field));
+    else if (Reflect.get(schema, "additionalProperties") === false)
       throw new ConfigurationError(
-        `${owner} refers to {${path}}, and the outputSchema of "${root}" has no "${field}".${suggestion(field, Object.keys(properties))}`,
+        `${what}, and the outputSchema of "${name}" has no "${field}".${suggestion(field, Object.keys(properties))}`,
       );
-    }
-    schema = Reflect.get(properties, field);
+    else return;
   }
 }
 
 /** @throws {ConfigurationError} naming the steps of a circle. */
-function refuseCycles(chain: string, nodes: readonly Node[]): void {
+function refuseCycles(owner: string, nodes: readonly Node[]): void {
   const done = new Set<Node>();
   for (const start of nodes) {
     // Not recursive: a chain may be as long as it likes.
-    const way: { readonly node: Node; next: number }[] = [
-      { node: start, next: 0 },
-    ];
+    const way = [{ node: start, next: 0 }];
     for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
-      const needed = nodes[last.node.needs[last.next++] ?? -1];
+      const needed = last.node.needs[last.next];
+      last.next += 1;
       if (needed === undefined) {
         done.add(last.node);
         way.pop();
-        continue;
+      } else if (!done.has(needed)) {
+        const from = way.findIndex(({ node }) => node === needed);
+        if (from >= 0)
+          throw new ConfigurationError(
+            `${owner}: steps wait for each other: ${circle(way.slice(from), needed)}.`,
+          );
+        way.push({ node: needed, next: 0 });
       }
-      if (done.has(needed)) continue;
-      const from = way.findIndex(({ node }) => node === needed);
-      if (from >= 0)
-        throw new ConfigurationError(
-          `Chain "${chain}": steps wait for each other: ${[...way.slice(from), way[from]].map((one) => `"${one?.node.step.name}"`).join(" needs ")}.`,
-        );
-      way.push({ node: needed, next: 0 });
     }
   }
+}
+
+function circle(way: readonly { readonly node: Node }[], end: Node): string {
+  return [...way.map(({ node }) => node), end]
+    .map(({ step }) => `"${step.name}"`)
+    .join(" needs ");
 }

@@ -1,15 +1,15 @@
 import type { Node } from "./graph.ts";
 
 /** Only what others do not lead to already: of a → b → c and a → c the last one says nothing. */
-function edgesOf(nodes: readonly Node[], { needs }: Node): number[] {
-  const behind = new Set<number>();
-  const left = needs.flatMap((index) => nodes[index]?.needs ?? []);
-  for (let index = left.pop(); index !== undefined; index = left.pop()) {
-    if (behind.has(index)) continue;
-    behind.add(index);
-    left.push(...(nodes[index]?.needs ?? []));
+function edgesOf({ needs }: Node): Node[] {
+  const behind = new Set<Node>();
+  const left = needs.flatMap((node) => node.needs);
+  for (let node = left.pop(); node !== undefined; node = left.pop()) {
+    if (behind.has(node)) continue;
+    behind.add(node);
+    left.push(...node.needs);
   }
-  return needs.filter((index) => !behind.has(index));
+  return needs.filter((node) => !behind.has(node));
 }
 
 /** Prompts are boxes, functions have a double border; dotted arrows lead to steps that may be skipped. */
@@ -20,7 +20,7 @@ export function mermaidOf(nodes: readonly Node[]): string {
   });
   for (const node of nodes) {
     const arrow = node.step.condition === undefined ? "-->" : "-.->";
-    for (const index of edgesOf(nodes, node))
+    for (const { index } of edgesOf(node))
       lines.push(`  s${index} ${arrow} s${node.index}`);
   }
   return `flowchart TD\n${lines.join("\n")}\n`;

@@ -60,21 +60,27 @@ export type Ending =
       /** Null when it is unknown. */
       readonly costUsd: number | null;
     }
-  | { readonly status: "failed"; readonly failure: Failure }
+  | {
+      readonly status: "failed";
+      readonly failure: Failure;
+      readonly costUsd: number | null;
+    }
   | { readonly status: "skipped" | "not-run" };
 
 export const NOT_RUN = { status: "not-run" } as const;
 
 export function failedEnding(error: unknown, step: string): Ending {
   const costUsd = StepFailure.isInstance(error) ? (error.costUsd ?? null) : 0;
-  return { status: "failed", failure: { ...failureOf(error, step), costUsd } };
+  return { status: "failed", failure: failureOf(error, step), costUsd };
 }
 
 /** USD; undefined when nobody knows. */
 export function costIn(ending: Ending): number | undefined {
-  const { costUsd = 0 } =
-    "failure" in ending ? ending.failure : { costUsd: 0, ...ending };
-  return costUsd ?? undefined;
+  return "costUsd" in ending ? (ending.costUsd ?? undefined) : 0;
+}
+
+function errorIn({ failure, costUsd }: Ending & { status: "failed" }) {
+  return new StepFailure({ ...failure, costUsd });
 }
 
 function resultOf(name: string, ending: Ending = NOT_RUN): StepResult {
@@ -82,7 +88,7 @@ function resultOf(name: string, ending: Ending = NOT_RUN): StepResult {
   return {
     ...{ name, status, costUsd: costIn(ending) },
     ...("output" in ending && { output: ending.output }),
-    ...("failure" in ending && { error: new StepFailure(ending.failure) }),
+    ...("failure" in ending && { error: errorIn(ending) }),
   };
 }
 

@@ -3,12 +3,11 @@ import {
   type Branch,
   type Journal,
   JournalMismatchError,
-  type Retry,
   type Settled,
   StepFailure,
   Suspended,
 } from "@lambdallm/core";
-import { fullJitterMs } from "@lambdallm/core/feature";
+import { transientRetry } from "@lambdallm/core/feature";
 import { isInMemory } from "@lambdallm/core/stores";
 import type { Node } from "./graph.ts";
 import {
@@ -21,7 +20,6 @@ import {
   type StepStatus,
 } from "./result.ts";
 import { Slots } from "./slots.ts";
-import type { Step } from "./step-types.ts";
 import { type RunFacts, type StepValue, workOf } from "./step-work.ts";
 
 /** What becomes of a step while its chain runs. */
@@ -67,10 +65,9 @@ export async function runChain(run: Run): Promise<ChainResult> {
   });
   try {
     const settled = await journal.all<Value>(chain, [planned, ...branches]);
-    const [plan, ...ended] = settled.map(valueIn);
-    refuseOtherPlan(run, names, plan);
-    // The branches of the steps end with nothing else.
-    const result = chainResult(journal.runId, names, ended as Ending[]);
+    const [plan, ...ended] = settled;
+    refuseOtherPlan(run, planIn(plan));
+    const result = chainResult(journal.runId, names, ended.map(endingIn));
     // A branch that was recorded as a whole has not been here.
     showOutput(run, state, result.finalOutput);
     return result;
@@ -84,39 +81,39 @@ export async function runChain(run: Run): Promise<ChainResult> {
 }
 
 /** A branch fails where its journal could not do its part, and that is no step's failure. */
-function valueIn(outcome: Settled<Value> | undefined): Value | undefined {
-  if (outcome?.ok === false) throw outcome.error;
-  return outcome?.value;
+function valueIn(outcome: Settled<Value> | undefined): Value {
+  // All branches have one.
+  const settled = outcome as Settled<Value>;
+  if (!settled.ok) throw settled.error;
+  return settled.value;
 }
 
+// The first branch ends with the plan, and the others with how their steps have ended.
+const planIn = (outcome: Settled<Value> | undefined): readonly string[] =>
+  (valueIn(outcome) as Plan).plan;
+const endingIn = (outcome: Settled<Value> | undefined): Ending =>
+  valueIn(outcome) as Ending;
+
 /** Steps are known by their positions: with others than it began with, a run would repeat some, or mix them up. */
-function refuseOtherPlan(
-  { journal, chain }: Run,
-  names: readonly string[],
-  plan: Value | undefined,
-): void {
-  const at = differenceIn(plan, names);
+function refuseOtherPlan(run: Run, plan: readonly string[]): void {
+  const at = differenceIn(run, plan);
   if (at === undefined) return;
-  const [recorded, asked] = [namesIn(plan)[at], names[at]];
-  throw new JournalMismatchError(journal.runId, {
-    position: `${at + 1} of the chain "${chain}"`,
+  const [recorded, asked] = [plan[at], run.nodes[at]?.step.name];
+  throw new JournalMismatchError(run.runId, {
+    position: `${at + 1} of the chain "${run.chain}"`,
     recorded: recorded && `step "${recorded}"`,
     asked: asked && `step "${asked}"`,
   });
 }
 
-const namesIn = (plan: Value | undefined): readonly string[] =>
-  plan !== undefined && "plan" in plan ? plan.plan : [];
-
 /** Where the steps are others than when the run began. */
 function differenceIn(
-  plan: Value | undefined,
-  names: readonly string[],
+  { nodes }: Run,
+  plan: readonly string[],
 ): number | undefined {
-  const recorded = namesIn(plan);
-  const length = Math.max(recorded.length, names.length);
+  const length = Math.max(plan.length, nodes.length);
   for (let index = 0; index < length; index++)
-    if (recorded[index] !== names[index]) return index;
+    if (plan[index] !== nodes[index]?.step.name) return index;
   return undefined;
 }
 
@@ -145,11 +142,7 @@ function count(
   state.counts = true;
   for (const { index, step } of nodes)
     outcomes[index + 1]?.then(
-      (outcome) => {
-        const ending = valueIn(outcome);
-        if (ending !== undefined && "status" in ending)
-          budget.record(step.name, costIn(ending));
-      },
+      (outcome) => budget.record(step.name, costIn(endingIn(outcome))),
       // Its branch says itself why there is none.
       () => {},
     );
@@ -167,20 +160,19 @@ async function endingOf(
   { branch, outcomes, state }: BranchFacts,
 ): Promise<Ending> {
   const { step } = node;
-  const names = run.nodes.map((each) => each.step.name);
-  if (differenceIn(valueIn(await outcomes[0]), names) !== undefined)
+  if (differenceIn(run, planIn(await outcomes[0])) !== undefined)
     return NOT_RUN;
   const outputs = new Map<string, unknown>();
   const needed = await Promise.all(
-    node.needs.map(async (index) => ({
-      name: String(names[index]),
-      ending: valueIn(await outcomes[index + 1]),
+    node.needs.map(async (other) => ({
+      name: other.step.name,
+      ending: endingIn(await outcomes[other.index + 1]),
     })),
   );
   for (const { name, ending } of needed) {
-    const output = outputIn(ending);
-    if (output === undefined) return NOT_RUN;
-    outputs.set(name, output.value);
+    if (ending.status !== "completed" && ending.status !== "skipped")
+      return NOT_RUN;
+    outputs.set(name, "output" in ending ? ending.output : undefined);
   }
   const { condition } = step;
   try {
@@ -196,15 +188,6 @@ async function endingOf(
     return failedEnding(error, step.name);
   }
   return stepEnding(run, { node, outputs }, branch, state);
-}
-
-/** What a step leaves to those that need it; undefined when they cannot run. */
-function outputIn(
-  ending: Value | undefined,
-): { readonly value: unknown } | undefined {
-  if (ending === undefined || !("status" in ending)) return undefined;
-  if (ending.status === "skipped") return { value: undefined };
-  return ending.status === "completed" ? { value: ending.output } : undefined;
 }
 
 async function stepEnding(
@@ -224,6 +207,7 @@ async function stepEnding(
         }
       : undefined;
   const slot = state.slots.slot();
+  const retry = step.retry ?? transientRetry(step.retries);
   try {
     const value = await branch.step<StepValue>(
       step.name,
@@ -244,7 +228,7 @@ async function stepEnding(
         turn: slot.take,
         // What the reader of a stream has seen cannot be taken back.
         retry: (error, attempt) =>
-          !(isLast && state.shown) && retryOf(step)(error, attempt),
+          !(isLast && state.shown) && retry(error, attempt),
       },
     );
     const { output, costUsd, truncated } = value;
@@ -260,16 +244,4 @@ async function stepEnding(
   } finally {
     slot.release();
   }
-}
-
-/** Waits before a retry as the middleware retryFallback does by default. */
-const WAITS = { baseMs: 200, capMs: 20_000 };
-
-function retryOf({ retry, retries }: Step): Retry {
-  return (
-    retry ??
-    ((error, attempt) =>
-      error.retryable &&
-      attempt <= retries && { delayMs: fullJitterMs(attempt - 1, WAITS) })
-  );
 }

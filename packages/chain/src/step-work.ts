@@ -60,7 +60,7 @@ export async function workOf(
   const info = signal === undefined ? given : withSignal(given, signal);
   try {
     const output = await outputOf(facts, work, info);
-    return { output, costUsd: given.costUsd ?? null };
+    return { output, costUsd: costIn(given) };
   } catch (error) {
     // It goes on when the run is resumed: that nobody wanted to wait for it is no failure of the step.
     if (signal?.aborted) throw new Suspended(runId, { resumeAt: Date.now() });
@@ -73,12 +73,14 @@ export async function workOf(
       work.node.step.outputSchema === undefined;
     const text = isText ? error.partial?.text : undefined;
     return {
-      costUsd: given.costUsd ?? null,
+      costUsd: costIn(given),
       truncated: true,
       ...(text && { output: text }),
     };
   }
 }
+
+const costIn = ({ costUsd }: StepInfo): number | null => costUsd ?? null;
 
 function withSignal(info: StepInfo, signal: AbortSignal): StepInfo {
   const { key, attempt } = info;

@@ -6,6 +6,7 @@ import {
 import {
   callOptionChecks,
   check,
+  reasonOf,
   toJsonSchema,
   validateOptions,
 } from "@lambdallm/core/feature";
@@ -128,8 +129,7 @@ function checkSchema(owner: string, schema: OutputSchema): void {
   try {
     toJsonSchema(schema);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigurationError(`${owner}: outputSchema: ${reason}`, {
+    throw new ConfigurationError(`${owner}: outputSchema: ${reasonOf(cause)}`, {
       cause,
     });
   }

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "@lambdallm/core";
 import { NOTHING, suggestion, valueAt } from "@lambdallm/core/feature";
-import type { Node } from "./graph.ts";
+import { type Node, rootOf } from "./graph.ts";
 
 /** What the prompt of a step is filled with: of the variables and of the outputs what it uses, and nothing else. */
 export function valuesOf(
@@ -23,22 +23,20 @@ export function valuesOf(
   return filled;
 }
 
-const rootOf = (path: string): string => path.split(".", 1).join();
-
 /** A copy in which a path that ends in nothing has something that is inserted as nothing. Undefined where it is no gap. */
 function withoutGap(
   value: unknown,
   [key, ...rest]: readonly string[],
 ): object | undefined {
-  if (typeof value !== "object" || value === null || key === undefined)
-    return undefined;
-  const inner: unknown = Object.hasOwn(value, key)
-    ? Reflect.get(value, key)
+  if (typeof value !== "object" || key === undefined) return undefined;
+  const holder: object = Object(value);
+  const inner: unknown = Object.hasOwn(holder, key)
+    ? Reflect.get(holder, key)
     : undefined;
   const changed =
     inner === undefined || inner === null ? NOTHING : withoutGap(inner, rest);
   if (changed === undefined) return undefined;
-  const copy: object = Array.isArray(value) ? [...value] : { ...value };
+  const copy: object = Array.isArray(value) ? [...value] : { ...holder };
   Reflect.set(copy, key, changed);
   return copy;
 }

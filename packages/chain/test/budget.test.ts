@@ -79,7 +79,18 @@ describe("The budget of a chain", () => {
   });
 
   test("is enough for steps at the same time that could not all cost the most: the one waits for the others", async () => {
-    const model = costing();
+    const begun: string[] = [];
+    const model = answering(async (prompt) => {
+      begun.push(prompt);
+      // The others could begin meanwhile.
+      for (let turn = 0; turn < 5; turn++)
+        await new Promise((resolve) => setImmediate(resolve));
+      expect(begun.splice(0)).toHaveLength(1);
+      return {
+        text: prompt,
+        usage: { inputTokens: 0, outputTokens: CENT_TOKENS },
+      };
+    });
     const result = await inHandler(
       (context) =>
         new Chain({

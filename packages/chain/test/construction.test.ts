@@ -242,6 +242,7 @@ describe("A chain", () => {
     .step({ name: "summary", prompt: "Summarize: {text}" })
     .step({ name: "facts", prompt: "List facts of: {text}" })
     .step({ name: "title", prompt: "Of {summary.output}" })
+    .step({ name: "cover", prompt: "For {summary.output}" })
     .step({
       name: "end",
       func: () => 5,
@@ -263,8 +264,8 @@ describe("A chain", () => {
     const short: Chain = new Chain({ name: "short", steps });
     steps.push(new Step({ name: "c", prompt: "d" }));
     expect(short.steps).toHaveLength(1);
-    expect(report.step({ name: "more", func: () => 5 }).steps).toHaveLength(5);
-    expect(report.steps).toHaveLength(4);
+    expect(report.step({ name: "more", func: () => 5 }).steps).toHaveLength(6);
+    expect(report.steps).toHaveLength(5);
   });
 
   test("may refer to a step that stands after it", () => {
@@ -310,10 +311,13 @@ describe("A chain", () => {
   s0["summary"]
   s1["facts"]
   s2["title"]
-  s3[["end"]]
+  s3["cover"]
+  s4[["end"]]
   s0 --> s2
-  s1 -.-> s3
-  s2 -.-> s3
+  s0 --> s3
+  s1 -.-> s4
+  s2 -.-> s4
+  s3 -.-> s4
 `);
   });
 });

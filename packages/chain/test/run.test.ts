@@ -351,14 +351,18 @@ describe("The steps of a chain", () => {
           })
           .step({ name: "none", func: () => null })
           .step({
+            name: "empty",
+            func: () => ({ list: [null] }) as Record<string, unknown>,
+          })
+          .step({
             name: "all",
             prompt:
-              "{facts.output.title}[{facts.output.sub}][{facts.output.by.name}][{none.output}]",
+              "{facts.output.title}[{facts.output.sub}][{facts.output.by.name}][{none.output}][{empty.output.toString}][{empty.output.list.0}]",
           })
           .run(context),
       { provider: model.middleware() },
     );
-    expect(finalOutput).toBe("T[][][]");
+    expect(finalOutput).toBe("T[][][][][]");
   });
 });
 
@@ -545,6 +549,19 @@ describe("A step that fails", () => {
     expect(totalCostUsd).toBeUndefined();
     expect(steps[0]?.costUsd).toBeUndefined();
     expect(steps[1]?.costUsd).toBeGreaterThan(0);
+    const failed = await inHandler((context) =>
+      chain("costs")
+        .step({
+          name: "a",
+          func: async ({ llm }) => {
+            await llm.invoke("p", {}, { model: "a.model-of-no-price" });
+            throw new Error("No.");
+          },
+        })
+        .run(context),
+    );
+    expect(failed.totalCostUsd).toBeUndefined();
+    expect(failed.error?.costUsd).toBeUndefined();
   });
 });
 

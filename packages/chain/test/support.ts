@@ -51,7 +51,10 @@ export async function inHandler<Result>(
 
 /** A model that answers by what it is asked. */
 export function answering(
-  answer: (prompt: string, request: ModelRequest) => MockResponse,
+  answer: (
+    prompt: string,
+    request: ModelRequest,
+  ) => MockResponse | Promise<MockResponse>,
 ): MockProvider {
   return new MockProvider({
     responses: [

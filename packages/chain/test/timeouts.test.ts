@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { chain } from "@lambdallm/chain";
-import { Suspended } from "@lambdallm/core";
+import { InvocationTimeoutError, Suspended } from "@lambdallm/core";
 import type { ModelRequest, ProviderResponse } from "@lambdallm/core/feature";
 import { invocationOf } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
@@ -147,6 +147,21 @@ describe("With the strategy truncate", () => {
       outputs: { slow: undefined },
     });
     expect(nothing.steps[1]).not.toHaveProperty("output");
+  });
+
+  test("nothing is left of an answer that nobody has seen anything of", async () => {
+    const result = await inHandler(
+      (context) => slowIn("truncate").run(context),
+      {
+        provider: providerOf(async () => {
+          throw new InvocationTimeoutError("It hangs.");
+        }),
+      },
+    );
+    expect(result).toMatchObject({
+      status: "truncated",
+      outputs: { fast: undefined },
+    });
   });
 
   test("a function whose calls are cut off leaves nothing; one that catches it decides itself", async () => {

@@ -23,16 +23,24 @@ const INLINE_BYTES = 64 * 1024;
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
 
+/** Where to, and what for. */
+export interface Blobs {
+  readonly prefix: string;
+  readonly blobStore: BlobStore | undefined;
+  /** Whether what stays is zipped. @default true */
+  readonly isZipped?: boolean;
+}
+
 /** A pointer to the value when it is large and has been put away; undefined when it can stay where it is. */
 export async function putAway(
   value: unknown,
-  prefix: string,
-  blobStore: BlobStore,
+  { prefix, blobStore, isZipped = true }: Blobs,
 ): Promise<BlobPointer | undefined> {
+  if (blobStore === undefined) return undefined;
   const json = toJson("result", value);
   if (json.length <= INLINE_BYTES) return undefined;
   const zipped = await zip(json);
-  if (zipped.length <= INLINE_BYTES) return undefined;
+  if (isZipped && zipped.length <= INLINE_BYTES) return undefined;
   const sha256 = sha256Of(zipped);
   // With the hash of its content: whoever was superseded writes over nobody else's.
   const pointer = { key: `${prefix}/${sha256}`, bytes: zipped.length, sha256 };

@@ -105,7 +105,7 @@ export async function describeRun(
 }
 
 /** What a step has put off, what passes a question on and its answer stand beside it, behind one of these. */
-const MARK = /[@!~]/;
+const MARKED = /[@!~].*/;
 
 function byPosition(
   records: readonly StepRecord[],
@@ -113,7 +113,7 @@ function byPosition(
   const groups = new Map<string, StepRecord[]>();
   for (const record of records) {
     if (isOfRun(record)) continue;
-    const [position = ""] = record.step.split(MARK);
+    const position = record.step.replace(MARKED, "");
     groups.set(position, [...(groups.get(position) ?? []), record]);
   }
   return groups;
@@ -164,7 +164,7 @@ function progressOf(
 ): Pick<StepDescription, "state" | "resumeAt" | "failure"> {
   if (entry === undefined)
     return { state: isRunning ? "running" : "interrupted" };
-  if (entry.status === "done") return { state: "done" };
+  if (entry.status === "done" || isOver(entry)) return { state: "done" };
   if (entry.status === "failed")
     return { state: "failed", failure: shortOf(entry.failure) };
   const resumeAt: unknown = Reflect.get(entry, "resumeAt");
@@ -173,6 +173,9 @@ function progressOf(
     ...(typeof resumeAt === "number" && { resumeAt }),
   };
 }
+
+const isOver = (entry: Entry): boolean =>
+  entry.status === "asleep" && entry.resumeAt <= Date.now();
 
 const shortOf = ({ code, message }: Failure) => ({ code, message });
 

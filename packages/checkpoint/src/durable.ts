@@ -7,16 +7,29 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import { DEFAULT_RESULT_BYTES } from "@lambdallm/core/stores";
+import type { BlobStore } from "./blobs.ts";
 import { DurableJournal } from "./durable/durable-journal.ts";
 import { DurableRun } from "./durable/durable-run.ts";
 import type { Place } from "./durable/operations.ts";
 import { Usage } from "./durable/usage.ts";
 import type { Host } from "./host.ts";
-import { DEFAULT_RESERVE_MS, stepMsOf } from "./settings.ts";
+import {
+  blobCheck,
+  DEFAULT_RESERVE_MS,
+  MOST_RESULT_BYTES,
+  stepMsOf,
+} from "./settings.ts";
 
 export interface DurableJournalOptions {
-  /** How much JSON the result of a step may have, in bytes. The service takes no more than the default. @default 256_000 */
+  /**
+   * How much JSON the result of a step may have, in bytes, unless the step asks for another limit. Without a `blobStore` no more
+   * than the default, which is what the service takes; with one 8 MiB at most.
+   *
+   * @default 256_000
+   */
   readonly maxResultBytes?: number | undefined;
+  /** Takes the results that have more than 64 KiB of JSON. @default they go to the service */
+  readonly blobStore?: BlobStore | undefined;
   /** A step that was started more often, and never came to its end, fails. @default 3 */
   readonly maxStarts?: number | undefined;
   /**
@@ -33,6 +46,7 @@ export interface DurableJournalOptions {
 
 const checks: Readonly<Record<keyof DurableJournalOptions, OptionCheck>> = {
   maxResultBytes: check.positiveInteger,
+  blobStore: blobCheck,
   maxStarts: check.positiveInteger,
   reserveMs: check.wholeNumber,
   maxOperations: check.positiveInteger,
@@ -108,13 +122,12 @@ function placeOf(
   options: DurableJournalOptions,
   remainingMs: () => number,
 ): Place {
-  const { maxStarts = 3 } = options;
-  const mostBytes = Math.min(
-    options.maxResultBytes ?? DEFAULT_RESULT_BYTES,
-    DEFAULT_RESULT_BYTES,
-  );
+  const { maxStarts = 3, blobStore } = options;
+  const { maxResultBytes = DEFAULT_RESULT_BYTES } = options;
+  const mostBytes = blobStore ? MOST_RESULT_BYTES : DEFAULT_RESULT_BYTES;
   const nothing = async () => {};
   return {
+    blobStore,
     untilTimeoutMs: () => context.lambdaContext.getRemainingTimeInMillis(),
     usage: new Usage({
       maxOperations: options.maxOperations ?? 3_000,
@@ -129,7 +142,7 @@ function placeOf(
       answer: nothing,
       maxStarts,
       now: () => Date.now(),
-      resultLimit: (maxBytes = mostBytes) => Math.min(maxBytes, mostBytes),
+      resultLimit: (maxBytes = maxResultBytes) => Math.min(maxBytes, mostBytes),
       remainingMs,
       canWait: (ms) => ms <= SHORT_WAIT_MS && ms < remainingMs(),
       wait: (ms) => sleep(ms),

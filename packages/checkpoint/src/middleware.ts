@@ -146,8 +146,9 @@ export function checkpoint<TEvent = any>(
   const checkpointAfter = async (
     request: MiddyRequest<LambdaContext>,
   ): Promise<void> => {
-    const end = ends.get(request);
-    if (end) request.response = await end.returned(request.response);
+    // Every `before` has run.
+    const end = ends.get(request) as RunEnd;
+    request.response = await end.returned(request.response);
   };
 
   const checkpointOnError = async (

@@ -54,14 +54,18 @@ export class RunEnd {
     const waits = journal.suspended && !JournalMismatchError.isInstance(error);
     if (!this.#ended && (waits || Suspended.isInstance(error)))
       return this.#suspend(Suspended.isInstance(error) ? error : undefined);
-    if (!this.#ended) await this.#failed(error);
+    if (!this.#ended) {
+      // Tried once.
+      this.#ended = true;
+      await freed(journal.fail(error));
+    }
     if (journal.begun) nameRun(error, journal.runId);
     return undefined;
   }
 
   /** The invocation is over, and neither happened: another middleware has answered. */
   async leave(): Promise<void> {
-    if (!this.#ended) await this.#options.journal.leave();
+    if (!this.#ended) await freed(this.#options.journal.leave());
   }
 
   async #suspend(reason?: Suspended): Promise<unknown> {
@@ -72,16 +76,16 @@ export class RunEnd {
     await onSuspend?.({ runId, tenantId, resumeAt, waitingFor });
     return suspendedAnswer({ runId, resumeAt, waitingFor }, now());
   }
+}
 
-  async #failed(error: unknown): Promise<void> {
-    try {
-      await this.#options.journal.fail(error);
-      this.#ended = true;
-    } catch (failure) {
-      // Nothing is to be freed of a run that somebody else has.
-      if (!StepInProgressError.isInstance(failure))
-        warn("The run could not be freed", failure);
-    }
+/** Whatever becomes of it, the invocation has its answer already. */
+async function freed(freeing: Promise<void>): Promise<void> {
+  try {
+    await freeing;
+  } catch (failure) {
+    // Nothing is to be freed of a run that somebody else has.
+    if (!StepInProgressError.isInstance(failure))
+      warn("The run could not be freed", failure);
   }
 }
 

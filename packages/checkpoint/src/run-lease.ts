@@ -18,9 +18,11 @@ export class RunLease {
   readonly #settings: RunSettings;
   readonly #lost = new AbortController();
   #taking: Promise<Taken> | undefined;
-  #fence: number | undefined;
+  /** 0 before the run is taken: fences count from 1. */
+  #fence = 0;
   #until = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isRenewed = true;
   #ended = false;
 
   constructor(settings: RunSettings) {
@@ -33,12 +35,12 @@ export class RunLease {
   }
 
   get isTaken(): boolean {
-    return this.#fence !== undefined;
+    return this.#fence > 0;
   }
 
   /** Whether the run was begun by somebody else. */
   get isResumed(): boolean {
-    return Number(this.#fence) > 1;
+    return this.#fence > 1;
   }
 
   /** @throws {StepInProgressError} Somebody else has the run. */
@@ -84,22 +86,23 @@ export class RunLease {
   async end(kind: "commit" | "fail", value: JsonValue): Promise<void> {
     const { steps, partition } = this.#settings;
     this.#lost.signal.throwIfAborted();
-    if (this.#fence === undefined || this.#ended) return;
+    if (!this.isTaken || this.#ended) return;
+    // Whether it is written or not: nobody works on the run here any more.
+    this.#renewNoMore();
     const written = await steps[kind](runKey(partition), this.#fence, value);
-    this.leave();
+    this.#ended = true;
     if (!written) throw this.lose();
   }
 
-  /** Renews no more. */
-  leave(): void {
-    this.#ended = true;
+  #renewNoMore(): void {
+    this.#isRenewed = false;
     clearTimeout(this.#timer);
   }
 
   lose(): StepInProgressError {
     const { runId, leaseMs, now } = this.#settings;
     const error = inProgress(runId, "run", now() + leaseMs);
-    this.leave();
+    this.#renewNoMore();
     this.#lost.abort(error);
     return error;
   }
@@ -123,17 +126,16 @@ export class RunLease {
     } catch {
       // There is time for another try; `hold` tells the program.
     }
-    if (!this.#ended) this.#renewLater();
+    if (this.#isRenewed) this.#renewLater();
   }
 
   async #renew(): Promise<void> {
     const { steps, partition, now } = this.#settings;
-    if (this.#fence === undefined) return;
     const leaseMs = this.#leaseMs();
     const until = now() + leaseMs;
     const key = runKey(partition);
     if (await steps.renew(key, this.#fence, leaseMs)) this.#until = until;
     // What it was ended with is no lease.
-    else if (!this.#ended) throw this.lose();
+    else if (this.#isRenewed) throw this.lose();
   }
 }

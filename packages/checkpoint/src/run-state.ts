@@ -27,8 +27,8 @@ export function runStateOf(
   record: StepRecord | undefined,
   now: number,
 ): { readonly state: RunState; readonly left?: RunLeft } {
-  if (record === undefined) return { state: "done" };
-  if (record.status === "done") return { state: "done" };
+  if (record === undefined || record.status === "done")
+    return { state: "done" };
   if (record.status === "running")
     return { state: record.expiresAt > now ? "running" : "interrupted" };
   const left = leftOf(record.error);

@@ -10,8 +10,8 @@ import { fromStored, toStored } from "./stored-entry.ts";
 /** A step needs no lease of its own, the run has one: its claim counts the start, and is the fence of its commit. */
 const STEP_LEASE_MS = 1;
 
-/** How far clocks may differ, by most stores: only then is a claim over that nobody has ended. */
-const CLAIM_IS_OVER_MS = 5_000;
+/** By how much, as stores see it: so long after its lease a claim is over that nobody has ended. */
+const CLOCKS_DIFFER_MS = 5_000;
 
 /** Longer waits are not worth the time of the invocation. */
 const LONGEST_WAIT_MS = 5_000;
@@ -25,6 +25,7 @@ export class StoreRecorder implements Recorder {
   readonly #settings: RunSettings;
   readonly #lease: RunLease;
   readonly #expiresAt: number | undefined;
+  readonly #begun: ReadonlySet<string>;
   /** Of the steps that were started here. */
   readonly #fences = new Map<string, number>();
 
@@ -34,6 +35,8 @@ export class StoreRecorder implements Recorder {
     known: {
       readonly entries: Map<string, Entry>;
       readonly expiresAt: number | undefined;
+      /** The positions of which there is a record. */
+      readonly begun: ReadonlySet<string>;
     },
   ) {
     this.#settings = settings;
@@ -42,6 +45,7 @@ export class StoreRecorder implements Recorder {
     this.maxStarts = settings.maxStarts;
     this.entries = known.entries;
     this.#expiresAt = known.expiresAt;
+    this.#begun = known.begun;
     this.signal = AbortSignal.any(
       [lease.lost, settings.signal].filter((signal) => signal !== undefined),
     );
@@ -82,13 +86,14 @@ export class StoreRecorder implements Recorder {
     });
     if (outcome.status === "claimed") {
       this.#fences.set(position, outcome.fence);
-      return outcome.fence;
+      // Fences go on counting behind a run under the same id that has expired.
+      return this.#begun.has(position) ? outcome.fence : 1;
     }
     if (outcome.status === "running")
       throw inProgress(
         this.runId,
         position,
-        Math.max(outcome.expiresAt, this.now() + CLAIM_IS_OVER_MS),
+        outcome.expiresAt + CLOCKS_DIFFER_MS,
       );
     const { entry } = await fromStored(outcome.output, blobStore);
     this.entries.set(position, entry);

@@ -3,6 +3,7 @@ import type { Entry, StepRecord } from "@lambdallm/core/stores";
 import {
   type BlobPointer,
   type BlobStore,
+  type Blobs,
   fetchBack,
   putAway,
 } from "./blobs.ts";
@@ -18,12 +19,11 @@ interface Envelope {
 export async function toStored(
   entry: Entry,
   expiresAt: number | undefined,
-  blobs: { readonly prefix: string; readonly blobStore: BlobStore | undefined },
+  blobs: Blobs,
 ): Promise<JsonValue> {
-  const { prefix, blobStore } = blobs;
   const blob =
-    blobStore && entry.status === "done" && entry.value !== undefined
-      ? await putAway(entry.value, prefix, blobStore)
+    entry.status === "done" && entry.value !== undefined
+      ? await putAway(entry.value, blobs)
       : undefined;
   const envelope: Envelope = {
     ...(expiresAt !== undefined && { expiresAt }),

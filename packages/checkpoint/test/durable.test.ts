@@ -161,6 +161,94 @@ describe("A step", () => {
   });
 });
 
+describe("Large results in a blob store", () => {
+  /** A megabyte that a zip makes small, which the service does not do. */
+  const large = async () => ({ text: "x".repeat(1_000_000) });
+
+  function blobs() {
+    const kept = new Map<string, Uint8Array>();
+    const failures: Error[] = [];
+    const answer = <T>(value: T): T => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      return value;
+    };
+    return {
+      kept,
+      failures,
+      blobStore: {
+        put: async (key: string, bytes: Uint8Array) =>
+          void answer(kept.set(key, bytes)),
+        get: async (key: string) => answer(kept.get(key) ?? new Uint8Array()),
+      },
+    };
+  }
+
+  test("come back in every run", async () => {
+    host = await startHost();
+    const { kept, blobStore } = blobs();
+    const lengths: number[] = [];
+    const run = await host.startRun(
+      async (journal) => {
+        const { text } = await journal.step("large", large, {
+          maxBytes: 2_000_000,
+        });
+        lengths.push(text.length);
+        await journal.sleep("moment", 1);
+      },
+      { blobStore },
+    );
+    expect(await run.run()).toEqual({ value: undefined });
+    expect(lengths).toEqual([1_000_000, 1_000_000]);
+    const { arn } = run.execution();
+    expect([...kept.keys()]).toEqual([
+      expect.stringContaining(`${arn}/000001/`),
+    ]);
+  });
+
+  test("are written again, and read again, in another invocation when the blob store fails", async () => {
+    host = await startHost();
+    const { failures, blobStore } = blobs();
+    let calls = 0;
+    const later = [new Error("Slow down.")];
+    const run = await host.startRun(
+      async (journal) => {
+        await journal.step(
+          "large",
+          () => {
+            calls += 1;
+            return large();
+          },
+          { maxBytes: 2_000_000 },
+        );
+        failures.push(...later.splice(0));
+        await journal.sleep("moment", 1);
+      },
+      { blobStore },
+    );
+    failures.push(new Error("Slow down."));
+    expect(await run.run()).toEqual({ value: undefined });
+    // What could not be written was lost, and is made again.
+    expect(calls).toBe(2);
+  });
+
+  test("end the run when they are not there any more", async () => {
+    host = await startHost();
+    const { kept, blobStore } = blobs();
+    const ending = await endingOf(
+      async (journal) => {
+        await journal.step("large", large, { maxBytes: 2_000_000 });
+        kept.clear();
+        await journal.sleep("moment", 1);
+      },
+      { blobStore },
+    );
+    expect(ending).toMatchObject({
+      error: { name: "StoreError", reason: "corrupt" },
+    });
+  });
+});
+
 describe("Names", () => {
   test("may have letters that the service does not take", async () => {
     host = await startHost();

@@ -263,6 +263,16 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     });
   });
 
+  test("is begun anew under the id of one that has expired, as often as that may be", async () => {
+    const { clock, open } = clocked(storeOf);
+    for (let round = 1; round <= 5; round++) {
+      const journal = await open("again", { ttlHours: 1, begin: true });
+      expect(await journal.step("a", async () => round)).toBe(round);
+      await journal.complete(round);
+      clock.time += HOUR_MS;
+    }
+  });
+
   test("can be kept for ever", async () => {
     const { clock, open } = clocked(storeOf);
     const first = await open(undefined, { ttlHours: Infinity });
@@ -386,6 +396,54 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     expect(await step(next, large, "default")).toMatchObject(tooLarge);
     expect(await step(next, most, "most")).toMatchObject(tooLarge);
     expect(runs).toEqual({ default: 1, most: 1 });
+    await next.leave();
+  });
+
+  test("is not found under an id that none has", async () => {
+    const { open } = clocked(storeOf);
+    for (const runId of ["a b", "wrong", ""])
+      expect(await rejection(open(runId))).toMatchObject({
+        code: "RUN_NOT_FOUND",
+      });
+  });
+
+  test("has the limit of results that was asked for", async () => {
+    const { open } = clocked(storeOf);
+    const journal = await open(undefined, { maxResultBytes: 10 });
+    expect(await journal.step("small", async () => "12345678")).toBe(
+      "12345678",
+    );
+    expect(
+      await rejection(journal.step("large", async () => "123456789")),
+    ).toMatchObject({ code: "RESULT_TOO_LARGE" });
+    await journal.leave();
+  });
+
+  test("does not end well when its program has swallowed that it waits", async () => {
+    const { open } = clocked(storeOf);
+    const journal = await open();
+    await rejection(journal.sleep("pause", HOUR_MS));
+    expect(await rejection(journal.complete("done"))).toBeInstanceOf(Suspended);
+    await journal.suspend();
+  });
+
+  test("does not wait for the claim of a step that nobody has ended: it says when to come back", async () => {
+    const { clock, store, open } = clocked(storeOf);
+    const journal = await open();
+    await journal.step("a", async () => 1);
+    const partition = `default/${journal.runId}`;
+    await store.steps.claim(
+      { runId: partition, step: "000002" },
+      { owner: "stale", leaseMs: 1 },
+    );
+    const error = await rejection(journal.step("b", async () => 2));
+    expect(error).toBeInstanceOf(StepInProgressError);
+    expect(error).toMatchObject({ step: "000002" });
+    await journal.fail(error);
+    clock.time = Object(error).expiresAt + 1;
+    const next = await open(journal.runId);
+    expect(await next.step("a", async () => 2)).toBe(1);
+    expect(await next.step("b", async () => 2)).toBe(2);
     await next.leave();
   });
 

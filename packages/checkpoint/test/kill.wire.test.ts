@@ -15,6 +15,8 @@ import { rounds } from "../../../test-support/rounds.ts";
 const ROUNDS = rounds(3, 100);
 const STEPS = ["one", "two", "three", "four", "five", "six"];
 const PROGRAM = new URL("fixtures/six-steps.ts", import.meta.url).pathname;
+/** Only a bound for a hung test. */
+const ROUND_MS = 60_000;
 /** Longer than every lease. */
 const LATER_MS = 600_000;
 
@@ -87,42 +89,49 @@ const callsOf = (message: string, names: readonly string[]) =>
 const plain = (ending: unknown, message: string) =>
   JSON.stringify(ending).replaceAll(message, "");
 
-test("A program that is killed at any moment comes to the same result and the same costs, and no finished step calls its model again", async () => {
-  const random = seeded(20_261_128);
-  calls = new Map();
-  const whole = await deliver("round-000", 0).ended;
-  expect(whole).toMatchObject({ result: expect.any(Array) });
-  expect(callsOf("round-000", STEPS)).toEqual([1, 1, 1, 1, 1, 1]);
-  const { costUsd } = await described("round-000");
-  expect(costUsd).toBeGreaterThan(0);
-  for (let round = 1; round <= ROUNDS; round++) {
-    const message = `round-${String(round).padStart(3, "0")}`;
-    const finished = new Map<string, number>();
-    const deaths = 1 + Math.floor(random() * 2);
-    for (let delivery = 0; delivery < deaths; delivery++) {
-      const { child, ended } = deliver(message, delivery);
-      let left = 1 + Math.floor(random() * 5);
-      const waitMs = random() * 20;
-      onCall = () => {
-        left -= 1;
-        if (left === 0) setTimeout(() => child.kill("SIGKILL"), waitMs);
-      };
-      await ended;
-      onCall = () => {};
-      const { steps } = await described(message);
-      for (const { name = "", state } of steps)
-        if (state === "done")
-          finished.set(name, calls.get(`${message} ${name}`) ?? 0);
+test(
+  "A program that is killed at any moment comes to the same result and the same costs, and no finished step calls its model again",
+  async () => {
+    const random = seeded(20_261_128);
+    calls = new Map();
+    const whole = await deliver("round-000", 0).ended;
+    expect(whole).toMatchObject({ result: expect.any(Array) });
+    expect(callsOf("round-000", STEPS)).toEqual([1, 1, 1, 1, 1, 1]);
+    const { costUsd } = await described("round-000");
+    expect(costUsd).toBeGreaterThan(0);
+    for (let round = 1; round <= ROUNDS; round++) {
+      const message = `round-${String(round).padStart(3, "0")}`;
+      const finished = new Map<string, number>();
+      const deaths = 1 + Math.floor(random() * 2);
+      for (let delivery = 0; delivery < deaths; delivery++) {
+        const { child, ended } = deliver(message, delivery);
+        let left = 1 + Math.floor(random() * 5);
+        const waitMs = random() * 20;
+        onCall = () => {
+          left -= 1;
+          if (left === 0) setTimeout(() => child.kill("SIGKILL"), waitMs);
+        };
+        await ended;
+        onCall = () => {};
+        const { steps } = await described(message);
+        for (const { name = "", state } of steps)
+          if (state === "done")
+            finished.set(name, calls.get(`${message} ${name}`) ?? 0);
+      }
+      const ending = await deliver(message, deaths).ended;
+      expect(plain(ending, message)).toBe(plain(whole, "round-000"));
+      const names = [...finished.keys()];
+      expect(callsOf(message, names)).toEqual([...finished.values()]);
+      for (const count of callsOf(message, STEPS))
+        expect(count).toBeLessThanOrEqual(1 + deaths);
+      expect(await described(message)).toMatchObject({
+        state: "done",
+        costUsd,
+      });
     }
-    const ending = await deliver(message, deaths).ended;
-    expect(plain(ending, message)).toBe(plain(whole, "round-000"));
-    const names = [...finished.keys()];
-    expect(callsOf(message, names)).toEqual([...finished.values()]);
-    for (const count of callsOf(message, STEPS))
-      expect(count).toBeLessThanOrEqual(1 + deaths);
-    expect(await described(message)).toMatchObject({ state: "done", costUsd });
-  }
-});
+  },
+  ROUND_MS * (ROUNDS + 1),
+);
 
 test("A step that kills its process each time fails after three starts, and the run ends", async () => {
   const deadly = { DEADLY_STEP: "two" };

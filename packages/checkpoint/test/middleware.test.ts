@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   checkpoint,
+  describeRun,
   listSuspended,
   RunNotFoundError,
   type SuspendedRun,
@@ -11,11 +12,12 @@ import {
   StepInProgressError,
   Suspended,
 } from "@lambdallm/core";
-import { invocationOf } from "@lambdallm/core/feature";
+import { invocationOf, providerMiddleware } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import httpErrorHandler from "@middy/http-error-handler";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { printed } from "../../../test-support/quiet.ts";
 import {
   type Answer,
   counter,
@@ -285,6 +287,29 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     expect(runs).toEqual({ a: 1 });
   });
 
+  test("a run that has ended stays so when an earlier middleware fails afterwards, and the error has its id", async () => {
+    let isBroken = true;
+    const { runs, count } = counter();
+    const { invoke } = onStore(
+      async ({ journal }) => journal.step("a", () => count("a")),
+      {
+        middy,
+        outer: [
+          {
+            after: async () => {
+              if (isBroken) throw new Error("broken");
+            },
+          },
+        ],
+      },
+    );
+    const error = await rejection(invoke());
+    expect(error).toEqual(new Error("broken"));
+    isBroken = false;
+    expect(await invoke({ runId: Object(error).runId })).toBe("a 1");
+    expect(runs).toEqual({ a: 1 });
+  });
+
   test("a resumed run is left as it was when a later middleware answers", async () => {
     let isAway = false;
     const { handler } = twoSteps();
@@ -535,6 +560,119 @@ describe("A run", () => {
     const again = await rejection(invoke({ runId }));
     expect(again).toMatchObject({ code: "RangeError", message: "too far" });
     expect(attempts).toBe(1);
+  });
+
+  test("that was taken over in the middle fails, and leaves the other holder alone", async () => {
+    const { runs, count } = counter();
+    const late = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<string>();
+    let handled = 0;
+    const { invoke, clock } = onStore(async ({ journal }) => {
+      handled += 1;
+      const isFirst = handled === 1;
+      await journal.step("a", async () => {
+        begun.resolve(journal.runId);
+        if (isFirst) await late.promise;
+        return count("a");
+      });
+      return journal.step("b", () => count("b"));
+    });
+    const stale = rejection(invoke());
+    const runId = await begun.promise;
+    clock.time += HOUR_MS;
+    expect(await invoke({ runId })).toBe("b 1");
+    late.resolve();
+    expect(await stale).toBeInstanceOf(StepInProgressError);
+    expect(await invoke({ runId })).toBe("b 1");
+    expect(runs).toEqual({ a: 2, b: 1 });
+  });
+
+  test("that was taken over before it could be suspended is not: the other holder has it", async () => {
+    let told = 0;
+    const late = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<string>();
+    const { invoke, clock } = onStore(
+      async ({ journal }) => {
+        await journal.step("a", async () => {
+          begun.resolve(journal.runId);
+          await late.promise;
+        });
+        await journal.sleep("pause", HOUR_MS);
+      },
+      {
+        checkpoint: {
+          onSuspend: async () => {
+            told += 1;
+          },
+        },
+      },
+    );
+    const stale = rejection(invoke());
+    const runId = await begun.promise;
+    clock.time += HOUR_MS;
+    const next = invoke({ runId });
+    late.resolve();
+    const error = await stale;
+    expect(error).toBeInstanceOf(StepInProgressError);
+    expect(error).toMatchObject({ runId });
+    expect(suspendedIn(await next).runId).toBe(runId);
+    expect(told).toBe(1);
+  });
+
+  test("whose program was changed says so, also when another part of it waits", async () => {
+    let name = "first";
+    const { invoke } = onStore(async ({ journal }) => {
+      await Promise.all([
+        journal.ask("approve", async () => {}),
+        journal.step(name, async () => 1),
+      ]);
+    });
+    const { runId } = suspendedIn(await invoke());
+    name = "renamed";
+    const error = await rejection(invoke({ runId }));
+    expect(error).toBeInstanceOf(JournalMismatchError);
+  });
+
+  test("that cannot be freed fails with its own error, and a warning", async () => {
+    const { invoke, store } = onStore(async ({ journal }) => {
+      await journal.step("a", async () => 1);
+      throw new Error("own");
+    });
+    const { steps } = store;
+    steps.fail = async () => {
+      throw new Error("the store is gone");
+    };
+    await expect(invoke()).rejects.toThrow("own");
+    expect(printed()).toEqual([
+      "LambdaLLMWarning: The run could not be freed: the store is gone",
+    ]);
+  });
+
+  test("whose model has no known price has costs that nobody knows", async () => {
+    const mock = new MockProvider();
+    const provider = providerMiddleware({
+      defaults: { model: "unknown.model-v1:0" },
+      provider: {
+        name: "test",
+        call: async (request) => ({
+          ...(await mock.call(request)),
+          model: "unknown.model-v1:0",
+        }),
+      },
+    });
+    const { invoke, store } = onStore(
+      async ({ journal, invoke: ask }) => {
+        await journal.step("free", async () => 1);
+        await journal.step("paid", () => ask("Hi"));
+        return journal.runId;
+      },
+      { provider },
+    );
+    const runId = String(await invoke());
+    expect(await describeRun({ store, runId })).toMatchObject({
+      costUsd: null,
+      steps: [{ costUsd: 0 }, { costUsd: null }],
+    });
   });
 
   test("that throws what cannot carry an id throws just that", async () => {

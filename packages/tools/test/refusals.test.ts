@@ -180,10 +180,28 @@ const PARAMETERS: readonly (readonly [
     "models refuse this name",
   ],
   [
+    "a parameter that is a prototype",
+    "__proto__: string",
+    "__proto__",
+    "it has a type (__proto__) that a schema cannot follow.",
+  ],
+  [
+    "a type of the library that has no end of overloads",
+    "a: Intl.NumberFormatOptions",
+    "a",
+    "it has a type (a.style) that a schema cannot follow. Write the type out.",
+  ],
+  [
+    "a nested type that the generator cannot read",
+    "a: Nested",
+    "a",
+    "its type has no schema: Unknown node of kind",
+  ],
+  [
     "two types of one name",
     "a: Same, b: import('./other.ts').Same",
     undefined,
-    'the types of its parameters have no JSON Schema: Type "Same" has multiple definitions. Take simpler ones.',
+    'its parameters have no schema together: Type "Same" has multiple definitions. Give one of the types another name.',
   ],
 ];
 
@@ -299,7 +317,8 @@ import type { ToolRun } from "@lambdallm/agent";
 class Point { x = 0; }
 type Endless<T> = { value: T; next?: Endless<T[]> };
 interface Same { a: string }
-const hidden = () => new Point() as unknown as [ToolRun, Endless<1>, Same];
+interface Nested { b: ReturnType<() => string> }
+const hidden = () => new Point() as unknown as [ToolRun, Endless<1>, Same, Nested];
 `;
 const HEAD = BEFORE.split("\n").length + 1;
 
@@ -355,8 +374,8 @@ describe("What cannot be a tool is refused with its place and what to do", () =>
 describe("Names", () => {
   const messages = (files: Record<string, string>) => {
     const { generate, path } = project(files);
-    const names = Object.keys(files).map(path);
-    return problemsOf(() => generate({ files: names })).problems.map(
+    const names = Object.keys(files).filter((name) => name.endsWith(".ts"));
+    return problemsOf(() => generate({ files: names.map(path) })).problems.map(
       ({ functionName, message }) => `${functionName}: ${message}`,
     );
   };
@@ -410,7 +429,12 @@ describe("Names", () => {
 
   test("of which there are none are missed, and so is a file that the compiler cannot read", () => {
     expect(
-      messages({ "a.ts": "const a = 1;", "b.ts": "export const b = 1;" }),
+      messages({
+        "a.ts": "const a = 1;",
+        "b.ts": "export const b = 1;",
+        // Where a file without exports is no module.
+        "tsconfig.json": '{ "compilerOptions": { "module": "preserve" } }',
+      }),
     ).toEqual([
       "undefined: it exports no function that could be a tool. Export one.",
       "undefined: it exports no function that could be a tool. Export one.",

@@ -130,6 +130,94 @@ describe("The schema of a parameter follows its type", () => {
         b?: Record<string, string>;
       }`,
     ],
+    ["NonNullable<Maybe>", NAME, "type Maybe = string | null;"],
+    [
+      "ReturnType<typeof make>",
+      {
+        type: "object",
+        properties: { b: NAME, c: { type: "number" } },
+        required: ["b"],
+        additionalProperties: false,
+      },
+      "declare function make(): { b: string; c?: number };",
+    ],
+    [
+      "(typeof COLORS)[number]",
+      { type: "string", enum: ["red", "blue"] },
+      'const COLORS = ["red", "blue"] as const;',
+    ],
+    [
+      "keyof typeof SIZES",
+      { type: "string", enum: ["s", "m"] },
+      "const SIZES = { s: 1, m: 2 };",
+    ],
+    [
+      'Extract<Event, { type: "b" }>["at"]',
+      { type: "number" },
+      'type Event = { type: "a" } | { type: "b"; at: number };',
+    ],
+    [
+      "Child",
+      {
+        type: "object",
+        properties: {
+          b: NAME,
+          c: { type: ["string", "null"], description: "C." },
+        },
+        required: ["b"],
+        additionalProperties: false,
+      },
+      `interface Base { b: string }
+      interface Child extends Base {
+        /** C. */
+        c?: string | null;
+      }`,
+    ],
+    [
+      "{ __typename: string; never?: never }",
+      {
+        type: "object",
+        properties: { __typename: NAME },
+        required: ["__typename"],
+        additionalProperties: false,
+      },
+    ],
+    [
+      '"a" | (string & {}) | 1 | number',
+      {
+        anyOf: [
+          { type: "string", const: "a" },
+          { type: "string" },
+          { type: "number", const: 1 },
+          { type: "number" },
+        ],
+      },
+    ],
+    [
+      'Omit<Some & { b: string }, "x">',
+      {
+        type: "object",
+        properties: { b: NAME },
+        required: ["b"],
+        additionalProperties: false,
+      },
+      "interface Some { b?: string }",
+    ],
+    [
+      "{ b: string; [key: string]: unknown }",
+      {
+        type: "object",
+        properties: { b: NAME },
+        required: ["b"],
+        additionalProperties: {},
+      },
+    ],
+    [
+      "{ b: string; [key: string]: any }",
+      { type: "object", properties: { b: NAME }, required: ["b"] },
+    ],
+    ["any[]", { type: "array", items: {} }],
+    ["Record<string, any>", { type: "object" }],
   ];
 
   let written: string;

@@ -9,7 +9,15 @@ describe("An exported function becomes a tool", () => {
        * of the {@link Archive | archive} by {@link author},
        * see {@link search}, {@link search | this} and {@link https://example.com}.
        *
-       * Titles come first.
+       * Titles come first:
+       * - a list
+       *
+       * \`\`\`
+       * a
+       * b
+       * \`\`\`
+       * Or
+       * not.
        *
        * @remarks Slow.
        * @param query - What to look for,
@@ -23,7 +31,7 @@ describe("An exported function becomes a tool", () => {
     expect(tool).toEqual({
       name: "search",
       description:
-        "Searches the documents of the archive by author, see search, this and https://example.com.\n\nTitles come first.",
+        "Searches the documents of the archive by author, see search, this and https://example.com.\n\nTitles come first:\n- a list\n\n```\na\nb\n```\nOr not.",
       input: {
         type: "object",
         properties: {

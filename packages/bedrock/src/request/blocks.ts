@@ -4,11 +4,12 @@ import {
   type DocumentBlock,
   type ImageBlock,
   type JsonValue,
+  type ModelInfo,
   type ToolResultBlock,
   type ToolResultContent,
   type ToolUseBlock,
 } from "@lambdallm/core";
-import { isObject } from "@lambdallm/core/feature";
+import { isClaude, isNova, isObject } from "@lambdallm/core/feature";
 import type { Changes } from "./changes.ts";
 import { documentNames, fittingName, toolUseIds } from "./names.ts";
 
@@ -38,20 +39,33 @@ const MOST_DOCUMENTS = 5;
 /** Stands for the result of a tool that has nothing to say: the service takes no empty one. */
 const NO_OUTPUT = "(no output)";
 
+/** Stands for the status of a result. */
+const FAILED = "(The tool failed.)";
+
+interface Circumstances {
+  /** Undefined for a model that may do everything, as nobody knows it. */
+  readonly info: ModelInfo | undefined;
+  readonly changes: Changes;
+}
+
 /** What one request knows of its blocks: the ids and names that are taken, the tools whose arguments are wrapped. */
 export class Blocks {
   readonly #changes: Changes;
   readonly #wrapInput: (tool: string, input: JsonValue) => JsonValue;
+  readonly #takesStatus: boolean;
   readonly #ids = toolUseIds();
   readonly #documents = documentNames();
   #documentCount = 0;
 
   constructor(
-    changes: Changes,
+    { info, changes }: Circumstances,
     wrapInput: (tool: string, input: JsonValue) => JsonValue,
   ) {
     this.#changes = changes;
     this.#wrapInput = wrapInput;
+    // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultBlock.html: only these do.
+    this.#takesStatus =
+      info === undefined || isClaude(info.id) || isNova(info.id);
   }
 
   /** Ids and names that are good as they are keep theirs, wherever the others stand. */
@@ -103,12 +117,22 @@ export class Blocks {
     const content = result.content.flatMap((part, index) =>
       this.#resultPart(part, `${place}.toolResult.content[${index}]`),
     );
-    if (content.length > 0) return { ...result, toolUseId, content };
+    if (content.length === 0) {
+      this.#changes.changed(
+        `${place}.toolResult.content`,
+        "the service takes no empty result",
+      );
+      content.push({ text: NO_OUTPUT });
+    }
+    const { status, ...rest } = { ...result, toolUseId, content };
+    if (this.#takesStatus || status === undefined)
+      return { ...result, toolUseId, content };
+    if (status === "success") return rest;
     this.#changes.changed(
-      `${place}.toolResult.content`,
-      "the service takes no empty result",
+      `${place}.toolResult.status`,
+      "the model takes none: it is said in words",
     );
-    return { ...result, toolUseId, content: [{ text: NO_OUTPUT }] };
+    return { ...rest, content: [{ text: FAILED }, ...content] };
   }
 
   #resultPart(part: ToolResultContent, place: string): ToolResultContent[] {

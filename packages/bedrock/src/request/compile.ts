@@ -44,7 +44,7 @@ export function compile(
   const changes = new Changes();
   const circumstances = { modelId, info, changes };
   const tools = new Tools(request, circumstances);
-  const blocks = new Blocks(changes, (name, input) =>
+  const blocks = new Blocks(circumstances, (name, input) =>
     tools.wrapInput(name, input),
   );
   const requestMetadata = metadataOf(tags, bedrock.requestMetadata);

@@ -120,11 +120,11 @@ function contentOf(
   place: string,
   circumstances: Circumstances,
 ): readonly Placed<ContentBlock>[] {
-  const { changes, blocks } = circumstances;
+  const { info, changes, blocks } = circumstances;
   const surroundings = {
     ...circumstances,
     ofUser: role !== given,
-    signed: content.some(isSigned),
+    signed: info?.reasoningReplay !== false && content.some(isSigned),
   };
   const usable = placed(content, `${place}.content`).filter((one) =>
     isTaken(one, surroundings),

@@ -18,12 +18,13 @@ import {
   StepRun,
   wordsOf,
 } from "@lambdallm/core/stores";
+import type { BlobStore } from "../blobs.ts";
 import { answerOf, unanswered } from "./answer.ts";
 import {
   type BranchRecord,
   branchRecord,
   labelOf,
-  STEP_RECORD,
+  stepRecord,
   TEXT,
 } from "./records.ts";
 import type { Usage } from "./usage.ts";
@@ -32,6 +33,7 @@ import type { Usage } from "./usage.ts";
 export interface Place {
   readonly recorder: Omit<Recorder, "start">;
   readonly usage: Usage;
+  readonly blobStore: BlobStore | undefined;
   untilTimeoutMs(): number;
 }
 
@@ -126,10 +128,11 @@ export class Operations {
 
   /** Those that are made without giving the process up: one step of the service, which counts its starts. */
   async #attempts(call: StepCall, putOff: PutOff | undefined): Promise<Entry> {
-    const { recorder, usage } = this.#place;
+    const { recorder, usage, blobStore } = this.#place;
     const { name } = call.asked;
     usage.take(name, 1);
-    const { entry, starts, bytes } = await this.#context.step(
+    const prefix = `${recorder.runId}/${call.position}`;
+    const { entry, error, starts, bytes } = await this.#context.step(
       labelOf(name),
       async ({ attempt }) => {
         const start = async () => attempt;
@@ -140,11 +143,12 @@ export class Operations {
       {
         // The start is recorded before the work, so that a step that ends its process is counted.
         semantics: StepSemantics.AtMostOncePerRetry,
-        serdes: STEP_RECORD,
+        serdes: stepRecord({ prefix, blobStore }),
         retryStrategy: (error) => this.#again(error),
       },
     );
     usage.add(starts - 1, bytes);
+    if (entry === undefined) throw error;
     this.#checkSame(call, entry);
     return entry;
   }
@@ -152,7 +156,11 @@ export class Operations {
   /** After a kill, or when there was no time left: then in the next invocation. */
   #again(error: Error) {
     const ms = Suspended.isInstance(error) ? this.#place.untilTimeoutMs() : 0;
-    return { shouldRetry: true, delay: secondsOf(ms) };
+    // Without a limit of its time, as outside of Lambda, it was something else that has put the step off.
+    return {
+      shouldRetry: true,
+      delay: secondsOf(Number.isFinite(ms) ? ms : 0),
+    };
   }
 
   /** The SDK compares labels, in which letters beyond ASCII are all the same. */

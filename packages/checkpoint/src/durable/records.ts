@@ -1,14 +1,23 @@
-import { type Settled, StepFailure } from "@lambdallm/core";
+import {
+  type JsonValue,
+  type Settled,
+  StepFailure,
+  StoreError,
+} from "@lambdallm/core";
 import {
   type Entry,
   failureOf,
   fromJson,
   toJson,
 } from "@lambdallm/core/stores";
+import type { Blobs } from "../blobs.ts";
+import { fromStored, toStored } from "../stored-entry.ts";
 
 /** What the service keeps of a step. */
 export interface StepRecord {
-  readonly entry: Entry;
+  readonly entry?: Entry;
+  /** Why it cannot be read, and never will be. */
+  readonly error?: StoreError;
   /** How often it was started. */
   readonly starts: number;
   readonly bytes: number;
@@ -29,18 +38,46 @@ interface Serdes<T> {
 
 /** The SDK never serialises anything but records with these. */
 const serdes = <T>(
-  written: (record: T) => object,
-  read: (json: unknown, bytes: number) => T,
+  written: (record: T) => object | Promise<object>,
+  read: (json: unknown, bytes: number) => T | Promise<T>,
 ): Serdes<T> => ({
-  serialize: async (record) => toJson("record", written(record as T)),
+  serialize: async (record) => toJson("record", await written(record as T)),
   deserialize: async (data) =>
     read(fromJson(String(data)), Buffer.byteLength(String(data))),
 });
 
-export const STEP_RECORD: Serdes<StepRecord> = serdes(
-  ({ entry, starts }) => ({ entry, starts }),
-  (json, bytes) => ({ ...(json as Omit<StepRecord, "bytes">), bytes }),
-);
+/**
+ * What fails here ends the invocation, and is tried again in the next one; so do the blob store's failures. What can never be read is an
+ * error in the record.
+ */
+export const stepRecord = (blobs: Blobs): Serdes<StepRecord> =>
+  serdes(
+    async ({ entry, starts }) => ({
+      // What is written has one.
+      entry: await toStored(entry as Entry, undefined, {
+        ...blobs,
+        isZipped: false,
+      }),
+      starts,
+    }),
+    async (json, bytes) => {
+      // What was written above.
+      const { entry: stored, starts } = json as StoredStep;
+      const entry = await fromStored(stored, blobs.blobStore).catch(
+        (error: unknown) => {
+          if (StoreError.isInstance(error) && error.reason === "corrupt")
+            return { error };
+          throw error;
+        },
+      );
+      return { ...entry, starts, bytes };
+    },
+  );
+
+interface StoredStep {
+  readonly entry: JsonValue;
+  readonly starts: number;
+}
 
 export const branchRecord = <T>(name: string): Serdes<BranchRecord<T>> =>
   serdes(

@@ -32,12 +32,11 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      const [replaced = 0, deleted = 0] = [row[j - 1], row[j]];
-      const inserted = next[j - 1] ?? 0;
-      const same = from[i - 1] === to[j - 1] ? 0 : 1;
-      next.push(Math.min(replaced + same, deleted + 1, inserted + 1));
+      const replaced = Number(row[j - 1]) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const other = Math.min(Number(row[j]), Number(next[j - 1])) + 1;
+      next.push(Math.min(replaced, other));
     }
     row = next;
   }
-  return row.at(-1) ?? 0;
+  return Number(row.at(-1));
 }

@@ -37,7 +37,7 @@ export interface StartDurableOptions {
   readonly timeoutMs?: number;
   /** Of a whole execution; skipped time counts. @default 86_400 */
   readonly executionTimeoutSeconds?: number;
-  /** Smaller limits than the service's, for tests of what comes near to them. */
+  /** Other limits than the service's, such as smaller ones for tests of what comes near to them. */
   readonly limits?: DurableLimits;
 }
 

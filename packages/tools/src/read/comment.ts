@@ -59,9 +59,14 @@ export function prose(parts: readonly ts.SymbolDisplayPart[]): string {
     .join("")
     .replaceAll("\r", "")
     .replace(/^\s*-\s+/, "")
-    .replace(/(?<=[^\n])\n(?=[^\n*-])/g, " ")
+    .split(/(^```.*?^```)/ms)
+    .map((text, index) => (index % 2 === 0 ? joined(text) : text))
+    .join("")
     .trim();
 }
+
+/** Lines are broken for those who read the source; paragraphs and lists are not. */
+const joined = (text: string) => text.replace(/(?<=[^\n])\n(?=[^\n*-])/g, " ");
 
 /** The compiler gives `{@link Name | label}` in parts; of a name that it does not know, it has lost where the label begins. */
 function textOfPart(

@@ -4,8 +4,9 @@ import type { JsonObject } from "../schema/json.ts";
 import { isPlain } from "../schema/plain.ts";
 import { mapped } from "../schema/subschemas.ts";
 import { propertiesOf, unwrapped } from "../schema/unwrap.ts";
+import { disagreement } from "./agreement.ts";
 import type { FunctionNode } from "./exported-functions.ts";
-import { checkedParameters, type Parameter } from "./parameters.ts";
+import { checkedParameters, inferred, type Parameter } from "./parameters.ts";
 import type { SchemaOf } from "./type-schemas.ts";
 import { isNominal } from "./unsupported.ts";
 
@@ -32,8 +33,13 @@ export function readInput(
   reader: Reader,
   place: Place,
 ): ToolInput {
-  const { parameters, info } = checkedParameters(node, reader.checker, place);
-  const all = described(schemaOfAll(parameters, reader, place), parameters);
+  const { parameters: written, info } = checkedParameters(
+    node,
+    reader.checker,
+    place,
+  );
+  const parameters = written.map((one) => followed(one, reader, place));
+  const all = described(together(parameters, reader, place), parameters);
   const inner = unwrapped(all);
   const schema = inner ?? all;
   checkNames(schema, place);
@@ -65,7 +71,6 @@ function checkNamed({ node, isNamed }: Parameter, place: Place): void {
 function schemaOfAll(
   parameters: readonly Parameter[],
   { schemaOf }: Reader,
-  place: Place,
 ): JsonObject {
   const { factory } = ts;
   const members = parameters.map(({ name, type, isOptional }) =>
@@ -76,16 +81,60 @@ function schemaOfAll(
       type,
     ),
   );
+  return {
+    type: "object",
+    properties: {},
+    ...schemaOf(factory.createTypeLiteralNode(members)),
+  };
+}
+
+/**
+ * The parameter with a type that the generator follows as the compiler does: the one that is written there, which has the comments,
+ * or else what the compiler has made of it.
+ */
+function followed(
+  parameter: Parameter,
+  reader: Reader,
+  place: Place,
+): Parameter {
+  const { node, name } = parameter;
+  const { checker } = reader;
+  const type = checker.getTypeAtLocation(node);
+  const computed = { ...parameter, type: inferred(node, type, checker) };
+  const reasons = new Map<Parameter, string>();
+  for (const one of [parameter, computed]) {
+    try {
+      const schema = schemaOfAll([one], reader);
+      const { $defs = {} } = schema;
+      const own = { ...propertiesOf(schema)[name], $defs };
+      const path = disagreement(type, own, checker);
+      if (path === undefined) return one;
+      reasons.set(
+        one,
+        `it has a type (${name}${path}) that a schema cannot follow.`,
+      );
+    } catch (error) {
+      reasons.set(one, `its type has no schema: ${(error as Error).message}.`);
+    }
+  }
+  throw new Refusal(
+    { ...place, node, parameter: node.name.getText() },
+    `${reasons.get(parameter)} Write the type out.`,
+  );
+}
+
+/** @throws {Refusal} Two of them have types of one name. */
+function together(
+  parameters: readonly Parameter[],
+  reader: Reader,
+  place: Place,
+): JsonObject {
   try {
-    return {
-      type: "object",
-      properties: {},
-      ...schemaOf(factory.createTypeLiteralNode(members)),
-    };
+    return schemaOfAll(parameters, reader);
   } catch (error) {
     throw new Refusal(
       place,
-      `the types of its parameters have no JSON Schema: ${(error as Error).message} Take simpler ones.`,
+      `its parameters have no schema together: ${(error as Error).message} Give one of the types another name.`,
     );
   }
 }

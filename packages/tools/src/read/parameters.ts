@@ -127,7 +127,7 @@ const isUntyped = (node: ts.ParameterDeclaration, { flags }: ts.Type) =>
   (flags & ts.TypeFlags.Any) !== 0;
 
 /** The type that the compiler has found, as if it were written there. */
-function inferred(
+export function inferred(
   parameter: ts.ParameterDeclaration,
   type: ts.Type,
   checker: ts.TypeChecker,
@@ -136,7 +136,7 @@ function inferred(
   const node = checker.typeToTypeNode(
     type,
     parameter,
-    ts.NodeBuilderFlags.NoTruncation,
+    ts.NodeBuilderFlags.NoTruncation | ts.NodeBuilderFlags.InTypeAlias,
   ) as ts.TypeNode;
   // Where the generator looks for comments.
   Object.assign(node, { parent: parameter });

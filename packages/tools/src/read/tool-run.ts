@@ -10,14 +10,24 @@ export function isToolRun(
   { type }: ts.ParameterDeclaration,
   checker: ts.TypeChecker,
 ): boolean {
-  if (type === undefined || !ts.isTypeReferenceNode(type)) return false;
-  let symbol = checker.getSymbolAtLocation(type.typeName);
-  while (symbol !== undefined) {
-    if (symbol.declarations?.some(isImportOfToolRun) === true) return true;
-    if ((symbol.flags & ts.SymbolFlags.Alias) === 0) return false;
-    symbol = checker.getImmediateAliasedSymbol(symbol);
-  }
-  return false;
+  return (
+    type !== undefined &&
+    ts.isTypeReferenceNode(type) &&
+    isOfAgent(checker.getSymbolAtLocation(type.typeName), checker)
+  );
+}
+
+/** Follows a name through the files that hand it on. */
+function isOfAgent(
+  symbol: ts.Symbol | undefined,
+  checker: ts.TypeChecker,
+): boolean {
+  if (symbol?.declarations === undefined) return false;
+  if (symbol.declarations.some(isImportOfToolRun)) return true;
+  return (
+    (symbol.flags & ts.SymbolFlags.Alias) !== 0 &&
+    isOfAgent(checker.getImmediateAliasedSymbol(symbol), checker)
+  );
 }
 
 function isImportOfToolRun(node: ts.Declaration): boolean {

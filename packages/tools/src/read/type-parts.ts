@@ -8,12 +8,9 @@ export interface TypePart {
   readonly depth: number;
 }
 
-/** Deeper than anybody writes: a generic type that makes a new type of itself has no end. */
-export const DEEPEST = 30;
-
 /**
  * A type and all that stand in it, each once. `undefined` is among them only where JSON would have to bring it: not where a
- * property or parameter can be left out.
+ * property or parameter can be left out. There may be no end to them: a generic type can make a new type of itself.
  */
 export function* partsOf(
   type: ts.Type,
@@ -36,7 +33,6 @@ export function* partsOf(
     if (seen.has(type)) return;
     seen.add(type);
     yield { type, path, depth };
-    if (depth === DEEPEST) return;
     if (type.isUnion())
       for (const one of type.types) yield* part(one, path, depth);
     else if (isList(type, checker)) yield* items(type, path, depth + 1);
@@ -80,7 +76,7 @@ export function isCallable(type: ts.Type): boolean {
   );
 }
 
-function isList(
+export function isList(
   type: ts.Type,
   checker: ts.TypeChecker,
 ): type is ts.TypeReference {

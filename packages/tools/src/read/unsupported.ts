@@ -1,11 +1,5 @@
 import ts from "typescript";
-import {
-  DEEPEST,
-  isCallable,
-  isObject,
-  partsOf,
-  type TypePart,
-} from "./type-parts.ts";
+import { isCallable, isObject, partsOf, type TypePart } from "./type-parts.ts";
 
 /** What a type holds that JSON cannot bring. */
 export interface Unsupported {
@@ -13,6 +7,9 @@ export interface Unsupported {
   readonly path: string;
   readonly message: string;
 }
+
+/** Deeper than anybody writes. */
+const DEEPEST = 30;
 
 /** What keeps JSON from bringing a value of this type; undefined where nothing does. */
 export function unsupportedIn(
@@ -87,7 +84,9 @@ function reasonOfObject(
   );
   if (method !== undefined)
     return `is ${name}, which has functions (${checker.symbolToString(method)}), and JSON has none. Take plain data, such as a string for a Date, and make the rest of it in the function.`;
-  const odd = properties.find((one) => /["'`\\]|^__/.test(one.name));
+  const odd = properties.find((one) =>
+    /["'`\\]|^__(?:proto__$|@)/.test(one.name),
+  );
   if (odd !== undefined)
     return `has the property ${checker.symbolToString(odd)}, which cannot stand in a schema. Give it another name.`;
   const hasPatterns = checker
