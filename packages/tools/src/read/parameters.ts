@@ -136,7 +136,7 @@ export function inferred(
   const node = checker.typeToTypeNode(
     type,
     parameter,
-    ts.NodeBuilderFlags.NoTruncation,
+    ts.NodeBuilderFlags.NoTruncation | ts.NodeBuilderFlags.InTypeAlias,
   ) as ts.TypeNode;
   // Where the generator looks for comments.
   Object.assign(node, { parent: parameter });
