@@ -87,7 +87,7 @@ export const nameCheck = check.matching(
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
-const booleanOrFunction = (value: unknown) =>
+export const approvalCheck = (value: unknown) =>
   typeof value === "boolean" || typeof value === "function"
     ? undefined
     : "true, false or a function of the input";
@@ -98,7 +98,7 @@ const checks = {
   // Judged by toJsonSchema, which says more.
   input: () => undefined,
   timeoutMs: check.positiveInteger,
-  needsApproval: booleanOrFunction,
+  needsApproval: approvalCheck,
   run: check.function,
 };
 
