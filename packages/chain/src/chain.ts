@@ -9,7 +9,6 @@ import {
 import { Budget } from "./budget.ts";
 import { ChainStream } from "./chain-stream.ts";
 import type {
-  AnyStep,
   ChainConstructor,
   ChainContext,
   Chain as ChainOf,
@@ -50,7 +49,7 @@ type Watch = Pick<Run, "onStep" | "show">;
 
 class ChainDefinition implements ChainOf {
   readonly name: string;
-  readonly steps: readonly AnyStep[];
+  readonly steps: readonly Step[];
   readonly #settings: ChainSettings;
   readonly #nodes: readonly Node[];
 
@@ -91,9 +90,9 @@ class ChainDefinition implements ChainOf {
     });
   }
 
-  getStep(name: string): AnyStep {
+  getStep(name: string): Step {
     // Its types say that there may be none where the name is not known.
-    return this.steps.find((step) => step.name === name) as AnyStep;
+    return this.steps.find((step) => step.name === name) as Step;
   }
 
   toMermaid(): string {
