@@ -1,6 +1,7 @@
 import type { Journal, OutputSchema, WithLLM } from "@lambdallm/core";
 import type { ChainStream } from "./chain-stream.ts";
 import type { ChainResult } from "./result.ts";
+import type { TimeoutStrategy } from "./run-types.ts";
 import type {
   CheckedPrompt,
   Flat,
@@ -17,7 +18,6 @@ import type {
   Step,
   StepInput,
 } from "./step-types.ts";
-import type { TimeoutStrategy } from "./step-work.ts";
 
 export interface ChainSettings {
   /**

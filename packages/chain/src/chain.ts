@@ -18,9 +18,11 @@ import type {
   RunOptions,
 } from "./chain-types.ts";
 import { graphOf, type Node } from "./graph.ts";
+import { LastText } from "./last-text.ts";
 import { mermaidOf } from "./mermaid.ts";
 import type { ChainResult } from "./result.ts";
-import { type Run, runChain } from "./run.ts";
+import { runChain } from "./run.ts";
+import type { Run } from "./run-types.ts";
 import { isStep, Step } from "./step.ts";
 import { checkVariables } from "./values.ts";
 
@@ -45,7 +47,7 @@ const runChecks = {
 };
 
 /** The part of a run that the ways to run a chain differ in. */
-type Watch = Pick<Run, "onStep" | "show">;
+type Watch = Pick<Run, "onStep" | "text">;
 
 class ChainDefinition implements ChainOf {
   readonly name: string;
@@ -70,7 +72,7 @@ class ChainDefinition implements ChainOf {
   ): Promise<ChainResult> {
     return this.#run(context, variables, options, {
       onStep: undefined,
-      show: undefined,
+      text: undefined,
     });
   }
 
@@ -85,7 +87,7 @@ class ChainDefinition implements ChainOf {
         context,
         variables,
         { ...options, signal: signal ? AbortSignal.any([signal, own]) : own },
-        { onStep: show, show },
+        { onStep: show, text: new LastText(show) },
       );
     });
   }
@@ -133,7 +135,7 @@ class ChainDefinition implements ChainOf {
     } = this.#settings;
     return runChain({
       ...{ chain: name, nodes: this.#nodes, ...watch },
-      ...{ journal, runId: journal.runId, invocation, context, variables },
+      ...{ journal, invocation, context, variables },
       ...{ strategy: timeoutStrategy, signal, concurrency },
       budget:
         maxTotalCostUsd === undefined
