@@ -29,7 +29,12 @@ import {
   agentSettings,
 } from "./settings.ts";
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
-import { type AgentTool, type NeedsApproval, nameCheck } from "./tool.ts";
+import {
+  type AgentTool,
+  approvalCheck,
+  type NeedsApproval,
+  nameCheck,
+} from "./tool.ts";
 import type {
   AgentQuery,
   AgentResult,
@@ -80,15 +85,10 @@ const runChecks = {
   onApproval: check.function,
 };
 
-const booleanOrFunction = (value: unknown) =>
-  typeof value === "boolean" || typeof value === "function"
-    ? undefined
-    : "true, false or a function of the input";
-
 const asToolChecks = {
   name: nameCheck,
   description: check.text,
-  needsApproval: booleanOrFunction,
+  needsApproval: approvalCheck,
 };
 
 /**
@@ -306,7 +306,7 @@ async function store(
 ): Promise<void> {
   await journal.step("store", async () => {
     for (const { role, content } of messages)
-      if (role !== "system") session.addMessage(role, content);
+      session.addMessage(role === "assistant" ? role : "user", content);
     await session.save();
   });
 }

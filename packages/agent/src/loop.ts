@@ -125,7 +125,7 @@ export class AgentLoop {
       steps: this.#steps,
       messages: this.#allMessages,
     });
-    const { ending, answer, costUsd } = await this.#models.turn({
+    const turn = await this.#models.turn({
       iteration,
       progress: this.progress,
       ...prepared,
@@ -133,9 +133,11 @@ export class AgentLoop {
         ? [...prepared.tools, readResultTool]
         : prepared.tools,
     });
+    const { costUsd } = turn;
     this.#costs.push(costUsd);
-    if (answer === undefined || ending !== undefined)
-      return this.#end(ending ?? COMPLETED, answer, costUsd);
+    if (turn.ending !== undefined)
+      return this.#end(turn.ending, turn.answer, costUsd);
+    const { answer } = turn;
     this.iterations = iteration;
     const calls = callsIn(answer.message);
     if (calls.length === 0) return this.#said(answer, costUsd);
@@ -174,8 +176,8 @@ export class AgentLoop {
     const counts = this.#inARow.next(calls);
     let left = this.#limits.maxToolCalls - this.#toolCalls;
     const planned: PlannedCall[] = calls.map((call, index) => {
-      const problem = spoilt[call.toolUseId];
-      if (problem !== undefined) return { call, refusal: SPOILT[problem] };
+      const wrong = spoilt.find((one) => one.toolUseId === call.toolUseId);
+      if (wrong !== undefined) return { call, refusal: SPOILT[wrong.problem] };
       if (Number(counts[index]) >= MOST_EQUAL_CALLS) {
         this.#repeated = call.name;
         return { call, refusal: REPEATED };
@@ -249,9 +251,8 @@ export class AgentLoop {
       messages: this.#allMessages,
       ending: ending.status === "completed" ? undefined : ending,
     });
-    this.#costs.push(turn.costUsd ?? 0);
-    if (!("value" in turn))
-      return { ending: turn.ending ?? ending, answer: said };
+    this.#costs.push(turn.costUsd);
+    if (turn.ending !== undefined) return { ending: turn.ending, answer: said };
     const answer = said || JSON.stringify(turn.value);
     if (said === "")
       this.#messages.push({ role: "assistant", content: [{ text: answer }] });

@@ -4,6 +4,7 @@ import {
   type Message,
   type ModelResponse,
   type OutputSchema,
+  type Retry,
   Suspended,
   type Tool,
   textOf,
@@ -15,6 +16,7 @@ import {
   converseRequest,
   type ModelRequest,
   needsOf,
+  transientRetry,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
@@ -29,14 +31,16 @@ import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
 import type { AgentTool } from "./tool.ts";
 
-/** What a step with a model call has recorded. */
-export interface ModelTurn {
-  /** The run ends here. The answer, where there is one, is the last. */
-  readonly ending?: Ending | undefined;
-  readonly answer?: TurnAnswer | undefined;
+/** What a step with a model call comes to: an answer; or the end of the run, where the answer is the last, if there is one. */
+type Turned =
+  | { readonly ending?: undefined; readonly answer: TurnAnswer }
+  | { readonly ending: Ending; readonly answer?: TurnAnswer | undefined };
+
+/** What it has recorded. */
+export type ModelTurn = Turned & {
   /** USD; undefined when nobody knows. */
-  readonly costUsd?: number | undefined;
-}
+  readonly costUsd: number | undefined;
+};
 
 export interface TurnAnswer extends ReadAnswer {
   readonly text: string;
@@ -54,17 +58,21 @@ export interface TurnInput {
   readonly tools: readonly (AgentTool | Tool)[];
 }
 
-export interface ValueTurn {
-  readonly value?: unknown;
-  readonly ending?: Ending | undefined;
-  readonly costUsd?: number | undefined;
-}
+/** The value, or why there is none. */
+type Valued =
+  | { readonly ending?: undefined; readonly value: unknown }
+  | { readonly ending: Ending };
+
+export type ValueTurn = Valued & { readonly costUsd: number | undefined };
 
 export interface ValueInput {
   readonly progress: Progress;
   readonly messages: readonly Message[];
   readonly ending: Ending | undefined;
 }
+
+/** Of a model call, where the run can be resumed. */
+const DEFAULT_RETRIES = 2;
 
 /** Less time than that is not enough for a last answer. */
 const LEAST_LAST_MS = 1_000;
@@ -87,6 +95,7 @@ export class ModelCalls {
   readonly #surroundings: Surroundings;
   readonly #limits: Limits;
   readonly #bufferMs: number;
+  readonly #retry: Retry;
   #shown = false;
 
   constructor(
@@ -97,6 +106,8 @@ export class ModelCalls {
     this.#settings = settings;
     this.#surroundings = surroundings;
     this.#limits = limits;
+    const { retries = surroundings.canResume ? DEFAULT_RETRIES : 0 } = settings;
+    this.#retry = transientRetry(retries);
     this.#bufferMs = Math.min(settings.timeoutBufferMs, this.#leftMs / 2);
   }
 
@@ -115,6 +126,10 @@ export class ModelCalls {
         ...(await this.#turn(input, info.signal)),
         costUsd: info.costUsd,
       }),
+      {
+        // What has been seen of an answer cannot be taken back.
+        retry: (error, attempt) => !this.#shown && this.#retry(error, attempt),
+      },
     );
     const text = turn.answer?.text ?? "";
     // A replay, and a provider that does not stream, bring no deltas.
@@ -122,21 +137,23 @@ export class ModelCalls {
     return turn;
   }
 
-  async #turn(input: TurnInput, signal: AbortSignal): Promise<ModelTurn> {
+  async #turn(input: TurnInput, signal: AbortSignal): Promise<Turned> {
     const { progress } = input;
     const request = this.#request(input, signal);
-    const ending =
+    const reached =
       (await endingOf(progress, this.#settings, this.#limits)) ??
-      this.#outOfTime() ??
-      this.#outOfMoney(request, progress);
-    if (ending === undefined)
-      return this.#answer(this.#fitted(request, progress) ?? request);
+      this.#outOfTime();
+    const fitted =
+      reached === undefined ? this.#fitted(request, progress) : undefined;
+    if (fitted !== undefined) return this.#answer(fitted);
+    const ending = reached ?? this.#noMoney();
     // The value is the last answer.
     if (this.#settings.outputSchema !== undefined || !this.#mayAnswer(ending))
       return { ending };
     const last = this.#fitted(instructed(request, LAST_ANSWER), progress, true);
     if (last === undefined) return { ending };
-    return { ...(await this.#answer(last)), ending };
+    const { answer } = await this.#answer(last);
+    return { ending, answer };
   }
 
   /** What has been said as a value of the schema; without one when a limit leaves no room for it. */
@@ -145,29 +162,36 @@ export class ModelCalls {
     { progress, messages, ...before }: ValueInput,
   ): Promise<ValueTurn> {
     const { journal, invocation } = this.#surroundings;
-    return journal.step("object", async (info): Promise<ValueTurn> => {
-      const { ending = this.#outOfTime() } = before;
-      if (ending !== undefined && !this.#mayAnswer(ending)) return { ending };
-      const input = { messages, tools: [], model: undefined };
-      const request = this.#fitted(
-        instructed(this.#request(input, info.signal), AS_VALUE),
-        progress,
-        true,
-      );
-      if (request === undefined) return { ending: ending ?? this.#noMoney() };
-      const call = async (asked: ModelRequest) => {
-        const { response, isLate } = await this.#call(asked);
-        if (response === undefined || isLate) throw new Late();
-        return wholeAnswer(invocation, response);
-      };
-      try {
-        const value = await askForValue(call, request, schema, 1);
-        return { value, ending, costUsd: info.costUsd };
-      } catch (error) {
-        if (!(error instanceof Late)) throw error;
-        return { ending: ending ?? LATE, costUsd: info.costUsd };
-      }
-    });
+    return journal.step(
+      "object",
+      async (info): Promise<ValueTurn> => {
+        const { ending = this.#outOfTime() } = before;
+        const input = { messages, tools: [], model: undefined };
+        const request =
+          ending === undefined || this.#mayAnswer(ending)
+            ? this.#fitted(
+                instructed(this.#request(input, info.signal), AS_VALUE),
+                progress,
+                true,
+              )
+            : undefined;
+        if (request === undefined)
+          return { ending: ending ?? this.#noMoney(), costUsd: 0 };
+        const call = async (asked: ModelRequest) => {
+          const { response, isLate } = await this.#call(asked);
+          if (response === undefined || isLate) throw new Late();
+          return wholeAnswer(invocation, response);
+        };
+        try {
+          const value = await askForValue(call, request, schema, 1);
+          return { value, costUsd: info.costUsd };
+        } catch (error) {
+          if (!(error instanceof Late)) throw error;
+          return { ending: ending ?? LATE, costUsd: info.costUsd };
+        }
+      },
+      { retry: this.#retry },
+    );
   }
 
   #request(
@@ -188,22 +212,19 @@ export class ModelCalls {
     return { ...request, messages: fitting };
   }
 
-  async #answer(request: ModelRequest): Promise<ModelTurn> {
+  async #answer(request: ModelRequest): Promise<Turned> {
     const { invocation } = this.#surroundings;
     const { response, isLate } = await this.#call(
       this.#shownWhileItGrows(request),
     );
-    const ending = isLate ? LATE : undefined;
-    if (response === undefined) return { ending };
+    if (response === undefined) return { ending: LATE };
     const isBroken = answerState(response) === "broken";
     if (!isLate && !isBroken) wholeAnswer(invocation, response);
     const { stopReason, model, usage } = response;
     const said = isBroken ? [] : response.message.content;
     const read = readAnswer(said, stopReason);
-    return {
-      ending,
-      answer: { ...read, text: textOf(said), stopReason, model, usage },
-    };
+    const answer = { ...read, text: textOf(said), stopReason, model, usage };
+    return isLate ? { ending: LATE, answer } : { answer };
   }
 
   /** @throws {Suspended} The time is over, and the run can go on in another invocation; or the caller has ended it. */
@@ -251,7 +272,9 @@ export class ModelCalls {
       ...request,
       deltas: ["text"],
       onDelta: (delta) => {
-        if (delta.kind === "text") this.#show(delta.text);
+        /* istanbul ignore if -- it asks for text only */
+        if (delta.kind !== "text") return;
+        this.#show(delta.text);
       },
     };
   }
@@ -272,12 +295,6 @@ export class ModelCalls {
     const isOver = !canResume && this.#leftMs <= this.#bufferMs;
     return isOver
       ? ended("timeout", "There was no time left for another answer.")
-      : undefined;
-  }
-
-  #outOfMoney(request: ModelRequest, progress: Progress): Ending | undefined {
-    return this.#fitted(request, progress) === undefined
-      ? this.#noMoney()
       : undefined;
   }
 

@@ -14,11 +14,16 @@ import {
 /** Why a call cannot be made as the model has written it. */
 export type Spoilt = "cut" | "no-object" | "too-deep";
 
+export interface SpoiltCall {
+  readonly toolUseId: string;
+  readonly problem: Spoilt;
+}
+
 /** What a model has answered, as it can be recorded and sent back. */
 export interface ReadAnswer {
   readonly message: Message;
-  /** The calls whose input is not what the model meant, by their ids; they are sent back with `{}`. */
-  readonly spoilt: Readonly<Record<string, Spoilt>>;
+  /** The calls whose input is not what the model meant; they are sent back with `{}`. */
+  readonly spoilt: readonly SpoiltCall[];
 }
 
 /** Deeper than tools need, and flat enough for every program that walks through it. */
@@ -35,7 +40,7 @@ export function readAnswer(
   const isCut = answerState({ stopReason }) === "cut";
   const last = content.length - 1;
   const ids = new Set<string>();
-  const spoilt: Record<string, Spoilt> = {};
+  const spoilt: SpoiltCall[] = [];
   const blocks = content.map((block, index) => {
     if (!isOwnCall(block)) return block;
     const { toolUse } = block;
@@ -43,7 +48,7 @@ export function readAnswer(
     ids.add(toolUseId);
     const problem =
       isCut && index === last ? "cut" : problemOf(toolUse.input, isCut);
-    if (problem !== undefined) spoilt[toolUseId] = problem;
+    if (problem !== undefined) spoilt.push({ toolUseId, problem });
     const input = problem === undefined ? withoutProto(toolUse.input) : {};
     // Taken out of a JSON value.
     return { toolUse: { ...toolUse, toolUseId, input: input as JsonValue } };

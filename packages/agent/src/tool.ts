@@ -1,8 +1,8 @@
 import {
   ConfigurationError,
   type InferOutput,
-  type LLMContext,
   type OutputSchema,
+  type WithLLM,
 } from "@lambdallm/core";
 import {
   check,
@@ -12,8 +12,11 @@ import {
 } from "@lambdallm/core/feature";
 import type { SubAgent } from "./sub-agent.ts";
 
+/** What each context that calls models has, also that of a durable function. */
+export type ToolContext = WithLLM<true>;
+
 /** What a tool is told beside its input. */
-export interface ToolRun<Context extends object = LLMContext> {
+export interface ToolRun<Context extends object = ToolContext> {
   /** Aborts when the time of the tool, or of the run, is over. */
   readonly signal: AbortSignal;
   /** Stays the same when the call runs again after a kill: the idempotency key for services that take one. */
@@ -84,7 +87,7 @@ export const nameCheck = check.matching(
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
-const booleanOrFunction = (value: unknown) =>
+export const approvalCheck = (value: unknown) =>
   typeof value === "boolean" || typeof value === "function"
     ? undefined
     : "true, false or a function of the input";
@@ -95,7 +98,7 @@ const checks = {
   // Judged by toJsonSchema, which says more.
   input: () => undefined,
   timeoutMs: check.positiveInteger,
-  needsApproval: booleanOrFunction,
+  needsApproval: approvalCheck,
   run: check.function,
 };
 
@@ -123,7 +126,7 @@ export type NoInput = {
  */
 export function tool<
   const Schema extends OutputSchema = NoInput,
-  Context extends object = LLMContext,
+  Context extends object = ToolContext,
 >(options: ToolOptions<Schema, Context>): AgentTool {
   validateOptions("tool", checks, options, ["name", "description", "run"]);
   const { name, description, input } = options;

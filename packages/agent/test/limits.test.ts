@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { invocationOf } from "@lambdallm/core/feature";
 import { Agent, tool } from "../src/index.ts";
 import { calling, withModel } from "./support.ts";
 
@@ -167,7 +168,7 @@ describe("At a limit the model is asked for one last answer", () => {
       name: "ask",
       description: "Asks another model.",
       run: (_input, { context }) =>
-        context.invoke("Hello", {}, { model: "acme.unpriced-v1" }),
+        context.llm.invoke("Hello", {}, { model: "acme.unpriced-v1" }),
     });
     const agent = new Agent({ name: "reader", tools: [ask], maxCostUsd: 1 });
     const { result } = await withModel(
@@ -176,6 +177,21 @@ describe("At a limit the model is asked for one last answer", () => {
     );
     expect(result).toMatchObject({ status: "cost_limit", answer: "" });
     expect(result.totalCostUsd).toBeUndefined();
+  });
+
+  test("and so does an answer of another model that was sent in its place", async () => {
+    const agent = new Agent({ name: "reader", tools: [look], maxCostUsd: 1 });
+    const { result, model } = await withModel(
+      [calling(["look", { page: 1 }]), "Never asked."],
+      (context) => {
+        invocationOf(context).intercept("call", "swap", (request, next) =>
+          next({ ...request, model: "acme.unpriced-v1" }),
+        );
+        return agent.run("Hello?", context);
+      },
+    );
+    expect(result).toMatchObject({ status: "cost_limit", toolCalls: 1 });
+    expect(model.totalCalls).toBe(1);
   });
 
   test("thinking has its budget beside the answer", async () => {
@@ -232,6 +248,20 @@ describe("At a limit the model is asked for one last answer", () => {
   });
 });
 
+test("A model that hangs does not keep a run from its end", async () => {
+  const agent = new Agent({ name: "reader" });
+  const { result } = await withModel(
+    [() => new Promise(() => {})],
+    (context) => agent.run("Read.", context),
+    { timeoutMs: 700 },
+  );
+  expect(result).toMatchObject({
+    answer: "",
+    status: "timeout",
+    reason: "The time was over before the answer was.",
+  });
+});
+
 describe("A run ends by its own rules", () => {
   test("after a tool, whose result is the answer when the model says nothing beside", async () => {
     const agent = new Agent({
@@ -266,6 +296,54 @@ describe("A run ends by its own rules", () => {
       reason: "stopWhen has ended the run.",
     });
     expect(model.totalCalls).toBe(2);
+  });
+
+  test("with what the model says beside its calls as the answer", async () => {
+    const agent = new Agent({
+      name: "reader",
+      tools: [look],
+      stopAfterTool: "look",
+    });
+    const { content } = calling(["look", { page: 1 }]);
+    const { result } = await withModel(
+      [{ content: [{ text: "I look." }, ...content] }],
+      (context) => agent.run("Read.", context),
+    );
+    expect(result.answer).toBe("I look.");
+  });
+
+  test("also behind a step in which nothing was said", async () => {
+    const agent = new Agent({ name: "reader", stopWhen: () => true });
+    const { result } = await withModel([{ content: [] }], (context) =>
+      agent.run("Read.", context),
+    );
+    expect(result).toMatchObject({ answer: "", status: "stopped" });
+  });
+
+  test("with the JSON of the last tool as the answer", async () => {
+    const data = tool({
+      name: "data",
+      description: "Gives data.",
+      run: () => [
+        { json: { a: 1 } },
+        {
+          document: {
+            name: "d",
+            format: "txt",
+            source: { bytes: new Uint8Array([65]) },
+          },
+        },
+      ],
+    });
+    const agent = new Agent({
+      name: "reader",
+      tools: [data],
+      stopAfterTool: ["data"],
+    });
+    const { result } = await withModel([calling(["data", {}])], (context) =>
+      agent.run("Read.", context),
+    );
+    expect(result.answer).toBe('{"a":1}');
   });
 
   test("when a model makes the same call for the third time in a row, which is not made", async () => {

@@ -60,6 +60,17 @@ describe("With outputSchema", () => {
     expect(model.totalCalls).toBe(2);
   });
 
+  test("its cost is unknown where the price is", async () => {
+    const model = "acme.unpriced-v1";
+    const agent = new Agent({ name: "a", model, outputSchema });
+    const { result } = await withModel(
+      ["One.", { value: { pages: 1 } }],
+      (context) => agent.run("How many?", context),
+    );
+    expect(result.object).toEqual({ pages: 1 });
+    expect(result.totalCostUsd).toBeUndefined();
+  });
+
   test("an object that never validates fails", async () => {
     const agent = new Agent({ name: "a", outputSchema });
     const run = withModel(["One.", "No JSON."], (context) =>

@@ -117,6 +117,15 @@ describe("What is wrong with a run is said before the model is called", () => {
     );
   });
 
+  test("options that are none", async () => {
+    const none = null as unknown as object;
+    const run = withModel(
+      ["Hi."],
+      (context) => agent.stream("Hi", context, none).result,
+    );
+    await expect(run).rejects.toThrow("the options must be an object");
+  });
+
   test("a schema of a tool that is none", async () => {
     const odd = new Agent({
       name: "a",

@@ -427,10 +427,9 @@ describe("Whatever a model writes", () => {
     fc.assert(
       fc.property(
         fc.constantFrom("search", "book_room"),
-        fc.dictionary(
-          fc.string().filter((name) => name !== "__proto__"),
-          fc.jsonValue(),
-        ),
+        fc
+          .dictionary(fc.string(), fc.jsonValue())
+          .filter((given) => !JSON.stringify(given).includes("__proto__")),
         (name, given) => {
           // Without -0, which JSON does not have.
           const input = JSON.parse(JSON.stringify(given));

@@ -67,6 +67,15 @@ describe("Whatever a tool does is a result", () => {
     expect(JSON.stringify(told).length).toBeLessThan(300_000);
   });
 
+  test("when it returns more than any journal keeps", async () => {
+    expect(
+      await resultOf(returning(() => "x".repeat(17 * 1024 * 1024))),
+    ).toMatchObject({
+      status: "error",
+      content: [{ text: "The result of the tool is too large." }],
+    });
+  });
+
   test("when it takes longer than its timeout, and its signal aborts", async () => {
     const aborted = Promise.withResolvers<boolean>();
     const slow = tool({
@@ -123,6 +132,23 @@ describe("Whatever a tool does is a result", () => {
 });
 
 describe("A tool", () => {
+  test("may take one of several kinds of objects", async () => {
+    const either = tool({
+      name: "either",
+      description: "Takes a or b.",
+      input: {
+        anyOf: [
+          { type: "object", required: ["a"] },
+          { type: "object", required: ["b"] },
+        ],
+      },
+      run: () => "Taken.",
+    });
+    expect(await resultOf(either, { b: 1 })).toMatchObject({
+      status: "success",
+    });
+  });
+
   test("gets its input as its schema gives it, and is told of its run", async () => {
     const seen: unknown[] = [];
     const dated = tool({
@@ -155,7 +181,7 @@ describe("A tool", () => {
     const ask = tool({
       name: "ask",
       description: "Asks another model.",
-      run: (_input, { context }) => context.invoke("Hello"),
+      run: (_input, { context }) => context.llm.invoke("Hello"),
     });
     const agent = new Agent({ name: "user", tools: [ask] });
     const { result } = await withModel(

@@ -3,12 +3,11 @@ import {
   type Branch,
   type Journal,
   JournalMismatchError,
-  type Retry,
   type Settled,
   StepFailure,
   Suspended,
 } from "@lambdallm/core";
-import { fullJitterMs } from "@lambdallm/core/feature";
+import { transientRetry } from "@lambdallm/core/feature";
 import { isInMemory } from "@lambdallm/core/stores";
 import type { Node } from "./graph.ts";
 import {
@@ -21,7 +20,6 @@ import {
   type StepStatus,
 } from "./result.ts";
 import { Slots } from "./slots.ts";
-import type { Step } from "./step-types.ts";
 import { type RunFacts, type StepValue, workOf } from "./step-work.ts";
 
 /** What becomes of a step while its chain runs. */
@@ -209,6 +207,7 @@ async function stepEnding(
         }
       : undefined;
   const slot = state.slots.slot();
+  const retry = step.retry ?? transientRetry(step.retries);
   try {
     const value = await branch.step<StepValue>(
       step.name,
@@ -229,7 +228,7 @@ async function stepEnding(
         turn: slot.take,
         // What the reader of a stream has seen cannot be taken back.
         retry: (error, attempt) =>
-          !(isLast && state.shown) && retryOf(step)(error, attempt),
+          !(isLast && state.shown) && retry(error, attempt),
       },
     );
     const { output, costUsd, truncated } = value;
@@ -245,16 +244,4 @@ async function stepEnding(
   } finally {
     slot.release();
   }
-}
-
-/** Waits before a retry as the middleware retryFallback does by default. */
-const WAITS = { baseMs: 200, capMs: 20_000 };
-
-function retryOf({ retry, retries }: Step): Retry {
-  return (
-    retry ??
-    ((error, attempt) =>
-      error.retryable &&
-      attempt <= retries && { delayMs: fullJitterMs(attempt - 1, WAITS) })
-  );
 }
