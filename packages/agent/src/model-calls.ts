@@ -25,6 +25,7 @@ import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
 import { reactAnswer } from "./react-answer.ts";
 import { needsReact, reactRequest } from "./react-prompt.ts";
 import { type ReadAnswer, readAnswer } from "./read-answer.ts";
+import { ROOM } from "./room.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
 import type { AgentTool } from "./tool.ts";
@@ -118,6 +119,7 @@ export class ModelCalls {
         ...(await this.#turn(input, info.signal)),
         costUsd: info.costUsd,
       }),
+      ROOM,
     );
     const text = turn.answer?.text ?? "";
     // A replay, and a provider that does not stream, bring no deltas.
@@ -150,32 +152,36 @@ export class ModelCalls {
     { progress, messages, ...before }: ValueInput,
   ): Promise<ValueTurn> {
     const { journal, invocation } = this.#surroundings;
-    return journal.step("object", async (info): Promise<ValueTurn> => {
-      const { ending = this.#outOfTime() } = before;
-      const input = { messages, tools: [], model: undefined };
-      const request =
-        ending === undefined || this.#mayAnswer(ending)
-          ? this.#fitted(
-              instructed(this.#request(input, info.signal), AS_VALUE),
-              progress,
-              true,
-            )
-          : undefined;
-      if (request === undefined)
-        return { ending: ending ?? this.#noMoney(), costUsd: 0 };
-      const call = async (asked: ModelRequest) => {
-        const { response, isLate } = await this.#call(asked);
-        if (response === undefined || isLate) throw new Late();
-        return wholeAnswer(invocation, response);
-      };
-      try {
-        const value = await askForValue(call, request, schema, 1);
-        return { value, costUsd: info.costUsd };
-      } catch (error) {
-        if (!(error instanceof Late)) throw error;
-        return { ending: ending ?? LATE, costUsd: info.costUsd };
-      }
-    });
+    return journal.step(
+      "object",
+      async (info): Promise<ValueTurn> => {
+        const { ending = this.#outOfTime() } = before;
+        const input = { messages, tools: [], model: undefined };
+        const request =
+          ending === undefined || this.#mayAnswer(ending)
+            ? this.#fitted(
+                instructed(this.#request(input, info.signal), AS_VALUE),
+                progress,
+                true,
+              )
+            : undefined;
+        if (request === undefined)
+          return { ending: ending ?? this.#noMoney(), costUsd: 0 };
+        const call = async (asked: ModelRequest) => {
+          const { response, isLate } = await this.#call(asked);
+          if (response === undefined || isLate) throw new Late();
+          return wholeAnswer(invocation, response);
+        };
+        try {
+          const value = await askForValue(call, request, schema, 1);
+          return { value, costUsd: info.costUsd };
+        } catch (error) {
+          if (!(error instanceof Late)) throw error;
+          return { ending: ending ?? LATE, costUsd: info.costUsd };
+        }
+      },
+      ROOM,
+    );
   }
 
   #request(
