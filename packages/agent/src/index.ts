@@ -11,6 +11,7 @@ export {
   type AgentTool,
   type NeedsApproval,
   type NoInput,
+  type ToolContext,
   type ToolOptions,
   type ToolRun,
   tool,

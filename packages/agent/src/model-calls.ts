@@ -4,6 +4,7 @@ import {
   type Message,
   type ModelResponse,
   type OutputSchema,
+  type Retry,
   Suspended,
   type Tool,
   textOf,
@@ -15,6 +16,7 @@ import {
   converseRequest,
   type ModelRequest,
   needsOf,
+  transientRetry,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
@@ -70,6 +72,9 @@ export interface ValueInput {
   readonly ending: Ending | undefined;
 }
 
+/** Of a model call, where the run can be resumed. */
+const DEFAULT_RETRIES = 2;
+
 /** Less time than that is not enough for a last answer. */
 const LEAST_LAST_MS = 1_000;
 
@@ -91,6 +96,7 @@ export class ModelCalls {
   readonly #surroundings: Surroundings;
   readonly #limits: Limits;
   readonly #bufferMs: number;
+  readonly #retry: Retry;
   #shown = false;
 
   constructor(
@@ -101,6 +107,8 @@ export class ModelCalls {
     this.#settings = settings;
     this.#surroundings = surroundings;
     this.#limits = limits;
+    const { retries = surroundings.canResume ? DEFAULT_RETRIES : 0 } = settings;
+    this.#retry = transientRetry(retries);
     this.#bufferMs = Math.min(settings.timeoutBufferMs, this.#leftMs / 2);
   }
 
@@ -119,7 +127,11 @@ export class ModelCalls {
         ...(await this.#turn(input, info.signal)),
         costUsd: info.costUsd,
       }),
-      ROOM,
+      {
+        ...ROOM,
+        // What has been seen of an answer cannot be taken back.
+        retry: (error, attempt) => !this.#shown && this.#retry(error, attempt),
+      },
     );
     const text = turn.answer?.text ?? "";
     // A replay, and a provider that does not stream, bring no deltas.
@@ -180,7 +192,7 @@ export class ModelCalls {
           return { ending: ending ?? LATE, costUsd: info.costUsd };
         }
       },
-      ROOM,
+      { ...ROOM, retry: this.#retry },
     );
   }
 

@@ -69,6 +69,12 @@ export interface AgentOptions<
    * the run can be resumed it is suspended at the end of the time instead. @default 30_000
    */
   readonly timeoutBufferMs?: number | undefined;
+  /**
+   * How often a model call is tried again that failed for a moment (`error.retryable`), after whatever a retry layer has tried. A
+   * failure is recorded: without it, a run that is resumed ends with the same one.
+   * @default 2 where the run can be resumed, which waits outside of the process, else 0
+   */
+  readonly retries?: number | undefined;
   /** Asked after each step with tools; true ends the run. */
   readonly stopWhen?:
     | ((steps: readonly AgentStep[]) => boolean | Promise<boolean>)
@@ -116,6 +122,7 @@ const checks = {
   systemPrompt: check.string,
   tools: toolCheck,
   maxIterations: check.positiveInteger,
+  retries: check.wholeNumber,
   maxToolCalls: check.wholeNumber,
   maxCostUsd: check.atLeastZero,
   timeoutBufferMs: check.wholeNumber,
@@ -139,6 +146,7 @@ export interface AgentSettings {
   readonly call: Omit<CallOptions, "signal" | "onResponse">;
   readonly tools: ReadonlyMap<string, AgentTool>;
   readonly maxIterations: number;
+  readonly retries: number | undefined;
   readonly maxToolCalls: number;
   readonly maxCostUsd: number;
   readonly timeoutBufferMs: number;
@@ -170,6 +178,7 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     call: callOptions(options),
     tools,
     maxIterations: options.maxIterations ?? 10,
+    retries: options.retries,
     maxToolCalls: options.maxToolCalls ?? Number.POSITIVE_INFINITY,
     maxCostUsd: options.maxCostUsd ?? Number.POSITIVE_INFINITY,
     timeoutBufferMs: options.timeoutBufferMs ?? 30_000,

@@ -1,8 +1,8 @@
 import {
   ConfigurationError,
   type InferOutput,
-  type LLMContext,
   type OutputSchema,
+  type WithLLM,
 } from "@lambdallm/core";
 import {
   check,
@@ -12,8 +12,11 @@ import {
 } from "@lambdallm/core/feature";
 import type { SubAgent } from "./sub-agent.ts";
 
+/** What each context that calls models has, also that of a durable function. */
+export type ToolContext = WithLLM<true>;
+
 /** What a tool is told beside its input. */
-export interface ToolRun<Context extends object = LLMContext> {
+export interface ToolRun<Context extends object = ToolContext> {
   /** Aborts when the time of the tool, or of the run, is over. */
   readonly signal: AbortSignal;
   /** Stays the same when the call runs again after a kill: the idempotency key for services that take one. */
@@ -123,7 +126,7 @@ export type NoInput = {
  */
 export function tool<
   const Schema extends OutputSchema = NoInput,
-  Context extends object = LLMContext,
+  Context extends object = ToolContext,
 >(options: ToolOptions<Schema, Context>): AgentTool {
   validateOptions("tool", checks, options, ["name", "description", "run"]);
   const { name, description, input } = options;

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Journal, ModelInvocationError, Suspended } from "@lambdallm/core";
+import {
+  type Journal,
+  type LLMContext,
+  ModelInvocationError,
+  Suspended,
+} from "@lambdallm/core";
 import { invocationOf } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
 import { Agent, tool } from "../src/index.ts";
@@ -177,5 +182,49 @@ describe("On a journal", () => {
       other.run("Go.", context, { journal: journal.resume() }),
     );
     expect(result).toMatchObject({ answer: "Done.", toolCalls: 1 });
+  });
+});
+
+describe("A model that fails for a moment", () => {
+  const throttled = () =>
+    new ModelInvocationError("Slow down.", {
+      reason: "throttled",
+      model: "mock",
+      retryable: true,
+      billed: "none",
+      retryAfterMs: 10,
+    });
+  const waits: number[] = [];
+  const waiting = () =>
+    memoryJournal({
+      wait: async (ms) => {
+        waits.push(ms);
+      },
+    });
+
+  test("is asked again where the run can be resumed, no sooner than it says", async () => {
+    const { result, model } = await withModel(
+      [throttled(), ...script.slice(1)],
+      (context) =>
+        agent.run("3+7?", context, { journal: resumable(waiting()) }),
+    );
+    expect(result).toMatchObject({ status: "completed", answer: "It is 10." });
+    expect(model.calls).toHaveLength(3);
+    expect(waits).toEqual([expect.any(Number)]);
+    expect(waits[0]).toBeGreaterThanOrEqual(10);
+  });
+
+  test("ends the run in memory, and where the agent says so", async () => {
+    const impatient = new Agent({ name: "adder", retries: 0 });
+    for (const run of [
+      (context: LLMContext) => agent.run("3+7?", context),
+      (context: LLMContext) =>
+        impatient.run("3+7?", context, { journal: resumable(waiting()) }),
+    ])
+      await expect(withModel([throttled(), "Hi"], run)).rejects.toMatchObject({
+        name: "StepFailure",
+        message: "Slow down.",
+        retryable: true,
+      });
   });
 });

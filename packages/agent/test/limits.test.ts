@@ -168,7 +168,7 @@ describe("At a limit the model is asked for one last answer", () => {
       name: "ask",
       description: "Asks another model.",
       run: (_input, { context }) =>
-        context.invoke("Hello", {}, { model: "acme.unpriced-v1" }),
+        context.llm.invoke("Hello", {}, { model: "acme.unpriced-v1" }),
     });
     const agent = new Agent({ name: "reader", tools: [ask], maxCostUsd: 1 });
     const { result } = await withModel(

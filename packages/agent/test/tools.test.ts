@@ -181,7 +181,7 @@ describe("A tool", () => {
     const ask = tool({
       name: "ask",
       description: "Asks another model.",
-      run: (_input, { context }) => context.invoke("Hello"),
+      run: (_input, { context }) => context.llm.invoke("Hello"),
     });
     const agent = new Agent({ name: "user", tools: [ask] });
     const { result } = await withModel(

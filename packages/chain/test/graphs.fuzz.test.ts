@@ -2,8 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Chain, type ChainResult, Step } from "@lambdallm/chain";
 import { InvocationTimeoutError, type Journal } from "@lambdallm/core";
 import fc from "fast-check";
+import {
+  inMemory,
+  onDurable,
+  onStore,
+  type TestHost,
+} from "../../../test-support/hosts.ts";
 import { rounds } from "../../../test-support/rounds.ts";
-import { inMemory, onDurable, onStore, type TestHost } from "./hosts.ts";
 import { answering, inHandler } from "./support.ts";
 
 interface StepPlan {
@@ -133,7 +138,7 @@ const comparable = ({ runId: _, error, ...result }: ChainResult) => ({
 
 let hosts: readonly TestHost[];
 beforeAll(async () => {
-  hosts = [inMemory, onStore(), await onDurable()];
+  hosts = [inMemory(), onStore(), await onDurable()];
 });
 afterAll(async () => {
   for (const host of hosts) await host[Symbol.asyncDispose]();
@@ -141,9 +146,9 @@ afterAll(async () => {
 
 describe("Random graphs with random failures", () => {
   test.each([
-    [0, "a journal in memory", rounds(100, 2_000)],
-    [1, "a journal in a store", rounds(60, 1_000)],
-    [2, "durable functions", rounds(12, 200)],
+    [0, "a journal in memory", rounds(100, 600)],
+    [1, "a journal in a store", rounds(60, 400)],
+    [2, "durable functions", rounds(12, 100)],
   ])(
     "run each step once, after what it needs, and end as without interruptions: host %i, %s",
     async (index, name, numRuns) => {
@@ -152,7 +157,9 @@ describe("Random graphs with random failures", () => {
       await fc.assert(
         fc.asyncProperty(chains, async (plan) => {
           const whole = new Trial(plan, false);
-          const expected = await inMemory.run((journal) => whole.run(journal));
+          const expected = await inMemory().run((journal) =>
+            whole.run(journal),
+          );
           const trial = new Trial(plan, true);
           const result = await host?.run((journal) => trial.run(journal));
           if (result === undefined) throw new Error("There is no such host.");

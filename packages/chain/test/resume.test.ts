@@ -7,7 +7,12 @@ import {
   JournalMismatchError,
 } from "@lambdallm/core";
 import { memoryJournal, memoryStores } from "@lambdallm/core/stores";
-import { inMemory, onDurable, onStore, type TestHost } from "./hosts.ts";
+import {
+  inMemory,
+  onDurable,
+  onStore,
+  type TestHost,
+} from "../../../test-support/hosts.ts";
 import { answering, inHandler, rejection } from "./support.ts";
 
 /** Output tokens that cost one cent, at 5 USD per million. */
@@ -60,7 +65,7 @@ function version(
 
 let hosts: readonly TestHost[];
 beforeAll(async () => {
-  hosts = [inMemory, onStore(), await onDurable()];
+  hosts = [inMemory(), onStore(), await onDurable()];
 });
 afterAll(async () => {
   for (const host of hosts) await host[Symbol.asyncDispose]();

@@ -83,6 +83,7 @@ export async function checkpointJournal(
 export function newRun(settings: RunSettings): CheckpointJournal {
   return new StoreJournal(settings, new RunLease(settings), {
     entries: new Map(),
+    begun: new Set(),
     expiresAt: endOf(settings),
     left: leftBy(undefined),
   });
@@ -123,6 +124,7 @@ async function finishedRun(
   const { entry } = await fromStored(output, settings.blobStore);
   return new StoreJournal(settings, new RunLease(settings), {
     entries: new Map(),
+    begun: new Set(),
     expiresAt: undefined,
     left: leftBy(undefined),
     finished: { result: Reflect.get(entry, "value") },
@@ -131,6 +133,8 @@ async function finishedRun(
 
 interface KnownRun {
   readonly entries: Map<string, Entry>;
+  /** The positions of which there is a record. */
+  readonly begun: ReadonlySet<string>;
   readonly expiresAt: number | undefined;
   /** What the run record was left with. */
   readonly left: JsonValue;
@@ -156,6 +160,7 @@ async function readRun(
   const run = records.find(isOfRun);
   return {
     entries: new Map(entries),
+    begun: new Set(records.map(({ step }) => step)),
     expiresAt: expiryOf(records) ?? endOf(settings),
     left: leftBy(run),
   };

@@ -164,7 +164,7 @@ function progressOf(
 ): Pick<StepDescription, "state" | "resumeAt" | "failure"> {
   if (entry === undefined)
     return { state: isRunning ? "running" : "interrupted" };
-  if (entry.status === "done") return { state: "done" };
+  if (entry.status === "done" || isOver(entry)) return { state: "done" };
   if (entry.status === "failed")
     return { state: "failed", failure: shortOf(entry.failure) };
   const resumeAt: unknown = Reflect.get(entry, "resumeAt");
@@ -173,6 +173,9 @@ function progressOf(
     ...(typeof resumeAt === "number" && { resumeAt }),
   };
 }
+
+const isOver = (entry: Entry): boolean =>
+  entry.status === "asleep" && entry.resumeAt <= Date.now();
 
 const shortOf = ({ code, message }: Failure) => ({ code, message });
 

@@ -25,6 +25,7 @@ export class StoreRecorder implements Recorder {
   readonly #settings: RunSettings;
   readonly #lease: RunLease;
   readonly #expiresAt: number | undefined;
+  readonly #begun: ReadonlySet<string>;
   /** Of the steps that were started here. */
   readonly #fences = new Map<string, number>();
 
@@ -34,6 +35,8 @@ export class StoreRecorder implements Recorder {
     known: {
       readonly entries: Map<string, Entry>;
       readonly expiresAt: number | undefined;
+      /** The positions of which there is a record. */
+      readonly begun: ReadonlySet<string>;
     },
   ) {
     this.#settings = settings;
@@ -42,6 +45,7 @@ export class StoreRecorder implements Recorder {
     this.maxStarts = settings.maxStarts;
     this.entries = known.entries;
     this.#expiresAt = known.expiresAt;
+    this.#begun = known.begun;
     this.signal = AbortSignal.any(
       [lease.lost, settings.signal].filter((signal) => signal !== undefined),
     );
@@ -82,7 +86,8 @@ export class StoreRecorder implements Recorder {
     });
     if (outcome.status === "claimed") {
       this.#fences.set(position, outcome.fence);
-      return outcome.fence;
+      // Fences go on counting behind a run under the same id that has expired.
+      return this.#begun.has(position) ? outcome.fence : 1;
     }
     if (outcome.status === "running")
       throw inProgress(

@@ -293,6 +293,7 @@ describe("A description of a run", () => {
           throw new RangeError("too far");
         })
         .catch(() => {});
+      await current.sleep("short", 0);
       await current.all("parts", [
         (branch) => branch.step("part", async () => "p"),
       ]);
@@ -319,13 +320,14 @@ describe("A description of a run", () => {
           state: "failed",
           failure: { code: "RangeError", message: "too far" },
         }),
-        step("000003.000001.000001", "step", "part", { state: "done" }),
-        step("000004", "step", "later", {
+        step("000003", "sleep", "short", { state: "done" }),
+        step("000004.000001.000001", "step", "part", { state: "done" }),
+        step("000005", "step", "later", {
           state: "waiting",
           resumeAt: expect.any(Number),
         }),
-        step("000005", "ask", "approve", { state: "waiting" }),
-        step("000006", "sleep", "pause", {
+        step("000006", "ask", "approve", { state: "waiting" }),
+        step("000007", "sleep", "pause", {
           state: "waiting",
           resumeAt: expect.any(Number),
         }),

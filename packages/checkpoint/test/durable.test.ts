@@ -65,7 +65,7 @@ describe("A step", () => {
   });
 
   test("that has no time left goes on in the next invocation", async () => {
-    host = await startHost({ remainingMs: [1_000, 3_030] });
+    host = await startHost({ remainingMs: [1_000, 5_000] });
     const seen: unknown[] = [];
     const ending = await endingOf(
       (journal) =>

@@ -263,6 +263,16 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     });
   });
 
+  test("is begun anew under the id of one that has expired, as often as that may be", async () => {
+    const { clock, open } = clocked(storeOf);
+    for (let round = 1; round <= 5; round++) {
+      const journal = await open("again", { ttlHours: 1, begin: true });
+      expect(await journal.step("a", async () => round)).toBe(round);
+      await journal.complete(round);
+      clock.time += HOUR_MS;
+    }
+  });
+
   test("can be kept for ever", async () => {
     const { clock, open } = clocked(storeOf);
     const first = await open(undefined, { ttlHours: Infinity });

@@ -43,6 +43,7 @@ export type {
 export type { ModelFailure } from "./contract/model-error.ts";
 export { retryAfterHeaders } from "./contract/retry-after.ts";
 export { journalOf } from "./journal/journal-of.ts";
+export { transientRetry } from "./journal/transient-retry.ts";
 export { changedContext } from "./middy/changed-context.ts";
 export { FeatureMembers } from "./middy/feature-members.ts";
 export { Middleware } from "./middy/middleware.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Usage, ZERO_USAGE } from "../src/contract/model-call.ts";
 import { registerModel } from "../src/models/catalog.ts";
-import { costInPicoUsd, costOf } from "../src/models/cost.ts";
+import { costInPicoUsd, costOf, sumOfUsd } from "../src/models/cost.ts";
 import { Model } from "../src/models/model.ts";
 
 const HAIKU = Model.CLAUDE_HAIKU_4_5;
@@ -183,5 +183,13 @@ describe("costOf", () => {
   test("is unknown when the price is", () => {
     const usage = { ...ZERO_USAGE, inputTokens: 1 };
     expect(costOf({ model: "acme.unknown", usage })).toBeUndefined();
+  });
+});
+
+describe("sumOfUsd", () => {
+  test("is exact, and unknown when one of the costs is", () => {
+    expect(sumOfUsd([])).toBe(0);
+    expect(sumOfUsd([0.1, 0.2])).toBe(0.3);
+    expect(sumOfUsd([0.1, undefined])).toBeUndefined();
   });
 });

@@ -19,6 +19,20 @@ describe("A step", () => {
     expect(calls).toBe(1);
   });
 
+  test("waits for its turn before it is started, and for none when it is recorded", async () => {
+    const journal = memoryJournal();
+    const order: string[] = [];
+    const step = (current: typeof journal) =>
+      current.step("a", async () => order.push("runs"), {
+        turn: async () => {
+          order.push("waits");
+        },
+      });
+    await step(journal);
+    await step(journal.resume());
+    expect(order).toEqual(["waits", "runs"]);
+  });
+
   test("returns its value as JSON, with bytes as they are, on the first run too", async () => {
     const journal = memoryJournal();
     const value = await journal.step("value", async () => ({

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError, formatTemplate } from "@lambdallm/core";
+import { NOTHING, pathsOf } from "@lambdallm/core/feature";
 
 const failure = (template: string, variables?: object): ConfigurationError => {
   try {
@@ -217,4 +218,23 @@ describe("what is given in place of variables", () => {
       expect(failure("Hello", variables).message).toContain("variables");
     },
   );
+});
+
+describe("NOTHING in the place of a value", () => {
+  test("is inserted as no text, and so is all that would be in it", () => {
+    const variables = { a: NOTHING, b: { c: NOTHING } };
+    expect(formatTemplate("[{a}][{a.x.y}][{b.c}][{b.c.x}]{b}", variables)).toBe(
+      "[][][][]{}",
+    );
+  });
+});
+
+describe("The paths of a template", () => {
+  test("are what it inserts, each once", () => {
+    expect([...pathsOf('{a} {b.c} {a} {{d} {"e": {f.g.h}}')]).toEqual([
+      "a",
+      "b.c",
+      "f.g.h",
+    ]);
+  });
 });

@@ -43,7 +43,7 @@ describe.each(["6", "7"])("Middy %s", (major) => {
       const handler = await lab.streaming(major, async (context) => {
         const invocation = invocationOf(context);
         invocation.timeoutStrategy = strategy;
-        invocation.tightenDeadline(Date.now() + 2_500);
+        invocation.tightenDeadline(Date.now() + 6_000);
         const body = toResponseBody(stream(context), { format });
         return { statusCode: 200, body };
       });

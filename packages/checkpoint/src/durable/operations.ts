@@ -156,7 +156,11 @@ export class Operations {
   /** After a kill, or when there was no time left: then in the next invocation. */
   #again(error: Error) {
     const ms = Suspended.isInstance(error) ? this.#place.untilTimeoutMs() : 0;
-    return { shouldRetry: true, delay: secondsOf(ms) };
+    // Without a limit of its time, as outside of Lambda, it was something else that has put the step off.
+    return {
+      shouldRetry: true,
+      delay: secondsOf(Number.isFinite(ms) ? ms : 0),
+    };
   }
 
   /** The SDK compares labels, in which letters beyond ASCII are all the same. */

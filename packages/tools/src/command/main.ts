@@ -59,23 +59,24 @@ async function watch(
   world: CommandWorld,
 ): Promise<void> {
   let sources: readonly string[] = [];
-  let isFine = false;
+  /** What was said last, where it was an error. */
+  let failure: string | undefined = "";
   const written = basename(options.outFile);
   await watchSources(
     () => {
       try {
         const generated = generateTools(options);
         // A file that is saved as it was is nothing to speak of.
-        if (generated.changes.length > 0 || !isFine)
+        if (generated.changes.length > 0 || failure !== undefined)
           say(generated, options, world);
-        isFine = true;
+        failure = undefined;
         sources = generated.sources;
       } catch (error) {
-        isFine = false;
         // What is half written, or away for a moment, is whole in the next.
         if (error instanceof ToolGenerationError) sources = error.sources;
         if (sources.length === 0) throw error;
-        told(error, world);
+        if (failure !== String(error)) told(error, world);
+        failure = String(error);
       }
       return sources;
     },

@@ -1,4 +1,4 @@
-import { type FSWatcher, statSync, watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
 import { scheduler } from "node:timers/promises";
 
@@ -8,7 +8,8 @@ const QUIET_MS = 60;
 /**
  * Runs, and runs again whenever a source changes or comes, until the signal.
  *
- * It watches directories: an editor that replaces a file leaves a watcher on the file itself behind with the old one.
+ * It watches directories, and reads once more what it has read before it was watched. An editor that replaces a file leaves a
+ * watcher on the file itself behind with the old one.
  *
  * @param run What is done each time; it returns the absolute paths of what it has read.
  * @param isSource Whether a change of the file of this name counts.
@@ -24,12 +25,12 @@ export async function watchSources(
   try {
     while (!signal.aborted) {
       changed = Promise.withResolvers();
-      const startedAt = Date.now();
-      const unwatched = run().filter((file) => !watchers.has(dirname(file)));
-      for (const directory of new Set(unwatched.map(dirname)))
+      const directories = new Set(run().map((file) => dirname(file)));
+      const unwatched = [...directories].filter((one) => !watchers.has(one));
+      for (const directory of unwatched)
         watchers.set(directory, watcherOf(directory));
-      // What was changed before it was watched.
-      if (unwatched.some((file) => changedSince(file, startedAt))) continue;
+      // Something may have changed there before it was watched.
+      if (unwatched.length > 0) continue;
       await changed.promise;
       await scheduler.wait(QUIET_MS, { signal }).catch(() => {});
     }
@@ -44,9 +45,4 @@ export async function watchSources(
     // A directory that is deleted has nothing more to tell.
     return watcher.on("error", () => watcher.close());
   }
-}
-
-function changedSince(file: string, timeMs: number): boolean {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats === undefined || stats.mtimeMs > timeMs;
 }
