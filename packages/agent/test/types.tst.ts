@@ -53,7 +53,8 @@ test("A tool is told of its run, and of a context of one's own", () => {
   tool({
     ...named,
     run: (_input, run) => {
-      expect(run).type.toBe<ToolRun<LLMContext>>();
+      expect(run).type.toBe<ToolRun>();
+      expect(run.context.llm).type.toBe<LLMContext>();
     },
   });
   tool({
