@@ -23,11 +23,12 @@ title(
   "Lambda tries the same event again: the run goes on, until somebody has to approve",
 );
 let answer = await invoke("research", event, { awsRequestId });
-for (; answer.retryAfterMs !== undefined; ) {
+if (answer.retryAfterMs !== undefined) {
+  const seconds = Math.ceil(answer.retryAfterMs / 1_000);
   console.log(
-    "  409: the process that was killed still has the run, for a moment",
+    `  409, again in ${seconds} s: the process that was killed might still live`,
   );
-  await wait(1_000);
+  await wait(answer.retryAfterMs);
   answer = await invoke("research", event, { awsRequestId });
 }
 // A 202, as checkpoint answers.
@@ -38,6 +39,10 @@ const { statusCode, body } = answer.result as {
 const { runId, waitingFor } = JSON.parse(body);
 console.log(`  ${statusCode}: waits for "${waitingFor}"`);
 await printSteps();
+
+title("What waits");
+const { result: page } = await invoke("waiting", {});
+console.log(`  ${JSON.stringify(page)}`);
 
 const [question] = letters;
 title(`The desk is asked: may "${question?.body["tool"]}" run?`);

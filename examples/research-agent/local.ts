@@ -70,7 +70,7 @@ export async function startLocally() {
 
   /** Runs a function in a process of its own. With `killAt` it is killed while it waits for that answer of the model. */
   async function invoke(
-    name: "research" | "decide",
+    name: "research" | "waiting" | "decide",
     event: object,
     {
       awsRequestId = randomUUID(),

@@ -1,10 +1,10 @@
 import { MockLambdaContext } from "@lambdallm/testing";
-import { decide, research } from "./src/handler.ts";
+import { decide, research, waiting } from "./src/handler.ts";
 
 /* One process of a function: it takes one event, and its parent may kill it. */
 
 interface Invocation {
-  readonly name: "research" | "decide";
+  readonly name: "research" | "waiting" | "decide";
   readonly event: never;
   readonly awsRequestId: string;
 }
@@ -21,6 +21,7 @@ process.once("message", async (given) => {
 });
 
 async function invoke({ name, event, awsRequestId }: Invocation) {
+  if (name === "waiting") return waiting(event);
   if (name === "decide") return decide(event);
   // The middlewares add what is missing.
   const context: unknown = new MockLambdaContext({ awsRequestId });

@@ -1,6 +1,6 @@
 import { dynamoDBStore } from "@lambdallm/dynamodb";
 import type { Desk } from "./agent.ts";
-import { decideHandler, researchHandler } from "./research.ts";
+import { decideHandler, researchHandler, waitingHandler } from "./research.ts";
 
 /* What Lambda loads: the handlers with what the template has made for them. */
 
@@ -30,4 +30,5 @@ export const research = researchHandler({
   folder: String(FILES),
   desk,
 });
+export const waiting = waitingHandler({ store });
 export const decide = decideHandler({ store });

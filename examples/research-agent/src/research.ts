@@ -1,5 +1,6 @@
 import bedrock from "@lambdallm/bedrock";
 import checkpoint, {
+  listSuspended,
   type StepStores,
   submitAnswer,
 } from "@lambdallm/checkpoint";
@@ -19,6 +20,11 @@ export interface ResearchEvent {
 export interface DecideEvent {
   readonly token: string;
   readonly answer: unknown;
+}
+
+export interface WaitingEvent {
+  /** The `next` of the page before. */
+  readonly after?: string;
 }
 
 interface Stored {
@@ -55,6 +61,11 @@ export function researchHandler({
       const { answer, status, reason, totalCostUsd: costUsd } = result;
       return { answer, status, reason, costUsd };
     });
+}
+
+/** `{ after? }`: the runs that wait, page by page, and what for. Only the desk has the tokens. */
+export function waitingHandler({ store }: Stored) {
+  return async ({ after }: WaitingEvent) => listSuspended({ store, after });
 }
 
 /** `{ token, answer }`, from the desk: answers the question, and tells which run can go on. */

@@ -18,8 +18,8 @@ test("a run that was killed goes on, waits for its approval and ends", async () 
     {},
   );
   let answer = await invoke("research", event, { awsRequestId });
-  for (; answer.retryAfterMs !== undefined; ) {
-    await wait(500);
+  if (answer.retryAfterMs !== undefined) {
+    await wait(answer.retryAfterMs);
     answer = await invoke("research", event, { awsRequestId });
   }
   expect(answer.result).toMatchObject({ statusCode: 202 });

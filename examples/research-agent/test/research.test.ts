@@ -3,7 +3,11 @@ import { expect, test } from "@jest/globals";
 import type { ApprovalRequest } from "@lambdallm/agent";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, mockModel } from "@lambdallm/testing";
-import { decideHandler, researchHandler } from "../src/research.ts";
+import {
+  decideHandler,
+  researchHandler,
+  waitingHandler,
+} from "../src/research.ts";
 
 const folder = fileURLToPath(new URL("../files", import.meta.url));
 
@@ -28,7 +32,14 @@ function functions() {
     const context: unknown = new MockLambdaContext(options);
     return research(event, context as Parameters<typeof research>[1]);
   };
-  return { invoke, decide: decideHandler({ store }), asked, published };
+  const waiting = waitingHandler({ store });
+  return {
+    invoke,
+    waiting,
+    decide: decideHandler({ store }),
+    asked,
+    published,
+  };
 }
 
 const call = (name: string, input: Record<string, string | string[]>) => ({
@@ -77,6 +88,30 @@ test(
     const { runId } = await decide({ token: String(asked[0]?.token), answer });
     await invoke({ runId });
     expect(published).toEqual([]);
+  }),
+);
+
+test(
+  "what waits is listed until it has ended, without the tokens",
+  mockModel({ responses: script }, async () => {
+    const { invoke, waiting, decide, asked } = functions();
+    expect(await waiting({})).toEqual({ runs: [] });
+    await invoke({ question: "Ovens?" });
+    const [{ token, runId }] = asked as [ApprovalRequest];
+    const listed = await waiting({});
+    expect(listed).toEqual({
+      runs: [
+        {
+          runId,
+          suspendedAt: expect.any(Number),
+          waitingFor: ["approve publish"],
+        },
+      ],
+    });
+    expect(await waiting({ after: runId })).toEqual({ runs: [] });
+    await decide({ token, answer: { decision: "approve" } });
+    await invoke({ runId });
+    expect(await waiting({})).toEqual({ runs: [] });
   }),
 );
 

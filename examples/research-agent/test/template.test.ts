@@ -16,10 +16,16 @@ test("the template has the table that the store needs", () => {
 test("the functions may do on the table what the store says they need, and nothing else", () => {
   const tableArn = "arn:aws:dynamodb:us-east-1:123456789012:table/research";
   const { Statement } = iamPolicy({ tableArn, features: ["steps"] });
-  const [models, ...table] =
-    Resources.ResearchPolicy.Properties.PolicyDocument.Statement;
-  expect(models.Sid).toBe("Models");
-  expect(table).toEqual(
+  expect(Resources.RunPolicy.Properties.PolicyDocument.Statement).toEqual(
     Statement.map((statement) => ({ ...statement, Resource: "Table.Arn" })),
   );
+});
+
+test("only the agent may call models", () => {
+  for (const [name, policies] of [
+    ["Research", ["ModelPolicy", "RunPolicy"]],
+    ["Waiting", ["RunPolicy"]],
+    ["Decide", ["RunPolicy"]],
+  ] as const)
+    expect(Resources[name].Properties.Policies).toEqual(policies);
 });
