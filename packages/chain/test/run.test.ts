@@ -596,7 +596,7 @@ describe("A run of a chain", () => {
     ],
     [
       { text: null, user: { name: "Ada" } },
-      'Chain "report": the step "summary" uses the variable "text", which is missing. Did you mean "text"?',
+      'Chain "report": the step "summary" uses the variable "text", which is missing.',
     ],
   ])("with %j sends nothing", async (variables, message) => {
     const model = echo();
