@@ -23,6 +23,7 @@ import { isInMemory, memoryJournal } from "@lambdallm/core/stores";
 import { AgentStream } from "./agent-stream.ts";
 import { ended } from "./limits.ts";
 import { AgentLoop, type Outcome } from "./loop.ts";
+import { ROOM } from "./room.ts";
 import {
   type AgentOptions,
   type AgentSettings,
@@ -295,7 +296,11 @@ async function historyOf(
   session: Conversation | undefined,
 ): Promise<readonly Message[]> {
   if (session === undefined) return [];
-  return journal.step("history", async () => [...(await session.getHistory())]);
+  return journal.step(
+    "history",
+    async () => [...(await session.getHistory())],
+    ROOM,
+  );
 }
 
 /** As one turn. */

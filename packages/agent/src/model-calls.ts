@@ -27,6 +27,7 @@ import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
 import { reactAnswer } from "./react-answer.ts";
 import { needsReact, reactRequest } from "./react-prompt.ts";
 import { type ReadAnswer, readAnswer } from "./read-answer.ts";
+import { ROOM } from "./room.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
 import type { AgentTool } from "./tool.ts";
@@ -127,6 +128,7 @@ export class ModelCalls {
         costUsd: info.costUsd,
       }),
       {
+        ...ROOM,
         // What has been seen of an answer cannot be taken back.
         retry: (error, attempt) => !this.#shown && this.#retry(error, attempt),
       },
@@ -190,7 +192,7 @@ export class ModelCalls {
           return { ending: ending ?? LATE, costUsd: info.costUsd };
         }
       },
-      { retry: this.#retry },
+      { ...ROOM, retry: this.#retry },
     );
   }
 
