@@ -1,4 +1,5 @@
 import {
+  ConfigurationError,
   type ContentBlock,
   type InferOutput,
   type Journal,
@@ -281,6 +282,14 @@ function surroundingsOf(invocation: Invocation, options: RunOptions) {
 
 /** @throws {ConfigurationError} */
 function questionOf(query: AgentQuery): Message {
+  const isThere =
+    typeof query === "string"
+      ? query.trim() !== ""
+      : Array.isArray(query) && query.length > 0;
+  if (!isThere)
+    throw new ConfigurationError(
+      "agent.run: the question must be a text that is not blank, or at least one content block.",
+    );
   const content: readonly ContentBlock[] =
     typeof query === "string" ? [{ text: query }] : query;
   const [question] = checkMessages("agent.run", [{ role: "user", content }]);
