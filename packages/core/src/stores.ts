@@ -12,6 +12,7 @@ export {
   checkBranches,
   checkDuration,
   checkName,
+  checkWork,
   refuseNested,
 } from "./journal/journal-checks.ts";
 export {
