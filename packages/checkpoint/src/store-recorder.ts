@@ -79,6 +79,7 @@ export class StoreRecorder implements Recorder {
         "The run has ended, and its result is recorded: it takes no other steps.",
       );
     await this.#lease.hold();
+    this.#lease.refuseLate();
     const outcome = await steps.claim(this.#key(position), {
       owner: this.#lease.owner,
       leaseMs: STEP_LEASE_MS,
