@@ -227,7 +227,7 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
 
   async suspend(suspended?: Suspended): Promise<Suspended> {
     await this.idle();
-    const whole = joined([this.suspended, suspended]);
+    const whole = joined(this.runId, [this.suspended, suspended]);
     const { resumeAt, waitingFor } = whole;
     const state = {
       ...(resumeAt !== undefined && { resumeAt }),

@@ -427,6 +427,18 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     await journal.suspend();
   });
 
+  test("can be suspended by whoever ends it, for no reason of its own", async () => {
+    const { store, open } = clocked(storeOf);
+    const journal = await open();
+    const suspended = await journal.suspend();
+    const { runId } = journal;
+    expect(suspended).toMatchObject({ runId, waitingFor: [] });
+    expect(await describeRun({ store, runId })).toMatchObject({
+      state: "suspended",
+      waitingFor: [],
+    });
+  });
+
   test("begins no step any more when it was ended: somebody else may have it", async () => {
     const { open } = clocked(storeOf);
     const first = await open();

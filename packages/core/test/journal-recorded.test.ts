@@ -493,6 +493,13 @@ describe("Whatever is thrown", () => {
     });
   });
 
+  test("is recorded with a code that is no longer than codes are", async () => {
+    const failing = memoryJournal().step("odd", async () => {
+      throw Object.assign(new Error("Odd."), { code: "x".repeat(1_000_000) });
+    });
+    expect(await caught(failing)).toMatchObject({ code: "x".repeat(200) });
+  });
+
   test("is recorded without fields that are too large for a record", async () => {
     const failing = memoryJournal().step("large", async () => {
       throw Object.assign(new Error("Large."), { text: "x".repeat(20_000) });

@@ -100,9 +100,9 @@ export class RecordedJournal implements Journal {
         const journal = new RecordedJournal(this.#recorder, this.#run, prefix);
         return { branch, journal };
       });
-      const { signal } = this.#recorder;
+      const { runId, signal } = this.#recorder;
       const { concurrency } = options;
-      return runBranches({ name, parts, concurrency, signal });
+      return runBranches({ runId, name, parts, concurrency, signal });
     });
   }
 
@@ -172,7 +172,7 @@ export class RecordedJournal implements Journal {
       return await run(position);
     } catch (error) {
       if (Suspended.isInstance(error))
-        this.#suspended = joined([this.#suspended, error]);
+        this.#suspended = joined(this.runId, [this.#suspended, error]);
       else this.#run.over ??= runOver(error, this.#recorder.signal);
       throw error;
     }
@@ -236,7 +236,7 @@ export class RecordedJournal implements Journal {
       options: {},
     });
     const value = await this.#recorder.answer({ name, token });
-    if (value !== undefined)
+    if (value !== undefined || this.#recorder.entries.has(at))
       return this.#recordOnce(at, () => ({
         kind,
         name,

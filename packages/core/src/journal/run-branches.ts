@@ -26,6 +26,7 @@ interface Part<T> {
 }
 
 export interface Branches<T> {
+  readonly runId: string;
   readonly name: string;
   readonly parts: readonly Part<T>[];
   /** @default all of them */
@@ -60,7 +61,10 @@ export async function runBranches<T>(all: Branches<T>): Promise<Settled<T>[]> {
   if (ended !== undefined) throw ended.over.error;
   const suspended = endings.filter((ending) => "suspended" in ending);
   if (suspended.length > 0)
-    throw joined(suspended.map(({ suspended }) => suspended));
+    throw joined(
+      all.runId,
+      suspended.map((ending) => ending.suspended),
+    );
   return endings.filter((ending) => "ok" in ending);
 }
 
