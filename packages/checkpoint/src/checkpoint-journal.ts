@@ -227,22 +227,21 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
 
   async suspend(suspended?: Suspended): Promise<Suspended> {
     await this.idle();
-    const whole = joined([this.suspended, suspended]);
+    const whole = joined(this.runId, [this.suspended, suspended]);
     const { resumeAt, waitingFor } = whole;
-    // A model call outside of the steps can be the first that had no time left.
-    await this.#lease.take(this.#expiresAt);
-    await this.#lease.hold();
-    const { steps, tenantId, now } = this.#settings;
     const state = {
       ...(resumeAt !== undefined && { resumeAt }),
       waitingFor: waitingFor.map(({ name }) => name),
     };
-    // First: a run that is free and in no list would be forgotten, if this process died in between.
-    await steps.enlist(listOf(tenantId), {
-      id: this.runId,
-      value: { suspendedAt: now(), ...state },
-      expiresAt: this.#expiresAt,
-    });
+    try {
+      // A model call outside of the steps can be the first that had no time left.
+      await this.#lease.take(this.#expiresAt);
+      await this.#lease.hold();
+      // First: a run that is free and in no list would be forgotten, if this process died in between.
+      await this.#enlist(state);
+    } finally {
+      this.#lease.renewNoMore();
+    }
     await this.#end({ status: "suspended", ...state });
     return whole;
   }
@@ -257,6 +256,15 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
   async leave(): Promise<void> {
     await this.idle();
     await this.#lease.end("fail", this.#left);
+  }
+
+  #enlist(state: Record<string, JsonValue>): Promise<void> {
+    const { steps, tenantId, now } = this.#settings;
+    return steps.enlist(listOf(tenantId), {
+      id: this.runId,
+      value: { suspendedAt: now(), ...state },
+      expiresAt: this.#expiresAt,
+    });
   }
 
   async #delist(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Failure } from "@lambdallm/core";
-import { check, validateOptions } from "@lambdallm/core/feature";
+import { check, sumOfUsd, validateOptions } from "@lambdallm/core/feature";
 import { checkId, type Entry, type StepRecord } from "@lambdallm/core/stores";
 import type { BlobStore } from "./blobs.ts";
 import { RunNotFoundError } from "./errors.ts";
@@ -94,7 +94,7 @@ export async function describeRun(
   const result = await outputOf(run);
   return {
     ...{ runId, state, steps, starts: run.fence, waitingFor: [] },
-    costUsd: sum(steps.map(({ costUsd }) => costUsd)),
+    costUsd: sumOfUsd(steps.map(({ costUsd }) => costUsd ?? undefined)) ?? null,
     ...(left?.status === "suspended" && {
       waitingFor: left.waitingFor,
       ...(left.resumeAt !== undefined && { resumeAt: left.resumeAt }),
@@ -178,10 +178,3 @@ const isOver = (entry: Entry): boolean =>
   entry.status === "asleep" && entry.resumeAt <= Date.now();
 
 const shortOf = ({ code, message }: Failure) => ({ code, message });
-
-function sum(costs: readonly (number | null)[]): number | null {
-  const known = costs.filter((costUsd) => costUsd !== null);
-  // A whole number of pico-USD, as the steps themselves count.
-  const picoUsd = known.reduce((all, usd) => all + Math.round(usd * 1e12), 0);
-  return known.length < costs.length ? null : picoUsd / 1e12;
-}

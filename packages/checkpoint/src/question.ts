@@ -9,6 +9,3 @@ export function partsOf(
     ? undefined
     : { runId, position };
 }
-
-/** Where the journal looks for the answer to the question at this position. */
-export const answerStep = (position: string): string => `${position}!`;

@@ -29,6 +29,8 @@ export interface RunEndOptions {
 export class RunEnd {
   readonly #options: RunEndOptions;
   #ended = false;
+  /** Whether Middy has come to any of the phases. */
+  #told = false;
 
   constructor(options: RunEndOptions) {
     this.#options = options;
@@ -36,6 +38,7 @@ export class RunEnd {
 
   /** @returns What the invocation answers with when the handler has returned this. */
   async returned(response: unknown): Promise<unknown> {
+    this.#told = true;
     const { journal } = this.#options;
     await journal.idle();
     if (journal.suspended) return this.#suspend();
@@ -49,6 +52,7 @@ export class RunEnd {
 
   /** @returns What the invocation answers with when the handler has thrown this; undefined when the error goes on. */
   async threw(error: unknown): Promise<unknown> {
+    this.#told = true;
     const { journal } = this.#options;
     await journal.idle();
     const waits = journal.suspended && !JournalMismatchError.isInstance(error);
@@ -65,7 +69,11 @@ export class RunEnd {
 
   /** The invocation is over, and neither happened: another middleware has answered. */
   async leave(): Promise<void> {
-    if (!this.#ended) await freed(this.#options.journal.leave());
+    if (this.#ended) return;
+    const { journal } = this.#options;
+    await journal.idle();
+    const waits = journal.suspended && !this.#told;
+    await freed(waits ? this.#suspend() : journal.leave());
   }
 
   async #suspend(reason?: Suspended): Promise<unknown> {
@@ -79,7 +87,7 @@ export class RunEnd {
 }
 
 /** Whatever becomes of it, the invocation has its answer already. */
-async function freed(freeing: Promise<void>): Promise<void> {
+async function freed(freeing: Promise<unknown>): Promise<void> {
   try {
     await freeing;
   } catch (failure) {

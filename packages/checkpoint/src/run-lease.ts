@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { JsonValue, StepInProgressError } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  type JsonValue,
+  type StepInProgressError,
+} from "@lambdallm/core";
 import { startTimer } from "@lambdallm/core/feature";
 import type { ClaimOutcome } from "@lambdallm/core/stores";
 import { inProgress } from "./errors.ts";
@@ -78,6 +82,20 @@ export class RunLease {
   }
 
   /**
+   * What is begun after the end would run beside the run's next holder.
+   *
+   * @throws {StepInProgressError} Somebody else has the run.
+   * @throws {ConfigurationError} It was ended here.
+   */
+  refuseLate(): void {
+    this.#lost.signal.throwIfAborted();
+    if (!this.#isRenewed)
+      throw new ConfigurationError(
+        "The run has been ended in this invocation: await every step before the handler returns.",
+      );
+  }
+
+  /**
    * The last write of this holder.
    *
    * @throws {StepInProgressError} It came too late: somebody else has the run.
@@ -86,14 +104,14 @@ export class RunLease {
     const { steps, partition } = this.#settings;
     this.#lost.signal.throwIfAborted();
     if (!this.isTaken || this.#ended) return;
-    // Whether it is written or not: nobody works on the run here any more.
-    this.#renewNoMore();
+    this.renewNoMore();
     const written = await steps[kind](runKey(partition), this.#fence, value);
     this.#ended = true;
     if (!written) throw this.lose();
   }
 
-  #renewNoMore(): void {
+  /** Whatever becomes of the end: a lease that nobody ends is over soon. */
+  renewNoMore(): void {
     this.#isRenewed = false;
     clearTimeout(this.#timer);
   }
@@ -101,7 +119,7 @@ export class RunLease {
   lose(): StepInProgressError {
     const { runId, leaseMs, now } = this.#settings;
     const error = inProgress(runId, "run", { expiresAt: now() + leaseMs });
-    this.#renewNoMore();
+    this.renewNoMore();
     this.#lost.abort(error);
     return error;
   }

@@ -6,6 +6,7 @@ import {
 } from "@lambdallm/core/feature";
 import {
   checkId,
+  DEFAULT_RESULT_BYTES,
   MAX_TURN_BYTES,
   type StepStore,
 } from "@lambdallm/core/stores";
@@ -111,7 +112,6 @@ const journalChecks = {
 export const DEFAULT_RESERVE_MS = 2_000;
 const LONGEST_LEASE_MS = 60_000;
 const DEFAULT_MAX_STARTS = 3;
-const DEFAULT_RESULT_BYTES = 256_000;
 const DEFAULT_TTL_HOURS = 168;
 const MS_PER_HOUR = 3_600_000;
 

@@ -1,8 +1,11 @@
 import { ConfigurationError, type WaitingFor } from "@lambdallm/core";
 import { sleep } from "@lambdallm/core/feature";
-import type { Entry, Recorder } from "@lambdallm/core/stores";
+import {
+  answerPosition,
+  type Entry,
+  type Recorder,
+} from "@lambdallm/core/stores";
 import { inProgress } from "./errors.ts";
-import { answerStep } from "./question.ts";
 import type { RunLease } from "./run-lease.ts";
 import { MOST_RESULT_BYTES, type RunSettings } from "./settings.ts";
 import { fromStored, toStored } from "./stored-entry.ts";
@@ -76,6 +79,7 @@ export class StoreRecorder implements Recorder {
         "The run has ended, and its result is recorded: it takes no other steps.",
       );
     await this.#lease.hold();
+    this.#lease.refuseLate();
     const outcome = await steps.claim(this.#key(position), {
       owner: this.#lease.owner,
       leaseMs: STEP_LEASE_MS,
@@ -104,7 +108,7 @@ export class StoreRecorder implements Recorder {
   async answer({ token }: WaitingFor): Promise<unknown> {
     const { steps, blobStore } = this.#settings;
     const asked = token.slice(this.runId.length + 1, token.lastIndexOf("."));
-    const position = answerStep(asked);
+    const position = answerPosition(asked);
     // It may have been answered since the records were read.
     const record = await steps.find(this.#key(position));
     if (record?.status !== "done") return undefined;

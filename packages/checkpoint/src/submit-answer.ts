@@ -7,6 +7,7 @@ import {
 } from "@lambdallm/core";
 import { check, validateOptions } from "@lambdallm/core/feature";
 import {
+  answerPosition,
   checkId,
   fromJson,
   recordedCopy,
@@ -14,7 +15,7 @@ import {
   toJson,
 } from "@lambdallm/core/stores";
 import { AnswerConflictError, UnknownTokenError } from "./errors.ts";
-import { answerStep, partsOf } from "./question.ts";
+import { partsOf } from "./question.ts";
 import { partitionOf } from "./run-key.ts";
 import {
   MOST_RESULT_BYTES,
@@ -76,7 +77,7 @@ export async function submitAnswer(
     );
   const entry = { kind: "ask", name, status: "done", value } as const;
   const stored = await toStored(entry, expiresAt, NO_BLOBS);
-  const key = { runId: partition, step: answerStep(position) };
+  const key = { runId: partition, step: answerPosition(position) };
   const owner = randomUUID();
   for (;;) {
     const outcome = await store.steps.claim(key, {

@@ -118,6 +118,16 @@ describe("An answer", () => {
     expect(result).toBe("at once");
   });
 
+  test("without a value is seen before the run is suspended, too", async () => {
+    const { result } = await runOf(async (journal) => [
+      await journal.ask("approve", async (token) => {
+        await submitAnswer({ store, token, answer: undefined });
+      }),
+      "answered",
+    ]);
+    expect(result).toEqual([undefined, "answered"]);
+  });
+
   test("that comes after the time of the question is refused", async () => {
     const { suspended, journal } = await runOf(async (current) => {
       await current

@@ -427,6 +427,59 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     await journal.suspend();
   });
 
+  test("can be suspended by whoever ends it, for no reason of its own", async () => {
+    const { store, open } = clocked(storeOf);
+    const journal = await open();
+    const suspended = await journal.suspend();
+    const { runId } = journal;
+    expect(suspended).toMatchObject({ runId, waitingFor: [] });
+    expect(await describeRun({ store, runId })).toMatchObject({
+      state: "suspended",
+      waitingFor: [],
+    });
+  });
+
+  test("begins no step any more when it was ended: somebody else may have it", async () => {
+    const { open } = clocked(storeOf);
+    const first = await open();
+    await first.step("a", async () => 1);
+    await first.leave();
+    const late = counter();
+    const error = await rejection(first.step("b", () => late.count("b")));
+    expect(error).toMatchObject({
+      code: "CONFIGURATION",
+      message:
+        "The run has been ended in this invocation: await every step before the handler returns.",
+    });
+    expect(late.runs).toEqual({});
+    const next = await open(first.runId);
+    expect(await next.step("a", async () => 2)).toBe(1);
+    expect(await next.step("b", async () => 2)).toBe(2);
+    await next.complete("done");
+  });
+
+  test("does not end well when its program has swallowed that the store failed", async () => {
+    const { clock, store, open } = clocked(storeOf);
+    const first = await open();
+    const { steps } = store;
+    const commit = steps.commit.bind(steps);
+    steps.commit = async () => {
+      throw new StoreError("down", {
+        reason: "unavailable",
+        operation: "commit",
+      });
+    };
+    await rejection(first.step("a", async () => 1));
+    steps.commit = commit;
+    const error = await rejection(first.complete("without it"));
+    expect(error).toMatchObject({ message: "down" });
+    await first.fail(error);
+    clock.time += MINUTE_MS;
+    const next = await open(first.runId);
+    expect(await next.step("a", async () => 2)).toBe(2);
+    await next.complete("with it");
+  });
+
   test("does not wait for the claim of a step that nobody has ended: it says when to come back", async () => {
     const { clock, store, open } = clocked(storeOf);
     const journal = await open();
@@ -589,6 +642,21 @@ describe("The lease of a run", () => {
     expect(await rejection(journal.complete("late"))).toBe(error);
     const next = await open(store, journal.runId);
     await next.leave();
+    jest.useRealTimers();
+  });
+
+  test("is not renewed any more when the run could not be suspended", async () => {
+    const { journal, steps, renewals } = await begun();
+    await rejection(journal.ask("approve", async () => {}));
+    steps.enlist = async () => {
+      throw new StoreError("down", {
+        reason: "unavailable",
+        operation: "enlist",
+      });
+    };
+    expect(await rejection(journal.suspend())).toBeInstanceOf(StoreError);
+    await jest.advanceTimersByTimeAsync(65_000);
+    expect(renewals).toEqual([]);
     jest.useRealTimers();
   });
 

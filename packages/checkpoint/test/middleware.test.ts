@@ -331,6 +331,27 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
     expect(await invoke({ runId })).toBe("first 1, second 1");
   });
 
+  test("a run that waits is suspended, whatever a later middleware answers its suspension with", async () => {
+    const runs: unknown[] = [];
+    const { handler } = twoSteps();
+    const { invoke, clock } = onStore(handler, {
+      middy,
+      checkpoint: { onSuspend: ({ runId }) => runs.push(runId) },
+      inner: [
+        {
+          // What it returns is the answer, and skips the phases of all others.
+          onError: (async (): Promise<unknown> =>
+            "sorry") as () => Promise<void>,
+        },
+      ],
+    });
+    expect(await invoke()).toBe("sorry");
+    expect(runs).toHaveLength(1);
+    clock.time += HOUR_MS;
+    const [runId] = runs;
+    expect(await invoke({ runId })).toBe("first 1, second 1");
+  });
+
   test("a nested chain with a provider of its own goes on in the journal of the outer one", async () => {
     const { runs, count } = counter();
     const seen: unknown[] = [];

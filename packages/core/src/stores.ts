@@ -2,6 +2,7 @@ export { runInStep, Spending, type StepScope } from "./call/step-scope.ts";
 export { fromJson, toJson } from "./checks/json-with-bytes.ts";
 export {
   type Asked,
+  answerPosition,
   type Entry,
   positionOf,
   submitPosition,

@@ -196,6 +196,82 @@ describe("A store that fails", () => {
   });
 });
 
+describe("A program that swallows what has ended the run", () => {
+  const down = new StoreError("Down.", {
+    reason: "unavailable",
+    operation: "commit",
+  });
+
+  test("gets it again, whatever it asks for, and does not end well", async () => {
+    const run = new TestRun();
+    run.failures.set("000001", down);
+    const journal = run.journal();
+    await caught(journal.step("one", async () => 1));
+    const others = [
+      journal.step("instead", never),
+      journal.all("instead", []),
+      journal.sleep("instead", 1),
+      journal.ask("instead", never),
+    ];
+    for (const other of others) expect(await caught(other)).toBe(down);
+    expect(() => journal.checkEnd()).toThrow(down);
+    expect(run.entries.size).toBe(0);
+  });
+
+  test("gets it again after a step that has another name now", async () => {
+    const run = new TestRun();
+    await run.journal().step("outline", async () => 1);
+    const journal = run.journal();
+    const error = await caught(journal.step("summary", never));
+    expect(error).toBeInstanceOf(JournalMismatchError);
+    expect(await caught(journal.step("instead", never))).toBe(error);
+    expect(() => journal.checkEnd()).toThrow(JournalMismatchError);
+  });
+
+  test("in a branch begins nothing in the branches beside it either, and is not told that it waits", async () => {
+    const run = new TestRun();
+    run.longestWaitMs = 0;
+    run.failures.set("000001.000001.000001", down);
+    const journal = run.journal();
+    const failed = Promise.withResolvers<void>();
+    const error = await caught(
+      journal.all<unknown>("branches", [
+        async (branch) => {
+          await caught(branch.step("fails", async () => 1));
+          failed.resolve();
+        },
+        async (branch) => {
+          await failed.promise;
+          return branch.step("other", never);
+        },
+        (branch) => branch.sleep("waits", 60_000),
+      ]),
+    );
+    expect(error).toBe(down);
+    expect(journal.suspended).toBeUndefined();
+  });
+
+  test("gets it again when the run was ended from outside, also as an outcome of branches", async () => {
+    const run = new TestRun();
+    const controller = new AbortController();
+    run.signal = controller.signal;
+    const journal = run.journal();
+    const reason = new Error("Enough.");
+    const error = await caught(
+      journal.all("branches", [
+        (branch) =>
+          branch.step("slow", () => {
+            controller.abort(reason);
+            return never();
+          }),
+      ]),
+    );
+    expect(error).toBe(reason);
+    expect(await caught(journal.step("instead", never))).toBe(reason);
+    expect(() => journal.checkEnd()).toThrow(reason);
+  });
+});
+
 describe("A program that has changed", () => {
   const recorded = async () => {
     const run = new TestRun();
@@ -415,6 +491,13 @@ describe("Whatever is thrown", () => {
       statusCode: 500,
       message,
     });
+  });
+
+  test("is recorded with a code that is no longer than codes are", async () => {
+    const failing = memoryJournal().step("odd", async () => {
+      throw Object.assign(new Error("Odd."), { code: "x".repeat(1_000_000) });
+    });
+    expect(await caught(failing)).toMatchObject({ code: "x".repeat(200) });
   });
 
   test("is recorded without fields that are too large for a record", async () => {

@@ -85,9 +85,9 @@ export interface Journal {
   /**
    * Asks somebody outside and returns the answer, which is JSON.
    *
-   * @param submit Passes the token on, to whoever answers. It is called again, with the same token, when it failed or was
-   * killed.
-   * @throws {StepFailure} `ASK_TIMEOUT`: no answer within `timeoutMs`. `submit` failed.
+   * @param submit Passes the token on, to whoever answers. It is a step: it is called again, with the same token, when its
+   * process was killed or had no time left, and its failure is that of the question.
+   * @throws {StepFailure} `ASK_TIMEOUT`: no answer within `timeoutMs`. `submit` has failed.
    * @throws {Suspended} There is no answer yet. Let it pass.
    */
   ask<T>(

@@ -3,6 +3,7 @@ import type { Entry } from "./entry.ts";
 import { recordedCopy } from "./recorded-copy.ts";
 
 const MOST_DATA_BYTES = 16 * 1024;
+const LONGEST_CODE = 200;
 const LONGEST_MESSAGE = 2_000;
 const LONGEST_STACK = 4_000;
 const DEFAULT_STATUS = 500;
@@ -29,7 +30,10 @@ export function failureOf(error: unknown, step: string): Failure {
   const data = dataOf(error);
   return {
     step,
-    code: typeof code === "string" ? code : nameOf(error),
+    code: (typeof code === "string" ? code : nameOf(error)).slice(
+      0,
+      LONGEST_CODE,
+    ),
     message: messageOf(error).slice(0, LONGEST_MESSAGE),
     statusCode: isStatus(statusCode) ? statusCode : DEFAULT_STATUS,
     expose: field(error, "expose") === true,

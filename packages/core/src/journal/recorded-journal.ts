@@ -25,14 +25,22 @@ import {
 import { Positions } from "./positions.ts";
 import type { Recorder } from "./recorder.ts";
 import { runBranches } from "./run-branches.ts";
+import { type RunOver, runOver } from "./run-over.ts";
 import { type StepCall, StepRun } from "./step-run.ts";
 import { joined } from "./suspension.ts";
+
+/** What the journals of a run share. */
+interface Run {
+  readonly positions: Positions;
+  /** Why nothing more can be done of it here, whatever the program makes of it. */
+  over?: RunOver | undefined;
+}
 
 /** A journal in this process, on whatever records it. A run has one at its root, and each branch has one of its own. */
 export class RecordedJournal implements Journal {
   readonly runId: string;
   readonly #recorder: Recorder;
-  readonly #positions: Positions;
+  readonly #run: Run;
   readonly #prefix: string;
   readonly #running = new Set<Promise<unknown>>();
   #asked = 0;
@@ -40,18 +48,18 @@ export class RecordedJournal implements Journal {
 
   constructor(
     recorder: Recorder,
-    positions = new Positions(recorder),
+    run: Run = { positions: new Positions(recorder) },
     prefix = "",
   ) {
     this.runId = recorder.runId;
     this.#recorder = recorder;
-    this.#positions = positions;
+    this.#run = run;
     this.#prefix = prefix;
   }
 
-  /** Why the run cannot go on, once the program was told so, whatever it made of it. */
+  /** Why the run cannot go on, once the program was told so, whatever it made of it; undefined when it has ended with an error. */
   get suspended(): Suspended | undefined {
-    return this.#suspended;
+    return this.#run.over === undefined ? this.#suspended : undefined;
   }
 
   /** Waits for what was started and nobody awaits any more. */
@@ -63,9 +71,11 @@ export class RecordedJournal implements Journal {
    * To be called when the program has come to its end.
    *
    * @throws {JournalMismatchError} A step was recorded that it has not asked for.
+   * @throws What has ended the run before, such as a StoreError: the program has swallowed it.
    */
   checkEnd(): void {
-    this.#positions.checkEnd();
+    this.#refuseOver();
+    this.#run.positions.checkEnd();
   }
 
   step<T>(
@@ -76,7 +86,7 @@ export class RecordedJournal implements Journal {
     const asked = { kind: "step", name } as const;
     return this.#take(asked, async (position) => {
       checkWork(asked, fn, options);
-      return this.#run({ position, asked, fn, options });
+      return this.#step({ position, asked, fn, options });
     });
   }
 
@@ -87,15 +97,14 @@ export class RecordedJournal implements Journal {
   ): Promise<Settled<T>[]> {
     return this.#take({ kind: "all", name }, async (position) => {
       checkBranches(name, branches, options);
-      const journals = branches.map(
-        (_, index) =>
-          new RecordedJournal(
-            this.#recorder,
-            this.#positions,
-            `${positionOf(`${position}.`, index + 1)}.`,
-          ),
-      );
-      return runBranches(name, branches, journals, options.concurrency);
+      const parts = branches.map((branch, index) => {
+        const prefix = `${positionOf(`${position}.`, index + 1)}.`;
+        const journal = new RecordedJournal(this.#recorder, this.#run, prefix);
+        return { branch, journal };
+      });
+      const { runId, signal } = this.#recorder;
+      const { concurrency } = options;
+      return runBranches({ runId, name, parts, concurrency, signal });
     });
   }
 
@@ -156,21 +165,27 @@ export class RecordedJournal implements Journal {
     run: (position: string) => Promise<T>,
   ): Promise<T> {
     refuseNested(this.runId, asked);
+    this.#refuseOver();
     if (this.#suspended) throw this.#suspended;
     checkName(asked);
     this.#asked += 1;
     const position = positionOf(this.#prefix, this.#asked);
-    this.#positions.take(position, asked);
     try {
+      this.#run.positions.take(position, asked);
       return await run(position);
     } catch (error) {
       if (Suspended.isInstance(error))
-        this.#suspended = joined([this.#suspended, error]);
+        this.#suspended = joined(this.runId, [this.#suspended, error]);
+      else this.#run.over ??= runOver(error, this.#recorder.signal);
       throw error;
     }
   }
 
-  async #run<T>(call: StepCall): Promise<T> {
+  #refuseOver(): void {
+    if (this.#run.over !== undefined) throw this.#run.over.error;
+  }
+
+  async #step<T>(call: StepCall): Promise<T> {
     const run = new StepRun(this.#recorder, call);
     for (;;) {
       const entry = await run.next();
@@ -217,14 +232,14 @@ export class RecordedJournal implements Journal {
     const at = answerPosition(position);
     const known = this.#recorder.entries.get(at);
     if (known !== undefined) return known;
-    await this.#run({
+    await this.#step({
       position: submitPosition(position),
       asked: { kind, name },
       fn: (info) => submit(token, info),
       options: {},
     });
     const value = await this.#recorder.answer({ name, token });
-    if (value !== undefined)
+    if (value !== undefined || this.#recorder.entries.has(at))
       return this.#recordOnce(at, () => ({
         kind,
         name,

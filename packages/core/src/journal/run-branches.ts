@@ -1,24 +1,14 @@
 import {
   type Branch,
   type Journal,
-  JournalMismatchError,
   type Settled,
   StepFailure,
   Suspended,
 } from "../contract/journal.ts";
-import { StepInProgressError, StoreError } from "../stores/state-errors.ts";
 import { failureOf } from "./failure.ts";
 import { recordedCopy } from "./recorded-copy.ts";
+import { type RunOver, runOver } from "./run-over.ts";
 import { joined } from "./suspension.ts";
-
-/** These end the run here, and are no outcome of a branch: the next resume has another one. */
-function endsTheRun(error: unknown): boolean {
-  return (
-    JournalMismatchError.isInstance(error) ||
-    StepInProgressError.isInstance(error) ||
-    StoreError.isInstance(error)
-  );
-}
 
 interface BranchJournal extends Journal {
   readonly suspended: Suspended | undefined;
@@ -28,72 +18,84 @@ interface BranchJournal extends Journal {
 type Ending<T> =
   | Settled<T>
   | { readonly suspended: Suspended }
-  | { readonly fatal: unknown };
+  | { readonly over: RunOver };
+
+interface Part<T> {
+  readonly branch: Branch<T>;
+  readonly journal: BranchJournal;
+}
+
+export interface Branches<T> {
+  readonly runId: string;
+  readonly name: string;
+  readonly parts: readonly Part<T>[];
+  /** @default all of them */
+  readonly concurrency: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** Runs branches at the same time, waits for all of them, and only then says that the run is suspended or over. */
-export async function runBranches<T>(
-  name: string,
-  branches: readonly Branch<T>[],
-  journals: readonly BranchJournal[],
-  concurrency = branches.length,
-): Promise<Settled<T>[]> {
-  const slots = branches.map(() => Promise.withResolvers<Settled<T>>());
+export async function runBranches<T>(all: Branches<T>): Promise<Settled<T>[]> {
+  const { parts, concurrency = parts.length } = all;
+  const slots = parts.map(() => Promise.withResolvers<Settled<T>>());
   const outcomes = slots.map(({ promise }) => {
     // Most branches wait for no other.
     promise.catch(() => {});
     return promise;
   });
   const endings: Ending<T>[] = [];
-  let next = 0;
+  const waiting = parts.entries();
   const work = async (): Promise<void> => {
-    for (let index = next++; index < branches.length; index = next++) {
-      const ending = await endingOf(name, outcomes, {
-        branch: branches[index],
-        journal: journals[index],
-      } as { branch: Branch<T>; journal: BranchJournal });
+    // Each worker takes the next one.
+    for (const [index, part] of waiting) {
+      const ending = await endingOf(all, part, outcomes);
       endings[index] = ending;
       if ("ok" in ending) slots[index]?.resolve(ending);
       else slots[index]?.reject(reasonOf(ending));
     }
   };
   await Promise.all(
-    Array.from({ length: Math.min(concurrency, branches.length) }, work),
+    Array.from({ length: Math.min(concurrency, parts.length) }, work),
   );
-  const over = endings.find((ending) => "fatal" in ending);
-  if (over !== undefined) throw over.fatal;
-  const waiting = endings.filter((ending) => "suspended" in ending);
-  if (waiting.length > 0)
-    throw joined(waiting.map(({ suspended }) => suspended));
+  const ended = endings.find((ending) => "over" in ending);
+  if (ended !== undefined) throw ended.over.error;
+  const suspended = endings.filter((ending) => "suspended" in ending);
+  if (suspended.length > 0)
+    throw joined(
+      all.runId,
+      suspended.map((ending) => ending.suspended),
+    );
   return endings.filter((ending) => "ok" in ending);
 }
 
 const reasonOf = (
-  ending: { readonly suspended: Suspended } | { readonly fatal: unknown },
-): unknown => ("fatal" in ending ? ending.fatal : ending.suspended);
+  ending: { readonly suspended: Suspended } | { readonly over: RunOver },
+): unknown => ("over" in ending ? ending.over.error : ending.suspended);
 
 async function endingOf<T>(
-  name: string,
+  { name, signal }: Branches<T>,
+  { branch, journal }: Part<T>,
   outcomes: readonly Promise<Settled<T>>[],
-  { branch, journal }: { branch: Branch<T>; journal: BranchJournal },
 ): Promise<Ending<T>> {
-  const ending = await ended(name, outcomes, { branch, journal });
+  const ending = await endOf(name, signal, () => branch(journal, outcomes));
   await journal.idle();
   // Also when the branch has caught it, and gone on without what it waits for.
   return journal.suspended ? { suspended: journal.suspended } : ending;
 }
 
-async function ended<T>(
+async function endOf<T>(
   name: string,
-  outcomes: readonly Promise<Settled<T>>[],
-  { branch, journal }: { branch: Branch<T>; journal: BranchJournal },
+  signal: AbortSignal | undefined,
+  run: () => Promise<T>,
 ): Promise<Ending<T>> {
   try {
-    const value = await branch(journal, outcomes);
+    const value = await run();
     // As JSON has it, like everything that a host hands on.
     return { ok: true, value: recordedCopy(value, name).value as T };
   } catch (error) {
     if (Suspended.isInstance(error)) return { suspended: error };
-    if (endsTheRun(error)) return { fatal: error };
+    const over = runOver(error, signal);
+    if (over !== undefined) return { over };
     return { ok: false, error: new StepFailure(failureOf(error, name)) };
   }
 }
