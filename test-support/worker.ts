@@ -16,7 +16,7 @@ export function startWorker(
   env: Readonly<Record<string, string>>,
 ): Worker {
   const child = fork(program, {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { ...process.env, ...env },
     execArgv: [
       "--conditions=@lambdallm/source",
       "--disable-warning=ExperimentalWarning",

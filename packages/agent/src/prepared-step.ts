@@ -1,5 +1,6 @@
 import type { Message } from "@lambdallm/core";
 import { check, validateOptions } from "@lambdallm/core/feature";
+import { ROOM } from "./room.ts";
 import {
   type AgentSettings,
   checkNames,
@@ -32,11 +33,15 @@ export async function preparedStep(
   const changes =
     prepareStep === undefined
       ? {}
-      : await journal.step(`prepare ${preparation.iteration}`, async () => {
-          const given = (await prepareStep(preparation)) ?? {};
-          checkChanges(settings, given);
-          return given;
-        });
+      : await journal.step(
+          `prepare ${preparation.iteration}`,
+          async () => {
+            const given = (await prepareStep(preparation)) ?? {};
+            checkChanges(settings, given);
+            return given;
+          },
+          ROOM,
+        );
   const { model, messages = preparation.messages } = changes;
   return { model, messages, tools: offered(tools, changes) };
 }

@@ -7,11 +7,11 @@ import {
 import {
   callOptionChecks,
   check,
-  toJsonSchema,
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { CachePointOptions } from "./cache-points.ts";
 import { READ_RESULT } from "./large-results.ts";
+import { ownName, schemaOf } from "./own-name.ts";
 import { type AgentTool, nameCheck, toolCheck } from "./tool.ts";
 import type { AgentStep, OnApproval } from "./types.ts";
 
@@ -133,7 +133,7 @@ const checks = {
   cache: booleanOrTtl,
   keepToolResults: check.wholeNumber,
   maxResultTokens: check.positiveInteger,
-  // Judged by toJsonSchema, which says more.
+  // Judged by schemaOf, which says more.
   outputSchema: () => undefined,
   onApproval: check.function,
   approvalTimeoutMs: check.positiveInteger,
@@ -165,14 +165,14 @@ export interface AgentSettings {
 
 /** @throws {ConfigurationError} naming the option that is missing, unknown or wrong. */
 export function agentSettings(options: AgentOptions): AgentSettings {
-  validateOptions("Agent", agentChecks, options, ["name"]);
+  const owner = ownName("Agent", options);
+  validateOptions(owner, agentChecks, options, ["name"]);
   const { name, outputSchema, stopWhen, prepareStep, onApproval } = options;
   const { stopAfterTool = [], approvalTimeoutMs } = options;
-  const owner = `Agent "${name}"`;
   const tools = toolsByName(owner, options.tools ?? []);
   const stopNames = [stopAfterTool].flat();
   checkNames(owner, "stopAfterTool", stopNames, tools);
-  if (outputSchema !== undefined) toJsonSchema(outputSchema);
+  if (outputSchema !== undefined) schemaOf(owner, "outputSchema", outputSchema);
   return {
     name,
     call: callOptions(options),

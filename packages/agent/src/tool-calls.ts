@@ -14,13 +14,11 @@ import {
 import { decisionOn } from "./approval.ts";
 import { READ_RESULT, readResult, shownResult } from "./large-results.ts";
 import { errorBlocks, resultBlocks } from "./result-blocks.ts";
+import { ROOM } from "./room.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
 import type { AgentTool, ToolWork } from "./tool.ts";
 import type { AgentEvent, ToolCallRecord, ToolReply } from "./types.ts";
-
-/** Hosts may take less: then the model is told that it was too much. */
-const MOST_RESULT_BYTES = 16 * 1024 * 1024;
 
 /** A call as the model has asked for it. */
 export interface PlannedCall {
@@ -200,7 +198,7 @@ export class ToolCalls {
           costUsd: info.costUsd,
           innerToolCalls: 0,
         }),
-        { maxBytes: MOST_RESULT_BYTES },
+        ROOM,
       );
     } catch (error) {
       if (!StepFailure.isInstance(error)) throw error;

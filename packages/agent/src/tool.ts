@@ -7,9 +7,9 @@ import {
 import {
   check,
   type NormalizedSchema,
-  toJsonSchema,
   validateOptions,
 } from "@lambdallm/core/feature";
+import { ownName, schemaOf } from "./own-name.ts";
 import type { SubAgent } from "./sub-agent.ts";
 
 /** What each context that calls models has, also that of a durable function. */
@@ -95,7 +95,7 @@ export const approvalCheck = (value: unknown) =>
 const checks = {
   name: nameCheck,
   description: check.text,
-  // Judged by toJsonSchema, which says more.
+  // Judged by schemaOf, which says more.
   input: () => undefined,
   timeoutMs: check.positiveInteger,
   needsApproval: approvalCheck,
@@ -128,13 +128,14 @@ export function tool<
   const Schema extends OutputSchema = NoInput,
   Context extends object = ToolContext,
 >(options: ToolOptions<Schema, Context>): AgentTool {
-  validateOptions("tool", checks, options, ["name", "description", "run"]);
+  const owner = ownName("tool", options);
+  validateOptions(owner, checks, options, ["name", "description", "run"]);
   const { name, description, input } = options;
   const { timeoutMs = DEFAULT_TIMEOUT_MS, needsApproval = false } = options;
   return {
     name,
     description,
-    schema: input === undefined ? NO_INPUT : objectSchema(name, input),
+    schema: input === undefined ? NO_INPUT : objectSchema(owner, input),
     // Both get what the schema has let pass, and the context that the agent is run with.
     needsApproval: needsApproval as NeedsApproval<unknown>,
     work: {
@@ -146,12 +147,12 @@ export function tool<
   };
 }
 
-function objectSchema(name: string, input: OutputSchema): NormalizedSchema {
-  const schema = toJsonSchema(input);
+function objectSchema(owner: string, input: OutputSchema): NormalizedSchema {
+  const schema = schemaOf(owner, "input", input);
   const { type = "object" } = schema.json;
   if (type !== "object")
     throw new ConfigurationError(
-      `tool "${name}": the input must be the schema of an object, as models call tools with named arguments.`,
+      `${owner}: the input must be the schema of an object, as models call tools with named arguments.`,
     );
   return schema;
 }

@@ -67,11 +67,11 @@ const answer = (text: string): MockAnswer => ({ text, usage });
 const calls = (
   ...given: readonly (readonly [name: string, input: JsonValue])[]
 ): MockAnswer => ({ ...calling(...given), usage });
-const failure = new ModelInvocationError("The model is busy.", {
-  reason: "throttled",
-  model: "m",
-  retryable: true,
-});
+const failure = (reason: string, retryable: boolean) =>
+  new ModelInvocationError("The model cannot be called.", {
+    ...{ reason, retryable },
+    model: "m",
+  });
 
 interface Case {
   readonly agent: Pick<Agent, "name"> & {
@@ -200,7 +200,7 @@ async function ending({ agent, script }: Case, host: TestHost) {
     })
     .then(
       ({ runId: _, ...result }) => ({ result }),
-      ({ ...error }) => ({ error }),
+      ({ message, ...error }) => ({ error: { ...error, message } }),
     );
   return { ...result, called };
 }
@@ -221,11 +221,14 @@ describe("The same agent, on a journal in memory, in a store and on durable func
   );
 
   test.each<[name: string, script: readonly MockResponse[]]>([
-    ["at once", [failure]],
-    ["later", [calls(["remove", { file: "all" }]), failure]],
+    ["at once", [failure("throttled", true)]],
+    [
+      "later",
+      [calls(["remove", { file: "all" }]), failure("access-denied", false)],
+    ],
     ["with an error of anybody's", [new TypeError("No model.")]],
   ])("has equal errors: a model that fails %s", async (_name, script) => {
-    const agent = new Agent({ name: "all", tools });
+    const agent = new Agent({ name: "all", tools, retries: 0 });
     const [first, ...others] = await Promise.all(
       hosts.map((host) => ending({ agent, script, expected: {} }, host)),
     );

@@ -71,6 +71,13 @@ describe("On a journal", () => {
     expect(again.model.totalCalls).toBe(0);
   });
 
+  test("an answer may be longer than results usually are", async () => {
+    const { result } = await withModel(["x".repeat(1_000_000)], (context) =>
+      agent.run("Much?", context),
+    );
+    expect(result.answer).toHaveLength(1_000_000);
+  });
+
   test("the journal of the invocation is used where there is one", async () => {
     const journal = memoryJournal();
     const { result } = await withModel(["Hi."], async (context) => {

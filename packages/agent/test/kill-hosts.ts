@@ -72,6 +72,9 @@ export async function onDurableFunctions(): Promise<KillHost> {
       const recorded = recordedIn(execution?.operations ?? []);
       const answer = await runs.at(-1)?.deliver(event, new Set(recorded), {
         AWS_ENDPOINT_URL_LAMBDA: durable.url,
+        AWS_REGION: "us-east-1",
+        AWS_ACCESS_KEY_ID: "local",
+        AWS_SECRET_ACCESS_KEY: "local",
       });
       if (answer === undefined) throw new Error("The process was killed.");
       return answer;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import { seeded } from "../../../test-support/dynamodb-client.ts";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
 import {
   answerTo,
   MODEL_STEPS,
@@ -14,7 +14,7 @@ import {
 import { onDurableFunctions, onTable } from "./kill-hosts.ts";
 import { type Delivery, KilledRun } from "./killed-run.ts";
 
-const ROUNDS = rounds(2, 100);
+const ROUNDS = kills(2);
 /** What one model call and the recording of its step take at most, more or less. */
 const STEP_MS = 20;
 
@@ -38,11 +38,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const begin = (kills: readonly (readonly [number, number])[]) =>
+const begin = (moments: readonly (readonly [number, number])[]) =>
   KilledRun.begin({
     file: join(folder, "calls"),
     bedrockUrl: local.url,
-    kills: new Map(kills),
+    kills: new Map(moments),
   });
 
 /** What was called although it was recorded, or twice in the same process. */
@@ -75,12 +75,15 @@ test.each([
     expect(called).toEqual(MODEL_STEPS);
     let deaths = 0;
     for (let round = 1; round <= ROUNDS; round++) {
-      const kills = Array.from({ length: 1 + Math.floor(random() * 2) }, () => {
-        const call = 1 + Math.floor(random() * MODEL_STEPS.length);
-        const waitMs = Math.max(0, (random() * 1.2 - 0.2) * STEP_MS);
-        return [call, waitMs] as const;
-      });
-      run = await begin(kills);
+      const moments = Array.from(
+        { length: 1 + Math.floor(random() * 2) },
+        () => {
+          const call = 1 + Math.floor(random() * MODEL_STEPS.length);
+          const waitMs = Math.max(0, (random() * 1.2 - 0.2) * STEP_MS);
+          return [call, waitMs] as const;
+        },
+      );
+      run = await begin(moments);
       const { result, costUsd = result.totalCostUsd } = await host.complete(
         run,
         `round ${round}`,

@@ -60,9 +60,6 @@ export class KilledRun {
     this.#modelCalls = [];
     const modelCalls = this.#modelCalls;
     this.#worker = startWorker(PROGRAM, event, {
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "local",
-      AWS_SECRET_ACCESS_KEY: "local",
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrockUrl,
       CALLS_FILE: file,
       ...env,

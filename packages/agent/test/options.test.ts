@@ -28,7 +28,10 @@ describe("What is wrong with a tool is said when it is made", () => {
       { description: "  " },
       'the option "description" must be a non-empty string',
     ],
-    [{ timeoutMs: 0 }, 'the option "timeoutMs" must be a positive integer'],
+    [
+      { timeoutMs: 0 },
+      'tool "look": the option "timeoutMs" must be a positive integer',
+    ],
     [
       { needsApproval: "yes" },
       'the option "needsApproval" must be true, false or a function',
@@ -39,7 +42,11 @@ describe("What is wrong with a tool is said when it is made", () => {
       { input: { type: "string" } },
       'tool "look": the input must be the schema of an object',
     ],
-    [{ input: 5 }, "The schema is 5"],
+    [{ input: 5 }, 'tool "look": input: The schema is 5'],
+    [
+      { input: { city: "strng" } },
+      'tool "look": input: The schema has "strng" at /city',
+    ],
   ])("%j", (options, message) => {
     expect(anyTool(options)).toThrow(message);
   });
@@ -60,7 +67,7 @@ describe("What is wrong with an agent is said when it is made", () => {
       'the name "read_result" is that of a tool which every agent has',
     ],
     [{ maxIterations: 0 }, 'the option "maxIterations" must be'],
-    [{ maxCostUsd: -1 }, 'the option "maxCostUsd" must be'],
+    [{ maxCostUsd: -1 }, 'Agent "a": the option "maxCostUsd" must be'],
     [
       { stopAfterTool: "fly" },
       'stopAfterTool names the tool "fly", which it does not have. Its tools: none.',
@@ -73,7 +80,7 @@ describe("What is wrong with an agent is said when it is made", () => {
       { cache: { ttl: "2h" } },
       'the option "cache" must be true, false or { ttl: "5m" | "1h" }',
     ],
-    [{ outputSchema: "text" }, 'The schema is "text"'],
+    [{ outputSchema: "text" }, 'Agent "a": outputSchema: The schema is "text"'],
     [{ system: "You" }, 'there is no option "system"'],
   ])("%j", (options, message) => {
     expect(anyAgent(options)).toThrow(message);
@@ -93,11 +100,16 @@ describe("What is wrong with a run is said before the model is called", () => {
     ["a blank question", " "],
     ["no blocks", []],
     ["no question", undefined],
+    ["an object", { question: "Hi" }],
   ])("%s", async (_what, question) => {
     const run = withModel(["Hi."], (context) =>
       agent.run(question as string, context),
     );
-    await expect(run).rejects.toMatchObject({ code: "CONFIGURATION" });
+    await expect(run).rejects.toMatchObject({
+      code: "CONFIGURATION",
+      message:
+        "agent.run: the question must be a text that is not blank, or at least one content block.",
+    });
   });
 
   test.each([

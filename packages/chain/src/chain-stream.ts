@@ -1,6 +1,6 @@
 import { PieceStream } from "@lambdallm/core/feature";
 import type { ChainResult } from "./result.ts";
-import type { StepEvent } from "./run.ts";
+import type { StepEvent } from "./run-types.ts";
 
 /**
  * The text of a chain's last step while it is written, and between its pieces what becomes of the steps. What the last step gives

@@ -1,6 +1,7 @@
 import type { Journal, OutputSchema, WithLLM } from "@lambdallm/core";
 import type { ChainStream } from "./chain-stream.ts";
 import type { ChainResult } from "./result.ts";
+import type { TimeoutStrategy } from "./run-types.ts";
 import type {
   CheckedPrompt,
   Flat,
@@ -17,7 +18,6 @@ import type {
   Step,
   StepInput,
 } from "./step-types.ts";
-import type { TimeoutStrategy } from "./step-work.ts";
 
 export interface ChainSettings {
   /**
@@ -37,16 +37,12 @@ export interface ChainSettings {
   readonly concurrency?: number | undefined;
 }
 
-export interface ChainOptions<
-  Steps extends readonly AnyStep[] = readonly AnyStep[],
-> extends ChainSettings {
+export interface ChainOptions<Steps extends readonly Step[] = readonly Step[]>
+  extends ChainSettings {
   /** Names the run in its journal, in errors and in the tags of its model calls. */
   readonly name: string;
   readonly steps: Steps;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: a step of whatever types, which are read from it again
-export type AnyStep = Step<string, any, any, any>;
 
 export interface RunOptions {
   /** @default the invocation's: that of the checkpoint middleware, else one in memory */
@@ -73,7 +69,7 @@ export interface Chain<
   Declared extends object | undefined = undefined,
 > {
   readonly name: string;
-  readonly steps: readonly AnyStep[];
+  readonly steps: readonly Step[];
   /**
    * Runs the steps, and says how they ended: a step that fails is a result, not an exception.
    *
@@ -98,8 +94,8 @@ export interface Chain<
     ...rest: RunArguments<Variables>
   ): ChainStream<Outputs, Final>;
   /** The step of a name; undefined when there is none. */
-  getStep<Name extends keyof Outputs & string>(name: Name): AnyStep;
-  getStep(name: string): AnyStep | undefined;
+  getStep<Name extends keyof Outputs & string>(name: Name): Step;
+  getStep(name: string): Step | undefined;
   /** The graph of the steps as a Mermaid flowchart. */
   toMermaid(): string;
   /**
@@ -176,20 +172,20 @@ type SourceOf<One> =
     : unknown;
 
 /** By name. Nothing is known of an array that is no literal. */
-export type OutputsOf<Steps extends readonly AnyStep[]> =
+export type OutputsOf<Steps extends readonly Step[]> =
   number extends Steps["length"]
     ? Record<string, unknown>
     : { [One in Steps[number] as One["name"]]: OutputOf<One> };
 
 export type VariablesOfAll<
-  Steps extends readonly AnyStep[],
+  Steps extends readonly Step[],
   Outputs,
 > = number extends Steps["length"]
   ? object
   : Flat<
       UnionToIntersection<
         Steps[number] extends infer One
-          ? One extends AnyStep
+          ? One extends Step
             ? VariablesIn<UsesOf<SourceOf<One>>, Outputs>
             : never
           : never
@@ -204,30 +200,33 @@ type UnionToIntersection<Union> = (
   ? All
   : never;
 
-export type LastOf<Steps extends readonly AnyStep[]> = Steps extends readonly [
-  ...(readonly AnyStep[]),
+export type LastOf<Steps extends readonly Step[]> = Steps extends readonly [
+  ...(readonly Step[]),
   infer Last,
 ]
   ? OutputOf<Last>
   : unknown;
 
 /** The steps themselves where all that they refer to is there, else what the compiler then shows. */
-export type CheckedSteps<Steps extends readonly AnyStep[]> =
+export type CheckedSteps<Steps extends readonly Step[]> =
   number extends Steps["length"]
     ? unknown
     : { readonly [Index in keyof Steps]: CheckedStep<Steps[Index], Steps> };
 
-type CheckedStep<One, Steps extends readonly AnyStep[]> = CheckedPrompt<
+type CheckedStep<One, Steps extends readonly Step[]> = CheckedPrompt<
   SourceOf<One>,
   OutputsOf<Steps>
 > &
   CheckedNeeds<One, OutputsOf<Steps>>;
 
+// In an array the needs of a step that names none are any.
 type CheckedNeeds<One, Outputs> =
   One extends Step<string, infer _Output, infer _Source, infer Needs>
-    ? [Needs] extends [keyof Outputs]
+    ? string extends Needs
       ? unknown
-      : { readonly "no step has this name": Exclude<Needs, keyof Outputs> }
+      : [Needs] extends [keyof Outputs]
+        ? unknown
+        : { readonly "no step has this name": Exclude<Needs, keyof Outputs> }
     : unknown;
 
 export interface ChainConstructor {
@@ -243,7 +242,7 @@ export interface ChainConstructor {
    * });
    * const { status, outputs } = await report.run(context, { text });
    */
-  new <const Steps extends readonly AnyStep[]>(
+  new <const Steps extends readonly Step[]>(
     options: ChainOptions<Steps> & { readonly steps: CheckedSteps<Steps> },
   ): Chain<
     OutputsOf<Steps>,

@@ -9,7 +9,6 @@ import {
 import { Budget } from "./budget.ts";
 import { ChainStream } from "./chain-stream.ts";
 import type {
-  AnyStep,
   ChainConstructor,
   ChainContext,
   Chain as ChainOf,
@@ -19,9 +18,11 @@ import type {
   RunOptions,
 } from "./chain-types.ts";
 import { graphOf, type Node } from "./graph.ts";
+import { LastText } from "./last-text.ts";
 import { mermaidOf } from "./mermaid.ts";
 import type { ChainResult } from "./result.ts";
-import { type Run, runChain } from "./run.ts";
+import { runChain } from "./run.ts";
+import type { Run } from "./run-types.ts";
 import { isStep, Step } from "./step.ts";
 import { checkVariables } from "./values.ts";
 
@@ -46,11 +47,11 @@ const runChecks = {
 };
 
 /** The part of a run that the ways to run a chain differ in. */
-type Watch = Pick<Run, "onStep" | "show">;
+type Watch = Pick<Run, "onStep" | "text">;
 
 class ChainDefinition implements ChainOf {
   readonly name: string;
-  readonly steps: readonly AnyStep[];
+  readonly steps: readonly Step[];
   readonly #settings: ChainSettings;
   readonly #nodes: readonly Node[];
 
@@ -71,7 +72,7 @@ class ChainDefinition implements ChainOf {
   ): Promise<ChainResult> {
     return this.#run(context, variables, options, {
       onStep: undefined,
-      show: undefined,
+      text: undefined,
     });
   }
 
@@ -86,14 +87,14 @@ class ChainDefinition implements ChainOf {
         context,
         variables,
         { ...options, signal: signal ? AbortSignal.any([signal, own]) : own },
-        { onStep: show, show },
+        { onStep: show, text: new LastText(show) },
       );
     });
   }
 
-  getStep(name: string): AnyStep {
+  getStep(name: string): Step {
     // Its types say that there may be none where the name is not known.
-    return this.steps.find((step) => step.name === name) as AnyStep;
+    return this.steps.find((step) => step.name === name) as Step;
   }
 
   toMermaid(): string {
@@ -134,7 +135,7 @@ class ChainDefinition implements ChainOf {
     } = this.#settings;
     return runChain({
       ...{ chain: name, nodes: this.#nodes, ...watch },
-      ...{ journal, runId: journal.runId, invocation, context, variables },
+      ...{ journal, invocation, context, variables },
       ...{ strategy: timeoutStrategy, signal, concurrency },
       budget:
         maxTotalCostUsd === undefined

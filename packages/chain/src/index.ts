@@ -14,7 +14,7 @@ export type {
   StepStatus,
   UnfinishedChain,
 } from "./result.ts";
-export type { StepEvent } from "./run.ts";
+export type { StepEvent, TimeoutStrategy } from "./run-types.ts";
 export { Step } from "./step.ts";
 export type {
   FuncInput,
@@ -22,4 +22,3 @@ export type {
   PromptStepOptions,
   StepInput,
 } from "./step-types.ts";
-export type { TimeoutStrategy } from "./step-work.ts";

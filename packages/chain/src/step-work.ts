@@ -10,28 +10,13 @@ import {
 import {
   type CallModel,
   changedContext,
-  type Invocation,
   type ModelRequest,
   timeIsUp,
   within,
 } from "@lambdallm/core/feature";
-import type { Budget } from "./budget.ts";
 import type { Node } from "./graph.ts";
+import type { Run } from "./run-types.ts";
 import { valuesOf } from "./values.ts";
-
-export type TimeoutStrategy = "fail-fast" | "truncate" | "checkpoint";
-
-/** What the steps of a run share. */
-export interface RunFacts {
-  readonly chain: string;
-  readonly runId: string;
-  readonly invocation: Invocation;
-  readonly context: object;
-  readonly variables: object;
-  readonly strategy: TimeoutStrategy;
-  readonly signal: AbortSignal | undefined;
-  readonly budget: Budget | undefined;
-}
 
 /** What is recorded of a step: JSON. */
 export interface StepValue {
@@ -52,14 +37,15 @@ export interface StepWork {
 
 /** Does the work of a step, and decides what becomes of it when the time is over. */
 export async function workOf(
-  facts: RunFacts,
+  run: Run,
   work: StepWork,
   given: StepInfo,
 ): Promise<StepValue> {
-  const { strategy, runId, signal } = facts;
+  const { strategy, signal, journal } = run;
+  const { runId } = journal;
   const info = signal === undefined ? given : withSignal(given, signal);
   try {
-    const output = await outputOf(facts, work, info);
+    const output = await outputOf(run, work, info);
     return { output, costUsd: costIn(given) };
   } catch (error) {
     // It goes on when the run is resumed: that nobody wanted to wait for it is no failure of the step.
@@ -95,19 +81,19 @@ function withSignal(info: StepInfo, signal: AbortSignal): StepInfo {
 }
 
 async function outputOf(
-  facts: RunFacts,
+  run: Run,
   work: StepWork,
   info: StepInfo,
 ): Promise<unknown> {
-  const { context, invocation, variables } = facts;
+  const { context, invocation, variables } = run;
   const { step } = work.node;
   // The chain decides about answers that the deadline cut off, not the functions that it calls.
   const changed = changedContext(context, invocation, {
     timeIsUp: { timeoutStrategy: "fail-fast", journal: undefined },
-    callModel: callModelOf(facts, work, info),
+    callModel: callModelOf(run, work, info),
   });
   const { func } = step;
-  if (func === undefined) return ask(changed.llm, facts, work);
+  if (func === undefined) return ask(changed.llm, run, work);
   return within(
     {
       limitMs: invocation.backstop - Date.now(),
@@ -133,7 +119,7 @@ async function outputOf(
 
 /** The calls of a step carry its name, end with it, and are covered by the budget. */
 function callModelOf(
-  { chain, invocation, budget, strategy }: RunFacts,
+  { chain, invocation, budget, strategy }: Run,
   { node }: StepWork,
   info: StepInfo,
 ): CallModel {
@@ -159,7 +145,7 @@ function callModelOf(
 
 async function ask(
   llm: LLMContext,
-  { variables }: RunFacts,
+  { variables }: Run,
   { node, outputs, show }: StepWork,
 ): Promise<unknown> {
   const { prompt, outputSchema, model, maxTokens, temperature } = node.step;

@@ -41,6 +41,9 @@ function withoutGap(
   return copy;
 }
 
+const isThere = (value: unknown): boolean =>
+  value !== undefined && value !== null;
+
 /** @throws {ConfigurationError} A variable is missing that a prompt uses; before anything is sent. */
 export function checkVariables(
   chain: string,
@@ -53,10 +56,12 @@ export function checkVariables(
       typeof step.prompt === "object" && step.prompt.inputSchema !== undefined;
     if (hasOwnRules) continue;
     for (const path of variables) {
-      const value = valueAt(given, path);
-      if (value !== undefined && value !== null) continue;
+      if (isThere(valueAt(given, path))) continue;
+      const names = Object.keys(given).filter((name) =>
+        isThere(valueAt(given, name)),
+      );
       throw new ConfigurationError(
-        `Chain "${chain}": the step "${step.name}" uses the variable "${path}", which is missing.${suggestion(path, Object.keys(given))}`,
+        `Chain "${chain}": the step "${step.name}" uses the variable "${path}", which is missing.${suggestion(path, names)}`,
       );
     }
   }

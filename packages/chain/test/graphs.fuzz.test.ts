@@ -146,9 +146,9 @@ afterAll(async () => {
 
 describe("Random graphs with random failures", () => {
   test.each([
-    [0, "a journal in memory", rounds(100, 2_000)],
-    [1, "a journal in a store", rounds(60, 1_000)],
-    [2, "durable functions", rounds(12, 200)],
+    [0, "a journal in memory", rounds(100, 600)],
+    [1, "a journal in a store", rounds(60, 400)],
+    [2, "durable functions", rounds(12, 100)],
   ])(
     "run each step once, after what it needs, and end as without interruptions: host %i, %s",
     async (index, name, numRuns) => {

@@ -427,6 +427,21 @@ describe("A step that fails", () => {
     );
     expect(error).toMatchObject({ step: "bad", code: "TypeError" });
     expect(steps[0]?.costUsd).toBe(0);
+    const late = await inHandler((context) =>
+      chain("failing")
+        .step({
+          name: "bad",
+          func: () => 5,
+          // Without types anything goes.
+          condition: (async () => false) as never,
+        })
+        .run(context),
+    );
+    expect(late.error).toMatchObject({
+      step: "bad",
+      code: "CONFIGURATION",
+      message: expect.stringContaining("returned a promise"),
+    });
   });
 
   const throttled = new ModelInvocationError("Slow down.", {
@@ -581,7 +596,7 @@ describe("A run of a chain", () => {
     ],
     [
       { text: null, user: { name: "Ada" } },
-      'Chain "report": the step "summary" uses the variable "text", which is missing. Did you mean "text"?',
+      'Chain "report": the step "summary" uses the variable "text", which is missing.',
     ],
   ])("with %j sends nothing", async (variables, message) => {
     const model = echo();

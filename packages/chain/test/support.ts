@@ -42,7 +42,10 @@ export async function inHandler<Result>(
   const { middy = newest, more = [] } = options;
   const { provider = new MockProvider().middleware() } = options;
   const { context = new MockLambdaContext() } = options;
-  const handler = middy<object, Result, Error, HandlerContext>();
+  const handler = middy<object, Result, Error, HandlerContext>({
+    // On durable functions a program that has to wait never comes to its end here: nothing is to wait for it.
+    timeoutEarlyInMillis: 0,
+  });
   for (const middleware of [provider, ...more]) handler.use({ ...middleware });
   handler.handler(async (_event, handlerContext) => work(handlerContext));
   // The provider's middleware adds the model functions to this very context.

@@ -236,6 +236,30 @@ describe("a chain of an array of steps", () => {
     expect(Chain).type.not.toBeConstructableWith({ name: "a", steps: needs });
   });
 
+  test("refuses them where they are written, too", () => {
+    expect(Chain).type.not.toBeConstructableWith({
+      name: "report",
+      steps: [
+        new Step(summary),
+        new Step({ name: "title", prompt: "Of {sumary.output}" }),
+      ],
+    });
+    expect(Chain).type.not.toBeConstructableWith({
+      name: "report",
+      steps: [
+        new Step(summary),
+        new Step({ name: "title", prompt: "A title", needs: ["sumary"] }),
+      ],
+    });
+    expect(Chain).type.toBeConstructableWith({
+      name: "report",
+      steps: [
+        new Step(summary),
+        new Step({ name: "title", prompt: "A title", needs: ["summary"] }),
+      ],
+    });
+  });
+
   test("knows nothing of an array that is no literal", async () => {
     const steps: Step[] = [];
     const result = await new Chain({ name: "report", steps }).run(context);

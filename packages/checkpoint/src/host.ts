@@ -1,5 +1,5 @@
-import { ConfigurationError, type Suspended } from "@lambdallm/core";
-import type { Invocation } from "@lambdallm/core/feature";
+import { ConfigurationError, Suspended } from "@lambdallm/core";
+import { type Invocation, sleep } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
 import {
   type CheckpointJournal,
@@ -77,9 +77,16 @@ const idOf = (idempotencyKey: string | undefined): string =>
 
 /** Without a store: a run ends in the invocation that has begun it. */
 export const memoryHost: Host = {
-  async open({ runId }) {
-    if (runId !== undefined) throw new RunNotFoundError();
-    const journal = memoryJournal();
+  async open({ runId: named, invocation }) {
+    if (named !== undefined) throw new RunNotFoundError();
+    const runId = newRunId();
+    const leftMs = stepMsOf(invocation);
+    const wait = async (ms: number) => {
+      if (ms > leftMs())
+        throw new Suspended(runId, { resumeAt: Date.now() + ms });
+      await sleep(ms);
+    };
+    const journal = memoryJournal({ runId, wait });
     const nothing = async () => journal.idle();
     return Object.assign(journal, {
       finished: undefined,

@@ -116,7 +116,7 @@ export function checkpoint<TEvent = any>(
     const invocation = invocationOf(context, "checkpoint");
     if (members.has(invocation))
       throw new ConfigurationError(
-        "checkpoint: there is a journal in this invocation already.",
+        "checkpoint: there is a journal in this invocation already: use checkpoint() once.",
       );
     const leftMs = stepMsOf(invocation, reserveMs)();
     if (leftMs <= 0)

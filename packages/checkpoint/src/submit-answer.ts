@@ -1,6 +1,10 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { StepInProgressError, StoreError } from "@lambdallm/core";
+import {
+  ConfigurationError,
+  StepInProgressError,
+  StoreError,
+} from "@lambdallm/core";
 import { check, validateOptions } from "@lambdallm/core/feature";
 import {
   answerPosition,
@@ -42,6 +46,7 @@ const LEASE_MS = 1;
 /**
  * Answers a question of `journal.ask`. Then resume the run, whose id is returned. The same answer again is fine.
  *
+ * @throws {ConfigurationError} An option is missing or wrong.
  * @throws {UnknownTokenError} Nobody waits for this token; the same for one of another tenant.
  * @throws {AnswerConflictError} It has another answer already, or the answer is too late.
  */
@@ -49,6 +54,10 @@ export async function submitAnswer(
   options: SubmitAnswerOptions,
 ): Promise<{ readonly runId: string }> {
   validateOptions("submitAnswer", checks, options, ["store", "token"]);
+  if (!("answer" in options))
+    throw new ConfigurationError(
+      'submitAnswer: the option "answer" is missing: give JSON, or undefined for none.',
+    );
   const { store, tenantId = "default", token, answer } = options;
   checkId("tenant", tenantId);
   const parts = partsOf(token);

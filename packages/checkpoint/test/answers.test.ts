@@ -99,6 +99,16 @@ describe("An answer", () => {
     expect((await runOf(approval, runId)).result).toBe(undefined);
   });
 
+  test("that was forgotten is a mistake, and the question stays open", async () => {
+    const { runId, token } = await asked();
+    const forgotten = { store, token } as Parameters<typeof submitAnswer>[0];
+    await expect(submitAnswer(forgotten)).rejects.toThrow(
+      'submitAnswer: the option "answer" is missing: give JSON, or undefined for none.',
+    );
+    await submitAnswer({ store, token, answer: "yes" });
+    expect((await runOf(approval, runId)).result).toBe("yes");
+  });
+
   test("that comes while the run is still going on is seen before it is suspended", async () => {
     const { result } = await runOf((journal) =>
       journal.ask("approve", async (token) => {

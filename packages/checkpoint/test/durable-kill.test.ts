@@ -1,141 +1,109 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { on, once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
-  type LocalBedrock,
+  type DurableEvent,
   type LocalDurable,
-  type Reply,
-  startBedrock,
   startDurable,
 } from "@lambdallm/local";
-import { rounds } from "../../../test-support/rounds.ts";
-import { Processes } from "./durable-processes.ts";
+import { kills } from "../../../test-support/kills.ts";
+
+const WORKER = fileURLToPath(
+  new URL("./fixtures/durable-worker.ts", import.meta.url),
+);
 
 /** Of each run, at most. */
 const KILLS = 5;
 
+let folder: string;
 let durable: LocalDurable;
-let processes: Processes;
 /** Which steps were recorded when an invocation of the run began. */
 let recorded: Set<string>[] = [];
+let killsLeft = 0;
 
-async function startService(
-  fixture: string,
-  env: () => Record<string, string>,
-): Promise<void> {
-  processes = new Processes(fixture);
-  durable = await startDurable({
-    skipTime: true,
-    invoke: (event) => {
-      const { operations = [] } = durable.executions.at(-1) ?? {};
-      const done = operations.filter(({ Status }) => Status === "SUCCEEDED");
-      recorded.push(new Set(done.map(({ Name }) => String(Name))));
-      return processes.invoke(event, {
-        AWS_ENDPOINT_URL_LAMBDA: durable.url,
-        ...env(),
-      });
-    },
-  });
-}
+const file = () => join(folder, "calls");
 
-describe("A journal's run that is killed anywhere", () => {
-  let folder: string;
-  const file = () => join(folder, "calls");
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "lambdallm-durable-"));
-    await startService("durable-worker.ts", () => ({
+/** One invocation, in a process of its own, which may be killed in the middle of its work. */
+async function invoke(event: DurableEvent): Promise<unknown> {
+  const { operations = [] } = durable.executions.at(-1) ?? {};
+  const done = operations.filter(({ Status }) => Status === "SUCCEEDED");
+  recorded.push(new Set(done.map(({ Name }) => String(Name))));
+  const child = fork(WORKER, {
+    env: {
+      PATH: process.env["PATH"],
+      AWS_ENDPOINT_URL_LAMBDA: durable.url,
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "local",
+      AWS_SECRET_ACCESS_KEY: "local",
       CALLS_FILE: file(),
       INVOCATION: String(recorded.length),
-    }));
+    },
+    execArgv: [
+      "--conditions=@lambdallm/source",
+      "--disable-warning=ExperimentalWarning",
+    ],
   });
-
-  afterEach(async () => {
-    await durable.close();
-    await rm(folder, { recursive: true });
-  });
-
-  test("ends as if it had never been, and repeats no step that was recorded", async () => {
-    for (let round = 0; round < rounds(2, 100); round++) {
-      recorded = [];
-      processes.kill(KILLS);
-      await writeFile(file(), "");
-      const execution = durable.start();
-      expect(await execution.result).toEqual({
-        status: "SUCCEEDED",
-        result: [12, 24, 100],
-      });
-      const calls = (await readFile(file(), "utf8")).trim().split("\n");
-      const repeated = calls.filter((line) => {
-        const [invocation, ...words] = line.split(" ");
-        return recorded[Number(invocation) - 1]?.has(words.join(" "));
-      });
-      expect(repeated).toEqual([]);
-      expect(new Set(calls.map((line) => line.replace(/^\d+ /, "")))).toEqual(
-        new Set(["first", "left", "more left", "right", "last"]),
-      );
-    }
-  }, 1_200_000);
-});
-
-/** Calls its tool seven times, and has the answer then. */
-const answerOf = (iteration: number): Reply => {
-  if (iteration === 8) return "Eight.";
-  const input = { number: iteration };
-  const toolUse = { toolUseId: `call-${iteration}`, name: "next", input };
-  return { content: [{ toolUse }] };
-};
-
-describe("An agent of eight iterations that is killed anywhere", () => {
-  let model: LocalBedrock;
-  /** In which invocation which step has asked the model. */
-  let asked: { readonly invocation: number; readonly step: string }[] = [];
-
-  beforeEach(async () => {
-    model = await startBedrock({
-      respond: ({ messages }) => {
-        const answers = messages.filter(({ role }) => role === "assistant");
-        const iteration = answers.length + 1;
-        const step = `model ${iteration}`;
-        asked.push({ invocation: recorded.length, step });
-        processes.progress();
-        return answerOf(iteration);
-      },
-      faults: () => ({ latencyMs: 15 }),
-    });
-    await startService("durable-agent.ts", () => ({
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: model.url,
-    }));
-  });
-
-  afterEach(async () => {
-    await durable.close();
-    await model.close();
-  });
-
-  /** What a run gives, but for its id. */
-  async function run() {
-    recorded = [];
-    asked = [];
-    const { result } = await durable.start().result;
-    return { ...Object(result), runId: undefined };
+  const over = new AbortController();
+  child.send(event);
+  const death = once(child, "exit", over).then(([code, by]) =>
+    Promise.reject(new Error(`It ended: ${by ?? code}`)),
+  );
+  try {
+    return await Promise.race([answerOf(child, over.signal), death]);
+  } finally {
+    death.catch(() => {});
+    over.abort();
   }
+}
 
-  test("ends as one that was not, at the same cost, and asks the model nothing twice that was recorded", async () => {
-    const whole = await run();
-    expect(whole).toMatchObject({
-      status: "completed",
-      totalCostUsd: expect.any(Number),
-    });
-    expect(asked).toHaveLength(8);
-    for (let round = 0; round < rounds(1, 100); round++) {
-      processes.kill(KILLS);
-      expect(await run()).toEqual(whole);
-      const repeated = asked.filter(({ invocation, step }) =>
-        recorded[invocation - 1]?.has(step),
-      );
-      expect(repeated).toEqual([]);
-    }
-  }, 1_200_000);
+/** It says "step" when it begins one, and gives its answer. */
+async function answerOf(
+  child: ChildProcess,
+  signal: AbortSignal,
+): Promise<unknown> {
+  let isKilled = false;
+  for await (const [message] of on(child, "message", { signal })) {
+    if (message !== "step") return message;
+    if (isKilled || killsLeft === 0 || Math.random() < 0.5) continue;
+    isKilled = true;
+    killsLeft -= 1;
+    setTimeout(() => child.kill("SIGKILL"), 50 * Math.random());
+  }
+  throw new Error("A process sends messages until it ends.");
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lambdallm-durable-"));
+  durable = await startDurable({ invoke, skipTime: true });
 });
+
+afterAll(async () => {
+  await durable.close();
+  await rm(folder, { recursive: true });
+});
+
+test("A run that is killed anywhere ends as if it had never been, and repeats no step that was recorded", async () => {
+  for (let round = 0; round < kills(2); round++) {
+    recorded = [];
+    killsLeft = KILLS;
+    await writeFile(file(), "");
+    const execution = durable.start();
+    expect(await execution.result).toEqual({
+      status: "SUCCEEDED",
+      result: [12, 24, 100],
+    });
+    const calls = (await readFile(file(), "utf8")).trim().split("\n");
+    const repeated = calls.filter((line) => {
+      const [invocation, ...words] = line.split(" ");
+      return recorded[Number(invocation) - 1]?.has(words.join(" "));
+    });
+    expect(repeated).toEqual([]);
+    expect(new Set(calls.map((line) => line.replace(/^\d+ /, "")))).toEqual(
+      new Set(["first", "left", "more left", "right", "last"]),
+    );
+  }
+}, 1_200_000);

@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
   derivedRunId,
@@ -10,11 +8,12 @@ import { dynamoDBStore } from "@lambdallm/dynamodb";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient, seeded } from "../../../test-support/dynamodb-client.ts";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
+import { startWorker } from "../../../test-support/worker.ts";
 
-const ROUNDS = rounds(3, 100);
+const ROUNDS = kills(3);
 const STEPS = ["one", "two", "three", "four", "five", "six"];
-const PROGRAM = new URL("fixtures/six-steps.ts", import.meta.url).pathname;
+const PROGRAM = new URL("fixtures/six-steps.ts", import.meta.url);
 /** Only a bound for a hung test. */
 const ROUND_MS = 60_000;
 /** Longer than every lease. */
@@ -49,31 +48,18 @@ beforeAll(async () => {
 afterAll(() => Promise.all([local.close(), table.stop()]));
 
 /** One delivery of a message, in a process of its own. */
-function deliver(message: string, delivery: number, more: object = {}) {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ["--conditions=@lambdallm/source", PROGRAM],
+const deliver = (message: string, delivery: number, more: object = {}) =>
+  startWorker(
+    PROGRAM,
+    {},
     {
-      env: {
-        ...process.env,
-        ...table.env,
-        BEDROCK_URL: local.url,
-        MESSAGE: message,
-        SHIFT_MS: String(delivery * LATER_MS),
-        ...more,
-      },
-      stdio: ["ignore", "pipe", "inherit"],
+      ...table.env,
+      BEDROCK_URL: local.url,
+      MESSAGE: message,
+      SHIFT_MS: String(delivery * LATER_MS),
+      ...more,
     },
   );
-  let written = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    written += chunk.toString();
-  });
-  const ended = once(child, "close").then(() =>
-    written === "" ? undefined : JSON.parse(written),
-  );
-  return { child, ended };
-}
 
 async function described(message: string): Promise<RunDescription> {
   const { tableName, clientConfig } = table;
@@ -94,7 +80,7 @@ test(
   async () => {
     const random = seeded(20_261_128);
     calls = new Map();
-    const whole = await deliver("round-000", 0).ended;
+    const whole = await deliver("round-000", 0).answer;
     expect(whole).toMatchObject({ result: expect.any(Array) });
     expect(callsOf("round-000", STEPS)).toEqual([1, 1, 1, 1, 1, 1]);
     const { costUsd } = await described("round-000");
@@ -104,21 +90,21 @@ test(
       const finished = new Map<string, number>();
       const deaths = 1 + Math.floor(random() * 2);
       for (let delivery = 0; delivery < deaths; delivery++) {
-        const { child, ended } = deliver(message, delivery);
+        const worker = deliver(message, delivery);
         let left = 1 + Math.floor(random() * 5);
         const waitMs = random() * 20;
         onCall = () => {
           left -= 1;
-          if (left === 0) setTimeout(() => child.kill("SIGKILL"), waitMs);
+          if (left === 0) setTimeout(() => worker.kill(), waitMs);
         };
-        await ended;
+        await worker.answer;
         onCall = () => {};
         const { steps } = await described(message);
         for (const { name = "", state } of steps)
           if (state === "done")
             finished.set(name, calls.get(`${message} ${name}`) ?? 0);
       }
-      const ending = await deliver(message, deaths).ended;
+      const ending = await deliver(message, deaths).answer;
       expect(plain(ending, message)).toBe(plain(whole, "round-000"));
       const names = [...finished.keys()];
       expect(callsOf(message, names)).toEqual([...finished.values()]);
@@ -136,8 +122,8 @@ test(
 test("A step that kills its process each time fails after three starts, and the run ends", async () => {
   const deadly = { DEADLY_STEP: "two" };
   for (let delivery = 0; delivery < 3; delivery++)
-    expect(await deliver("deadly", delivery, deadly).ended).toBe(undefined);
-  expect(await deliver("deadly", 3, deadly).ended).toEqual({
+    expect(await deliver("deadly", delivery, deadly).answer).toBe(undefined);
+  expect(await deliver("deadly", 3, deadly).answer).toEqual({
     error: { code: "STEP_NEVER_ENDED", step: "two" },
   });
   expect(callsOf("deadly", STEPS)).toEqual([1, 0, 0, 0, 0, 0]);

@@ -379,7 +379,7 @@ describe.each(middyMajors)("On %s", (_name, middy) => {
       inner: [{ ...checkpoint() }],
     });
     await expect(invoke()).rejects.toThrow(
-      "checkpoint: there is a journal in this invocation already.",
+      "checkpoint: there is a journal in this invocation already: use checkpoint() once.",
     );
   });
 });
@@ -799,6 +799,16 @@ describe("Without a store", () => {
       statusCode: 500,
     });
     expect(String(error)).toContain("Give checkpoint a store");
+  });
+
+  test("a run that would sleep for longer than the invocation lasts does not wait for its end", async () => {
+    const invoke = functionOf(async ({ journal }) => {
+      await journal.sleep("moment", 1);
+      await journal.sleep("pause", HOUR_MS);
+    });
+    expect(String(await rejection(invoke()))).toContain(
+      "Give checkpoint a store",
+    );
   });
 
   test("an error is left as it is, and no run is found", async () => {

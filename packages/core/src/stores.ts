@@ -13,6 +13,7 @@ export {
   checkBranches,
   checkDuration,
   checkName,
+  checkWork,
   refuseNested,
 } from "./journal/journal-checks.ts";
 export {

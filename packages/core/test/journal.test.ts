@@ -9,6 +9,24 @@ const caught = (promise: Promise<unknown>) =>
   );
 
 describe("A step", () => {
+  test("names the mistake of a program without types, and records none", async () => {
+    const journal = memoryJournal();
+    const step = (...given: unknown[]) =>
+      Reflect.apply(journal.step, journal, given);
+    expect(await caught(step("outline"))).toMatchObject({
+      name: "ConfigurationError",
+      message:
+        'journal.step "outline": the second argument must be a function.',
+    });
+    expect(
+      await caught(step("outline", async () => 1, { retries: 2 })),
+    ).toMatchObject({
+      name: "ConfigurationError",
+      message:
+        'journal.step "outline": there is no option "retries". Options: retry, maxBytes, turn.',
+    });
+  });
+
   test("runs once, and returns what was recorded in every later run", async () => {
     const journal = memoryJournal();
     let calls = 0;

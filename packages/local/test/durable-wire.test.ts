@@ -246,7 +246,7 @@ const refusals: readonly (readonly [
   ["Invalid action for the given operation type.", [], [step("CANCEL")]],
   ["Invalid action for the given operation type.", [], [callback("SUCCEED")]],
   [
-    "Invalid action for the given operation type.",
+    "The local durable functions have no CHAINED_INVOKE.",
     [],
     [{ Id: "i", Type: "CHAINED_INVOKE", Action: "START" }],
   ],

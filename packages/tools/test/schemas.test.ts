@@ -384,6 +384,31 @@ describe("A type that contains itself", () => {
     });
   });
 
+  test("has a name that does not depend on where it stands", () => {
+    const before = `
+      interface Item { children: Record<string, Item>; box?: Box<Item> }
+      interface Box<T> { value: T; inner?: Box<T> }`;
+    const input = inputOf("a: Item, b: string", before);
+    expect(Object.keys(Object(input["$defs"]))).toEqual(["Item", "Box"]);
+    expect(input["$defs"]).toMatchObject({
+      Item: {
+        properties: {
+          children: { additionalProperties: { $ref: "#/$defs/Item" } },
+          box: { $ref: "#/$defs/Box" },
+        },
+      },
+      Box: {
+        properties: {
+          value: { $ref: "#/$defs/Item" },
+          inner: { $ref: "#/$defs/Box" },
+        },
+      },
+    });
+    expect(inputOf("a: Item, b: string", `// Moved.\n${before}`)).toEqual(
+      input,
+    );
+  });
+
   test("and one that two of them use is written where it is used", () => {
     const input = inputOf(
       "a: Even, b: Odd",

@@ -14,6 +14,7 @@ import {
   checkBranches,
   checkDuration,
   checkName,
+  checkWork,
   failureOf,
   positionOf,
   recordedCopy,
@@ -57,6 +58,7 @@ export class DurableJournal implements Journal {
   ): Promise<T> {
     const asked = { kind: "step", name } as const;
     return this.#take(asked, async (position, operations) => {
+      checkWork(asked, fn, options);
       const call = { position, asked, fn, options };
       return (await operations.step(call)) as T;
     });
@@ -65,10 +67,11 @@ export class DurableJournal implements Journal {
   all<T>(
     name: string,
     branches: readonly Branch<T>[],
-    { concurrency }: { readonly concurrency?: number | undefined } = {},
+    options: { readonly concurrency?: number | undefined } = {},
   ): Promise<Settled<T>[]> {
     return this.#take({ kind: "all", name }, async (position, operations) => {
-      checkBranches(name, branches, { concurrency });
+      checkBranches(name, branches, options);
+      const { concurrency = branches.length } = options;
       const slots = branches.map(() => Promise.withResolvers<Settled<T>>());
       const outcomes = slots.map(({ promise }) => promise);
       // Most branches wait for no other.
@@ -88,7 +91,7 @@ export class DurableJournal implements Journal {
           await ending;
         }
       };
-      const workers = Math.min(concurrency ?? branches.length, branches.length);
+      const workers = Math.min(concurrency, branches.length);
       await Promise.all(Array.from({ length: workers }, work));
       return Promise.all(outcomes);
     });
@@ -107,9 +110,12 @@ export class DurableJournal implements Journal {
   ask<T>(
     name: string,
     submit: (token: string, info: StepInfo) => Promise<void>,
-    { timeoutMs }: { readonly timeoutMs?: number | undefined } = {},
+    options: { readonly timeoutMs?: number | undefined } = {},
   ): Promise<T> {
-    return this.#take({ kind: "ask", name }, async (position, operations) => {
+    const asked = { kind: "ask", name } as const;
+    return this.#take(asked, async (position, operations) => {
+      checkWork(asked, submit, options);
+      const { timeoutMs } = options;
       if (timeoutMs !== undefined) checkTime(name, timeoutMs);
       const question = {
         ...{ name, timeoutMs, submit },

@@ -1,4 +1,5 @@
 import { stepScope } from "../call/step-scope.ts";
+import { check, type OptionCheck, validateOptions } from "../checks/options.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import type { Branch } from "../contract/journal.ts";
 import { type Asked, wordsOf } from "./entry.ts";
@@ -42,7 +43,7 @@ export function checkDuration(name: string, ms: number): void {
 export function checkBranches(
   name: string,
   branches: readonly Branch<never>[] | readonly unknown[],
-  { concurrency }: { readonly concurrency?: number | undefined },
+  options: { readonly concurrency?: number | undefined },
 ): void {
   if (
     !Array.isArray(branches) ||
@@ -51,11 +52,38 @@ export function checkBranches(
     throw new ConfigurationError(
       `journal.all: the branches of "${name}" must be an array of functions.`,
     );
-  if (
-    concurrency !== undefined &&
-    !(Number.isSafeInteger(concurrency) && concurrency > 0)
-  )
+  validateOptions(
+    `journal.all "${name}"`,
+    { concurrency: check.positiveInteger },
+    options,
+  );
+}
+
+const workChecks: Readonly<
+  Record<"step" | "ask", Readonly<Record<string, OptionCheck>>>
+> = {
+  step: {
+    retry: check.function,
+    maxBytes: check.positiveInteger,
+    turn: check.function,
+  },
+  // Judged by checkDuration, which says more.
+  ask: { timeoutMs: () => undefined },
+};
+
+/**
+ * A mistake of the program, which is not to be recorded as a failure of the step.
+ *
+ * @throws {ConfigurationError}
+ */
+export function checkWork(
+  { kind, name }: Asked & { readonly kind: "step" | "ask" },
+  work: unknown,
+  options: object,
+): void {
+  if (typeof work !== "function")
     throw new ConfigurationError(
-      `journal.all: the concurrency of "${name}" must be a positive integer.`,
+      `journal.${kind} "${name}": the second argument must be a function.`,
     );
+  validateOptions(`journal.${kind} "${name}"`, workChecks[kind], options);
 }

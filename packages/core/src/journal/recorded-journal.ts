@@ -19,6 +19,7 @@ import {
   checkBranches,
   checkDuration,
   checkName,
+  checkWork,
   refuseNested,
 } from "./journal-checks.ts";
 import { Positions } from "./positions.ts";
@@ -83,9 +84,10 @@ export class RecordedJournal implements Journal {
     options: StepOptions = {},
   ): Promise<T> {
     const asked = { kind: "step", name } as const;
-    return this.#take(asked, (position) =>
-      this.#step({ position, asked, fn, options }),
-    );
+    return this.#take(asked, async (position) => {
+      checkWork(asked, fn, options);
+      return this.#step({ position, asked, fn, options });
+    });
   }
 
   all<T>(
@@ -127,6 +129,7 @@ export class RecordedJournal implements Journal {
     const asked = { kind: "ask", name } as const;
     const { timeoutMs } = options;
     return this.#take(asked, async (position) => {
+      checkWork(asked, submit, options);
       if (timeoutMs !== undefined) checkDuration(name, timeoutMs);
       const question = await this.#recordOnce(position, () => ({
         ...asked,

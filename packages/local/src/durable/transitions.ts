@@ -19,6 +19,8 @@ export function transition(
   now: number,
 ): DurableOperation {
   if (existing !== undefined) checkConsistent(update, existing);
+  if (update.Type === "CHAINED_INVOKE")
+    refuse("The local durable functions have no CHAINED_INVOKE.");
   const change = TRANSITIONS[update.Type]?.[update.Action];
   if (change === undefined)
     refuse("Invalid action for the given operation type.");

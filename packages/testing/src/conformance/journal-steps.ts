@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Journal } from "@lambdallm/core";
 import { gate, type JournalTools, resultOf, twice } from "./journal-support.ts";
 import { refuses, same } from "./same.ts";
 import { AS_JSON, JSON_SAMPLES, WITH_TO_JSON } from "./samples.ts";
@@ -150,8 +151,35 @@ export const journalStepCases: Cases<JournalTools> = {
       );
     });
   },
+
+  "work that is no function, and options that do not exist or are wrong, are refused":
+    async (tools) => {
+      await resultOf(tools, async (journal) => {
+        const { step, ask } = untyped(journal);
+        await refuses(() => step("none"), "a step without work");
+        await refuses(() => ask("none"), "a question that nobody passes on");
+        await refuses(
+          () => step("typo", nothing, { retries: 2 }),
+          "an option that a step does not have",
+        );
+        await refuses(
+          () => step("wrong", nothing, { maxBytes: "1" }),
+          "a wrong option of a step",
+        );
+        await refuses(
+          () => ask("typo", nothing, { timeout: 1 }),
+          "an option that a question does not have",
+        );
+      });
+    },
 };
 
 const BYTES = { in: [new Uint8Array([0, 255, 128])], empty: new Uint8Array() };
+
+/** As a program without types calls it. */
+const untyped = (journal: Journal) => ({
+  step: (...given: unknown[]) => Reflect.apply(journal.step, journal, given),
+  ask: (...given: unknown[]) => Reflect.apply(journal.ask, journal, given),
+});
 
 const nothing = async (): Promise<void> => {};

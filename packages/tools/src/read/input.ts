@@ -6,7 +6,7 @@ import { mapped } from "../schema/subschemas.ts";
 import { propertiesOf, unwrapped } from "../schema/unwrap.ts";
 import { disagreement } from "./agreement.ts";
 import type { FunctionNode } from "./exported-functions.ts";
-import { checkedParameters, inferred, type Parameter } from "./parameters.ts";
+import { checkedParameters, type Parameter } from "./parameters.ts";
 import type { SchemaOf } from "./type-schemas.ts";
 import { isNominal } from "./unsupported.ts";
 
@@ -69,7 +69,7 @@ function checkNamed({ node, isNamed }: Parameter, place: Place): void {
 
 /** One object with a property for each parameter: what can be left out, and what types share, is then the generator's to say. */
 function schemaOfAll(
-  parameters: readonly Parameter[],
+  parameters: readonly TypedParameter[],
   { schemaOf }: Reader,
 ): JsonObject {
   const { factory } = ts;
@@ -88,6 +88,10 @@ function schemaOfAll(
   };
 }
 
+interface TypedParameter extends Parameter {
+  readonly type: ts.TypeNode;
+}
+
 /**
  * The parameter with a type that the generator follows as the compiler does: the one that is written there, which has the comments,
  * or else what the compiler has made of it.
@@ -96,36 +100,61 @@ function followed(
   parameter: Parameter,
   reader: Reader,
   place: Place,
-): Parameter {
-  const { node, name } = parameter;
-  const { checker } = reader;
-  const type = checker.getTypeAtLocation(node);
-  const computed = { ...parameter, type: inferred(node, type, checker) };
-  const reasons = new Map<Parameter, string>();
-  for (const one of [parameter, computed]) {
-    try {
-      const schema = schemaOfAll([one], reader);
-      const { $defs = {} } = schema;
-      const own = { ...propertiesOf(schema)[name], $defs };
-      const path = disagreement(type, own, checker);
-      if (path === undefined) return one;
-      reasons.set(
-        one,
-        `it has a type (${name}${path}) that a schema cannot follow.`,
-      );
-    } catch (error) {
-      reasons.set(one, `its type has no schema: ${(error as Error).message}.`);
-    }
+): TypedParameter {
+  const { node } = parameter;
+  const reasons: string[] = [];
+  for (const typeNode of [node.type, workedOut(node, reader)]) {
+    if (typeNode === undefined) continue;
+    const typed = { ...parameter, type: typeNode };
+    const reason = reasonAgainst(typed, reader);
+    if (reason === undefined) return typed;
+    reasons.push(reason);
   }
   throw new Refusal(
     { ...place, node, parameter: node.name.getText() },
-    `${reasons.get(parameter)} Write the type out.`,
+    `${reasons[0]} Write the type out.`,
   );
+}
+
+/** Why no schema is made of a type. */
+function reasonAgainst(
+  parameter: TypedParameter,
+  reader: Reader,
+): string | undefined {
+  const { node, name } = parameter;
+  try {
+    const schema = schemaOfAll([parameter], reader);
+    const { $defs = {} } = schema;
+    const own = { ...propertiesOf(schema)[name], $defs };
+    const type = reader.checker.getTypeAtLocation(node);
+    const path = disagreement(type, own, reader.checker);
+    return path === undefined
+      ? undefined
+      : `it has a type (${name}${path}) that a schema cannot follow.`;
+  } catch (error) {
+    return `its type has no schema: ${(error as Error).message}.`;
+  }
+}
+
+/** The type that the compiler has found, as if it were written there; there are types that cannot be. */
+function workedOut(
+  parameter: ts.ParameterDeclaration,
+  { checker }: Reader,
+): ts.TypeNode | undefined {
+  const { NoTruncation, InTypeAlias } = ts.NodeBuilderFlags;
+  const type = checker.getTypeAtLocation(parameter);
+  const node = checker.typeToTypeNode(
+    type,
+    parameter,
+    NoTruncation | InTypeAlias,
+  );
+  // Where the generator looks for comments.
+  return node && Object.assign(node, { parent: parameter });
 }
 
 /** @throws {Refusal} Two of them have types of one name. */
 function together(
-  parameters: readonly Parameter[],
+  parameters: readonly TypedParameter[],
   reader: Reader,
   place: Place,
 ): JsonObject {

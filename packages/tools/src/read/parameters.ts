@@ -12,7 +12,6 @@ export interface Parameter {
   /** False for one that is taken apart: its name is made up. */
   readonly isNamed: boolean;
   readonly isOptional: boolean;
-  readonly type: ts.TypeNode;
   /** "" where the comment says nothing. */
   readonly description: string;
 }
@@ -87,7 +86,6 @@ function checked(
     isNamed,
     isOptional:
       node.questionToken !== undefined || node.initializer !== undefined,
-    type: node.type ?? inferred(node, type, checker),
     description: prose(symbol?.getDocumentationComment(checker) ?? []),
   };
 }
@@ -125,23 +123,6 @@ const isUntyped = (node: ts.ParameterDeclaration, { flags }: ts.Type) =>
   node.type === undefined &&
   node.initializer === undefined &&
   (flags & ts.TypeFlags.Any) !== 0;
-
-/** The type that the compiler has found, as if it were written there. */
-export function inferred(
-  parameter: ts.ParameterDeclaration,
-  type: ts.Type,
-  checker: ts.TypeChecker,
-): ts.TypeNode {
-  // Undefined only for the types of what is no value.
-  const node = checker.typeToTypeNode(
-    type,
-    parameter,
-    ts.NodeBuilderFlags.NoTruncation | ts.NodeBuilderFlags.InTypeAlias,
-  ) as ts.TypeNode;
-  // Where the generator looks for comments.
-  Object.assign(node, { parent: parameter });
-  return node;
-}
 
 /** A comment on a parameter that does not exist is one that the model never sees. */
 function checkComments(node: FunctionNode, place: Place): void {

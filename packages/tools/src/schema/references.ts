@@ -13,9 +13,8 @@ export function withoutReferences(schema: JsonObject): JsonObject {
   const types = definitions as Readonly<Record<string, JsonObject>>;
   /** New names of what stays. */
   const kept = new Map<string, string>();
-  for (const [name, type] of Object.entries(types))
-    if (namesIn(type).has(name))
-      kept.set(name, freshName(name, [...kept.values()]));
+  for (const name of recursiveNames())
+    kept.set(name, freshName(name, [...kept.values()]));
 
   const result = rewritten(root);
   if (kept.size === 0) return result;
@@ -38,13 +37,31 @@ export function withoutReferences(schema: JsonObject): JsonObject {
       : { $ref: `#/$defs/${fresh}`, ...own };
   }
 
-  /** The named types that a schema reaches. */
-  function namesIn(schema: JsonObject, names = new Set<string>()): Set<string> {
-    for (const one of subschemasOf(schema)) namesIn(one, names);
-    const { $ref } = schema;
-    if (typeof $ref !== "string") return names;
-    const name = $ref.slice(REFERENCE.length);
-    return names.has(name) ? names : namesIn(typeNamed(name), names.add(name));
+  /** The types that contain themselves, without those that need no name because others on the way have one. */
+  function recursiveNames(): readonly string[] {
+    let names = Object.keys(types).filter((name) => isIn(name, []));
+    for (const name of names.filter(isMadeUp)) {
+      const others = names.filter((one) => one !== name);
+      if (!isIn(name, others)) names = others;
+    }
+    return names;
+  }
+
+  /** Whether a type contains itself on a way that does not go through others. */
+  function isIn(name: string, others: readonly string[]): boolean {
+    const reached = new Set<string>();
+    reach(typeNamed(name));
+    return reached.has(name);
+
+    function reach(schema: JsonObject): void {
+      for (const one of subschemasOf(schema)) reach(one);
+      const { $ref } = schema;
+      if (typeof $ref !== "string") return;
+      const found = $ref.slice(REFERENCE.length);
+      if (reached.has(found) || others.includes(found)) return;
+      reached.add(found);
+      reach(typeNamed(found));
+    }
   }
 
   /** What the generator refers to, it writes. */
@@ -53,9 +70,14 @@ export function withoutReferences(schema: JsonObject): JsonObject {
   }
 }
 
+/** The generator names `Record<string, Item>` within `Item` by where Item stands in its file, which changes with other things. */
+const isMadeUp = (name: string) => /-\d+-\d+/.test(name);
+
 /** `Page<Item>` as a name that needs no escaping in a reference. */
 function freshName(name: string, taken: readonly string[]): string {
-  const plain = name.replace(/\W+/g, "_").replace(/^_|_$/g, "");
+  const plain = (isMadeUp(name) ? name.replace(/<.*/s, "") : name)
+    .replace(/\W+/g, "_")
+    .replace(/^_|_$/g, "");
   let fresh = plain;
   for (let count = 2; taken.includes(fresh); count++)
     fresh = `${plain}_${count}`;
