@@ -54,6 +54,28 @@ describe("When there is no time left", () => {
     expect(run.starts.get("000001")).toBe(2);
   });
 
+  test.each<[what: string, instead: () => Promise<unknown>]>([
+    ["returns something else", async () => "fallback"],
+    ["throws something else", async () => Promise.reject(new Error("Late."))],
+  ])(
+    "a step whose model call was cut off is freed, also when it %s",
+    async (_what, instead) => {
+      const run = new TestRun();
+      const journal = run.journal();
+      const cut = { timeoutStrategy: "checkpoint", journal } as const;
+      const error = await caught(
+        journal.step("draft", () =>
+          Promise.reject(timeIsUp(cut, "Late.")).catch(instead),
+        ),
+      );
+      expect(Suspended.isInstance(error)).toBe(true);
+      expect(run.entries.get("000001")).toMatchObject({ status: "released" });
+      expect(await run.journal().step("draft", async () => "done")).toBe(
+        "done",
+      );
+    },
+  );
+
   test("a retry is put off to the next invocation, which counts its starts by themselves", async () => {
     const run = new TestRun();
     run.longestWaitMs = 0;

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Suspended } from "../contract/journal.ts";
 import { PICO_USD_PER_USD } from "../models/cost.ts";
 
 /** What the model calls of one step have cost so far, whoever makes them. */
@@ -42,6 +43,8 @@ export interface StepScope {
   readonly spending: Spending;
   /** Aborts when the time for the step is over: its model calls are not to outlive it. */
   readonly signal?: AbortSignal | undefined;
+  /** Why the run cannot go on, once a model call of the step was told so, whatever the step made of it. */
+  suspended?: Suspended | undefined;
 }
 
 // On globalThis, so that two copies of this package in one bundle see the same steps.

@@ -1,6 +1,7 @@
 import { InvocationTimeoutError } from "../contract/errors.ts";
 import { type Journal, Suspended } from "../contract/journal.ts";
 import type { ProviderResponse } from "../contract/model-call.ts";
+import { stepScope } from "./step-scope.ts";
 
 /** What decides between an error and a run that goes on later. */
 export interface TimeIsUp {
@@ -14,7 +15,10 @@ export function timeIsUp(
   message: string,
   partial?: ProviderResponse,
 ): InvocationTimeoutError | Suspended {
-  return timeoutStrategy === "checkpoint" && journal !== undefined
-    ? new Suspended(journal.runId, { resumeAt: Date.now() })
-    : new InvocationTimeoutError(message, partial);
+  if (timeoutStrategy !== "checkpoint" || journal === undefined)
+    return new InvocationTimeoutError(message, partial);
+  const suspended = new Suspended(journal.runId, { resumeAt: Date.now() });
+  const scope = stepScope();
+  if (scope !== undefined) scope.suspended = suspended;
+  return suspended;
 }

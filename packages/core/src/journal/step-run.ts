@@ -1,4 +1,4 @@
-import { runInStep, Spending } from "../call/step-scope.ts";
+import { runInStep, Spending, type StepScope } from "../call/step-scope.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import {
   type Failure,
@@ -151,19 +151,22 @@ export class StepRun {
         },
         signal,
       },
-      (own) =>
-        runInStep(
-          { runId, name: asked.name, spending, signal: own },
-          async () =>
-            fn({
-              key: `${runId}/${position}`,
-              attempt,
-              signal: own,
-              get costUsd() {
-                return spending.costUsd;
-              },
-            }),
-        ),
+      async (own) => {
+        const { name } = asked;
+        const scope: StepScope = { runId, name, spending, signal: own };
+        const info: StepInfo = {
+          key: `${runId}/${position}`,
+          attempt,
+          signal: own,
+          get costUsd() {
+            return spending.costUsd;
+          },
+        };
+        return runInStep(scope, async () => fn(info)).finally(() => {
+          // Also when the step has caught it, and gone on without its answer.
+          if (scope.suspended !== undefined) throw scope.suspended;
+        });
+      },
     );
   }
 
