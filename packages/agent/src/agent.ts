@@ -3,28 +3,26 @@ import {
   type ContentBlock,
   type InferOutput,
   type Journal,
-  type JsonValue,
   type Message,
   type OutputSchema,
   StepFailure,
   Suspended,
-  type ToolResultContent,
 } from "@lambdallm/core";
 import {
   check,
   checkMessages,
   type Invocation,
   invocationOf,
-  isObject,
   sumOfUsd,
   toJsonSchema,
   validateOptions,
 } from "@lambdallm/core/feature";
 import { isInMemory, memoryJournal } from "@lambdallm/core/stores";
 import { AgentStream } from "./agent-stream.ts";
+import { historyOf, store } from "./conversation.ts";
 import { ended } from "./limits.ts";
-import { AgentLoop, type Outcome } from "./loop.ts";
-import { ROOM } from "./room.ts";
+import { AgentLoop } from "./loop.ts";
+import { replyOf, resultOf } from "./outcome.ts";
 import {
   type AgentOptions,
   type AgentSettings,
@@ -215,7 +213,7 @@ export class Agent<const Schema extends OutputSchema | undefined = undefined> {
       const waiting = error.waitingFor.map(({ name }) => name).join(", ");
       const ending = ended(
         "suspended",
-        `The run waits for an answer: ${waiting}.`,
+        `The run waits${waiting && ` for an answer: ${waiting}`}.`,
       );
       return resultOf(loop, journal.runId, { ending, answer: "" });
     }
@@ -297,62 +295,4 @@ function questionOf(query: AgentQuery): Message {
   const [question] = checkMessages("agent.run", [{ role: "user", content }]);
   // As many as were given.
   return question as Message;
-}
-
-/** What has been said before, as it was when the run began. */
-async function historyOf(
-  journal: Journal,
-  session: Conversation | undefined,
-): Promise<readonly Message[]> {
-  if (session === undefined) return [];
-  return journal.step(
-    "history",
-    async () => [...(await session.getHistory())],
-    ROOM,
-  );
-}
-
-/** As one turn. */
-async function store(
-  journal: Journal,
-  session: Conversation,
-  messages: readonly Message[],
-): Promise<void> {
-  await journal.step("store", async () => {
-    for (const { role, content } of messages)
-      session.addMessage(role === "assistant" ? role : "user", content);
-    await session.save();
-  });
-}
-
-function resultOf(
-  loop: AgentLoop,
-  runId: string,
-  { ending, answer, object }: Outcome,
-): AgentResult<unknown> {
-  const { steps, iterations, progress } = loop;
-  const { status, reason } = ending;
-  return {
-    answer,
-    status,
-    ...(reason !== "" && { reason }),
-    steps,
-    iterations,
-    toolCalls: progress.toolCalls,
-    totalCostUsd: progress.costUsd,
-    runId,
-    ...(object !== undefined && { object }),
-  };
-}
-
-/** What the agent above is told. */
-function replyOf({ ending, answer, object }: Outcome): ToolReply {
-  const { status, reason } = ending;
-  const content: ToolResultContent[] = [];
-  if (isObject(object)) content.push({ json: object as JsonValue });
-  else if (answer.trim() !== "") content.push({ text: answer });
-  const hasAnswer = content.length > 0;
-  if (status !== "completed")
-    content.push({ text: `(The agent did not come to its end. ${reason})` });
-  return { status: hasAnswer ? "success" : "error", content };
 }

@@ -9,6 +9,7 @@ import {
   type Progress,
 } from "./limits.ts";
 import { ModelCalls, type TurnAnswer } from "./model-calls.ts";
+import { lastSaid, type Outcome } from "./outcome.ts";
 import { preparedStep } from "./prepared-step.ts";
 import { callsIn, withoutCalls } from "./read-answer.ts";
 import type { AgentSettings } from "./settings.ts";
@@ -16,13 +17,6 @@ import type { Limits, Share, Surroundings } from "./sub-agent.ts";
 import type { AgentTool } from "./tool.ts";
 import { type PlannedCall, ToolCalls } from "./tool-calls.ts";
 import type { AgentStep, ToolCallRecord } from "./types.ts";
-
-/** How a run has ended. */
-export interface Outcome {
-  readonly ending: Ending;
-  readonly answer: string;
-  readonly object?: unknown;
-}
 
 export interface LoopFacts {
   readonly limits: Limits;
@@ -291,17 +285,4 @@ function resultOf({
   status,
 }: ToolCallRecord): ContentBlock {
   return { toolResult: { toolUseId, content, status } };
-}
-
-/** For a run that its own rules end: what the model has said last, else what the last of its tools has. */
-function lastSaid(steps: readonly AgentStep[]): string {
-  const { text = "", toolCalls = [] } = steps.at(-1) ?? {};
-  if (text.trim() !== "") return text;
-  const { content = [] } = toolCalls.at(-1) ?? {};
-  return content
-    .flatMap((part) => {
-      if ("text" in part) return part.text;
-      return "json" in part ? JSON.stringify(part.json) : [];
-    })
-    .join("\n");
 }

@@ -20,16 +20,15 @@ import {
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
-import { placeCachePoints } from "./cache-points.ts";
 import { fitFiles } from "./fit-files.ts";
 import { keepToolResults } from "./keep-results.ts";
 import { type Ending, ended, endingOf, type Progress } from "./limits.ts";
-import { reactAnswer } from "./react-answer.ts";
-import { needsReact, reactRequest } from "./react-prompt.ts";
 import { type ReadAnswer, readAnswer } from "./read-answer.ts";
+import { answerTo, declarationOf, instructed } from "./requests.ts";
 import { ROOM } from "./room.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
+import { TimeLeft } from "./time-left.ts";
 import type { AgentTool } from "./tool.ts";
 
 /** What a step with a model call comes to: an answer; or the end of the run, where the answer is the last, if there is one. */
@@ -75,9 +74,6 @@ export interface ValueInput {
 /** Of a model call, where the run can be resumed. */
 const DEFAULT_RETRIES = 2;
 
-/** Less time than that is not enough for a last answer. */
-const LEAST_LAST_MS = 1_000;
-
 const LAST_ANSWER =
   "No more tools can be called. Answer now, as well as you can from what you have.";
 const AS_VALUE = "Give your answer in the form that is asked for.";
@@ -95,7 +91,7 @@ export class ModelCalls {
   readonly #settings: AgentSettings;
   readonly #surroundings: Surroundings;
   readonly #limits: Limits;
-  readonly #bufferMs: number;
+  readonly #time: TimeLeft;
   readonly #retry: Retry;
   #shown = false;
 
@@ -109,12 +105,12 @@ export class ModelCalls {
     this.#limits = limits;
     const { retries = surroundings.canResume ? DEFAULT_RETRIES : 0 } = settings;
     this.#retry = transientRetry(retries);
-    this.#bufferMs = Math.min(settings.timeoutBufferMs, this.#leftMs / 2);
+    this.#time = new TimeLeft(settings.timeoutBufferMs, surroundings, limits);
   }
 
   /** What is kept of the time for the answers of this run and of those above, in milliseconds. */
   get keptMs(): number {
-    return this.#limits.keptMs + this.#bufferMs;
+    return this.#time.keptMs;
   }
 
   /** The next answer, or why there is none. */
@@ -144,13 +140,16 @@ export class ModelCalls {
     const request = this.#request(input, signal);
     const reached =
       (await endingOf(progress, this.#settings, this.#limits)) ??
-      this.#outOfTime();
+      this.#time.ending;
     const fitted =
       reached === undefined ? this.#fitted(request, progress) : undefined;
     if (fitted !== undefined) return this.#answer(fitted);
     const ending = reached ?? this.#noMoney();
     // The value is the last answer.
-    if (this.#settings.outputSchema !== undefined || !this.#mayAnswer(ending))
+    if (
+      this.#settings.outputSchema !== undefined ||
+      !this.#time.mayAnswer(ending)
+    )
       return { ending };
     const last = this.#fitted(instructed(request, LAST_ANSWER), progress, true);
     if (last === undefined) return { ending };
@@ -167,10 +166,10 @@ export class ModelCalls {
     return journal.step(
       "object",
       async (info): Promise<ValueTurn> => {
-        const { ending = this.#outOfTime() } = before;
+        const { ending = this.#time.ending } = before;
         const input = { messages, tools: [], model: undefined };
         const request =
-          ending === undefined || this.#mayAnswer(ending)
+          ending === undefined || this.#time.mayAnswer(ending)
             ? this.#fitted(
                 instructed(this.#request(input, info.signal), AS_VALUE),
                 progress,
@@ -207,7 +206,9 @@ export class ModelCalls {
       model: model ?? call.model,
       messages: kept === undefined ? messages : keepToolResults(messages, kept),
       ...(tools.length > 0 && { tools: tools.map(declarationOf) }),
-      ...(this.#limits.keptMs > 0 && { deadline: Date.now() + this.#leftMs }),
+      ...(this.#limits.keptMs > 0 && {
+        deadline: Date.now() + this.#time.leftMs,
+      }),
       signal: own === undefined ? signal : AbortSignal.any([signal, own]),
     });
     const fitting = fitFiles(request.messages, request.model);
@@ -231,10 +232,14 @@ export class ModelCalls {
 
   /** @throws {Suspended} The time is over, and the run can go on in another invocation; or the caller has ended it. */
   async #call(request: ModelRequest): Promise<Called> {
-    const { canResume, signal } = this.#surroundings;
+    const { invocation, canResume, signal } = this.#surroundings;
     let called: Called;
     try {
-      const response = await this.#answerTo(this.#cached(request));
+      const response = await answerTo(
+        invocation,
+        request,
+        this.#settings.cache,
+      );
       called = { response, isLate: answerState(response) === "late" };
     } catch (error) {
       // The step did not fail: it comes to its end when the run is resumed.
@@ -244,19 +249,6 @@ export class ModelCalls {
     }
     if (called.isLate && canResume) throw this.#suspended();
     return called;
-  }
-
-  /** Models without tools are told of them in words, and answer so. */
-  async #answerTo(request: ModelRequest): Promise<ModelResponse> {
-    const { invocation } = this.#surroundings;
-    if (!needsReact(request)) return invocation.callModel(request);
-    const response = await invocation.callModel(reactRequest(request));
-    return reactAnswer(response, request);
-  }
-
-  #cached(request: ModelRequest): ModelRequest {
-    const { cache } = this.#settings;
-    return cache === undefined ? request : placeCachePoints(request, cache);
   }
 
   #suspended(): Suspended {
@@ -287,19 +279,6 @@ export class ModelCalls {
     emit?.({ agent: this.#settings.name, type: "text", text });
   }
 
-  get #leftMs(): number {
-    const { invocation } = this.#surroundings;
-    return Math.max(0, invocation.remainingTimeMs - this.#limits.keptMs);
-  }
-
-  #outOfTime(): Ending | undefined {
-    const { canResume } = this.#surroundings;
-    const isOver = !canResume && this.#leftMs <= this.#bufferMs;
-    return isOver
-      ? ended("timeout", "There was no time left for another answer.")
-      : undefined;
-  }
-
   #noMoney(): Ending {
     return ended(
       "cost_limit",
@@ -319,13 +298,6 @@ export class ModelCalls {
     if (costUsd === undefined) return undefined;
     return affordable(request, maxCostUsd - costUsd, isLast);
   }
-
-  #mayAnswer({ mayAnswer }: Ending): boolean {
-    const { invocation, canResume } = this.#surroundings;
-    const untilDeadlineMs =
-      invocation.deadline - Date.now() - this.#limits.keptMs;
-    return mayAnswer && (canResume || untilDeadlineMs > LEAST_LAST_MS);
-  }
 }
 
 /** The time was over before the value was there. */
@@ -336,28 +308,3 @@ const LATE = ended(
   "The time was over before the answer was.",
   false,
 );
-
-function declarationOf(tool: AgentTool | Tool): Tool {
-  if (!("schema" in tool)) return tool;
-  const { name, description, schema } = tool;
-  return {
-    toolSpec: { name, description, inputSchema: { json: schema.json } },
-  };
-}
-
-/** With a last word to the model, which is not kept. */
-function instructed(request: ModelRequest, text: string): ModelRequest {
-  const before = request.messages.slice(0, -1);
-  const last = request.messages.at(-1);
-  const message: Message =
-    last?.role === "user"
-      ? { ...last, content: [...last.content, { text }] }
-      : { role: "user", content: [{ text }] };
-  return {
-    ...request,
-    messages:
-      last?.role === "user"
-        ? [...before, message]
-        : [...request.messages, message],
-  };
-}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import { seeded } from "../../../test-support/dynamodb-client.ts";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
 import {
   answerTo,
   MODEL_STEPS,
@@ -14,7 +14,7 @@ import {
 import { onDurableFunctions, onTable } from "./kill-hosts.ts";
 import { type Delivery, KilledRun } from "./killed-run.ts";
 
-const ROUNDS = rounds(2, 100);
+const ROUNDS = kills(2);
 /** What one model call and the recording of its step take at most, more or less. */
 const STEP_MS = 20;
 

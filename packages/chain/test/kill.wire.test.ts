@@ -13,9 +13,9 @@ import {
 } from "@lambdallm/local";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient, seeded } from "../../../test-support/dynamodb-client.ts";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
 
-const ROUNDS = rounds(2, 100);
+const ROUNDS = kills(2);
 const STEPS = ["outline", "facts", "tone", "risks", "draft", "title"];
 /** Longer than every lease. */
 const LATER_MS = 600_000;

@@ -12,12 +12,13 @@ export class RunNotFoundError extends LambdaLLMError {
   }
 }
 
-/** @param expiresAt When to come back, in epoch milliseconds. */
+/** @param held Until when, in epoch milliseconds, and when others get it. */
 export function inProgress(
   runId: string,
   step: string,
-  expiresAt: number,
+  held: { readonly expiresAt: number; readonly freeAt?: number },
 ): StepInProgressError {
+  const { freeAt: expiresAt = held.expiresAt } = held;
   return new StepInProgressError(
     "The run is in progress in another invocation. Resume it later.",
     { runId, step, expiresAt },

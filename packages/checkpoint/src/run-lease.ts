@@ -58,8 +58,7 @@ export class RunLease {
       leaseMs,
       expiresAt,
     });
-    if (outcome.status === "running")
-      throw inProgress(runId, "run", outcome.expiresAt);
+    if (outcome.status === "running") throw inProgress(runId, "run", outcome);
     if (outcome.status === "claimed") {
       this.#fence = outcome.fence;
       this.#until = until;
@@ -101,7 +100,7 @@ export class RunLease {
 
   lose(): StepInProgressError {
     const { runId, leaseMs, now } = this.#settings;
-    const error = inProgress(runId, "run", now() + leaseMs);
+    const error = inProgress(runId, "run", { expiresAt: now() + leaseMs });
     this.#renewNoMore();
     this.#lost.abort(error);
     return error;

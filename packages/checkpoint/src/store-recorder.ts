@@ -10,9 +10,6 @@ import { fromStored, toStored } from "./stored-entry.ts";
 /** A step needs no lease of its own, the run has one: its claim counts the start, and is the fence of its commit. */
 const STEP_LEASE_MS = 1;
 
-/** By how much, as stores see it: so long after its lease a claim is over that nobody has ended. */
-const CLOCKS_DIFFER_MS = 5_000;
-
 /** Longer waits are not worth the time of the invocation. */
 const LONGEST_WAIT_MS = 5_000;
 
@@ -90,11 +87,7 @@ export class StoreRecorder implements Recorder {
       return this.#begun.has(position) ? outcome.fence : 1;
     }
     if (outcome.status === "running")
-      throw inProgress(
-        this.runId,
-        position,
-        outcome.expiresAt + CLOCKS_DIFFER_MS,
-      );
+      throw inProgress(this.runId, position, outcome);
     const { entry } = await fromStored(outcome.output, blobStore);
     this.entries.set(position, entry);
     return entry;

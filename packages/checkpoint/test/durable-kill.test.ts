@@ -10,7 +10,7 @@ import {
   type LocalDurable,
   startDurable,
 } from "@lambdallm/local";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
 
 const WORKER = fileURLToPath(
   new URL("./fixtures/durable-worker.ts", import.meta.url),
@@ -87,7 +87,7 @@ afterAll(async () => {
 });
 
 test("A run that is killed anywhere ends as if it had never been, and repeats no step that was recorded", async () => {
-  for (let round = 0; round < rounds(2, 100); round++) {
+  for (let round = 0; round < kills(2); round++) {
     recorded = [];
     killsLeft = KILLS;
     await writeFile(file(), "");

@@ -447,6 +447,23 @@ describe.each(stores)("A run in a store (%s)", (_name, storeOf) => {
     await next.leave();
   });
 
+  test("whose process was killed says when somebody else gets it", async () => {
+    const { clock, open } = clocked(storeOf);
+    const killed = await open();
+    await killed.step("a", async () => 1);
+    const { runId } = killed;
+    const error = await rejection(open(runId));
+    clock.time = Object(error).expiresAt - 1;
+    expect(await rejection(open(runId))).toMatchObject({
+      code: "STEP_IN_PROGRESS",
+      expiresAt: Object(error).expiresAt,
+    });
+    clock.time += 1;
+    const next = await open(runId);
+    await next.leave();
+    await forget(killed);
+  });
+
   test("takes a result that is nested as deep as results may be", async () => {
     const { open } = clocked(storeOf);
     const nested = (levels: number) => {

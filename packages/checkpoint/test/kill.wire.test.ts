@@ -10,9 +10,9 @@ import { dynamoDBStore } from "@lambdallm/dynamodb";
 import { type LocalBedrock, startBedrock } from "@lambdallm/local";
 import { startTable, type TestTable } from "../../../test-support/dynalite.ts";
 import { plainClient, seeded } from "../../../test-support/dynamodb-client.ts";
-import { rounds } from "../../../test-support/rounds.ts";
+import { kills } from "../../../test-support/kills.ts";
 
-const ROUNDS = rounds(3, 100);
+const ROUNDS = kills(3);
 const STEPS = ["one", "two", "three", "four", "five", "six"];
 const PROGRAM = new URL("fixtures/six-steps.ts", import.meta.url).pathname;
 /** Only a bound for a hung test. */

@@ -70,6 +70,7 @@ describe("A clock that is 10 s fast", () => {
     expect(await wrong.claim(key, claimOf("b"))).toEqual({
       status: "running",
       expiresAt: now + 5_000,
+      freeAt: now + 20_001,
     });
     expect(await right.commit(key, 1, "a")).toBe(true);
   });
@@ -78,7 +79,7 @@ describe("A clock that is 10 s fast", () => {
     const key = newStep();
     await stepsOf({ now: () => now }).claim(key, claimOf("a", 5_000));
     const atEnd = await stepsOf({ now: () => fast }).claim(key, claimOf("b"));
-    expect(atEnd.status).toBe("running");
+    expect(atEnd).toMatchObject({ status: "running", freeAt: fast + 1 });
     const later = await stepsOf({ now: () => fast + 1 }).claim(
       key,
       claimOf("b"),

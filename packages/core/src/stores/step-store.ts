@@ -20,7 +20,13 @@ export type ClaimOutcome =
   | { readonly status: "claimed"; readonly fence: number }
   | { readonly status: "done"; readonly output: JsonValue }
   /** Somebody else runs it. */
-  | { readonly status: "running"; readonly expiresAt: number };
+  | {
+      readonly status: "running";
+      /** The end of the lease, in epoch milliseconds. */
+      readonly expiresAt: number;
+      /** From which on others get it, where that is later: clocks differ. */
+      readonly freeAt?: number;
+    };
 
 /** What stands in a list. */
 export interface ListEntry {

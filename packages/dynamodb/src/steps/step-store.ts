@@ -196,10 +196,12 @@ export class DynamoDBStepStore implements StepStore {
       };
     if (status === FAILED) return undefined;
     const expiresAt = stored.number("exp");
-    if (item["ow"]?.S !== owner)
-      return expiresAt < until - leaseMs - this.#skewMarginMs
+    if (item["ow"]?.S !== owner) {
+      const freeAt = expiresAt + this.#skewMarginMs + 1;
+      return freeAt <= until - leaseMs
         ? undefined
-        : { status: "running", expiresAt };
+        : { status: "running", expiresAt, freeAt };
+    }
     const fence = fenceOf(item, "claim");
     // An earlier attempt of this claim has won; or an earlier claim of this owner, whose lease is shorter.
     const isHeld =
