@@ -1,5 +1,5 @@
 import { ConfigurationError } from "@lambdallm/core";
-import { check, validateOptions } from "@lambdallm/core/feature";
+import { check, reasonOf, validateOptions } from "@lambdallm/core/feature";
 import {
   Client,
   SdkHttpError,
@@ -55,6 +55,7 @@ export interface McpTools extends AsyncDisposable {
    * For an agent. The server is asked once in `cacheMs`, whoever asks.
    *
    * @throws {ConfigurationError} They are not those that were pinned, or one to be included is missing.
+   * @throws {Error} naming the server, which did not tell them.
    */
   tools(): Promise<readonly AgentTool[]>;
   /** The sha256 of the names, descriptions and schemas that {@link McpTools.tools} has, for `pinned`. */
@@ -146,7 +147,7 @@ class Server implements McpTools {
     if (onChanged === "approve")
       return tools.map((tool) => ({ ...tool, needsApproval: true }));
     throw new ConfigurationError(
-      `mcpTools: the tools are not those that were pinned. Look at them, and pin their hash, ${hash}.`,
+      `mcpTools: the tools of ${this.#host()} are not those that were pinned. Look at them, and pin their hash, ${hash}.`,
     );
   }
 
@@ -185,7 +186,12 @@ class Server implements McpTools {
       (client) => client.listTools(undefined, options),
       // A list can be asked for twice.
       (error) => isForgotten(error) || isOfNetwork(error),
-    );
+    ).catch((cause) => {
+      throw new Error(
+        `mcpTools: the tools of ${this.#host()} could not be listed: ${reasonOf(cause)}`,
+        { cause },
+      );
+    });
     const named = namedTools(tools, include, prefix);
     return {
       tools: await Promise.all(
@@ -225,6 +231,12 @@ class Server implements McpTools {
     return typeof needsApproval === "function"
       ? (input) => needsApproval(name, input)
       : needsApproval;
+  }
+
+  /** A path or a query may be secret. */
+  #host(): string {
+    const { url } = this.#options;
+    return url === undefined ? "the server" : new URL(url).host;
   }
 
   #limit() {

@@ -290,7 +290,7 @@ describe("With servers in processes of their own", () => {
       await called(await strict.tools(), "change");
       const hash = await strict.hash();
       await expect(strict.tools()).rejects.toThrow(
-        `mcpTools: the tools are not those that were pinned. Look at them, and pin their hash, ${hash}.`,
+        `mcpTools: the tools of ${new URL(url).host} are not those that were pinned. Look at them, and pin their hash, ${hash}.`,
       );
       expect(await approvals()).toEqual([true, true]);
     });
@@ -361,10 +361,23 @@ describe("With servers in processes of their own", () => {
       expect(sent).toBe(before + 1);
     });
 
+    test("of a process that is not there are an error", async () => {
+      const server = connect({
+        transport: () => {
+          throw new Error("no such command");
+        },
+      });
+      await expect(server.tools()).rejects.toThrow(
+        "mcpTools: the tools of the server could not be listed: no such command",
+      );
+    });
+
     test("of a server that is not there are an error, each time", async () => {
-      const server = connect({ url: "http://127.0.0.1:9/mcp" });
-      await expect(server.tools()).rejects.toThrow();
-      await expect(server.tools()).rejects.toThrow();
+      const server = connect({ url: "http://127.0.0.1:9/mcp?key=secret" });
+      await expect(server.tools()).rejects.toThrow(
+        /^mcpTools: the tools of 127\.0\.0\.1:9 could not be listed: .*fetch failed/,
+      );
+      await expect(server.tools()).rejects.toThrow("could not be listed");
       const failing = expect(server.tools()).rejects.toThrow();
       await server.close();
       await failing;

@@ -1,5 +1,5 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
-import type { Journal } from "@lambdallm/core";
+import { ConfigurationError, type Journal } from "@lambdallm/core";
 import {
   check,
   type OptionCheck,
@@ -56,8 +56,8 @@ const checks: Readonly<Record<keyof DurableJournalOptions, OptionCheck>> = {
 /** As the SDK marks its contexts, whichever copy of it. */
 const BRAND = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
 
-const isDurable = (context: object): context is DurableContext =>
-  Reflect.get(context, BRAND) === true;
+const isDurable = (context: unknown): context is DurableContext =>
+  Reflect.get(Object(context), BRAND) === true;
 
 /** Retries that come sooner are waited for in the step: a suspended execution takes longer to go on. */
 const SHORT_WAIT_MS = 2_000;
@@ -66,7 +66,7 @@ const SHORT_WAIT_MS = 2_000;
  * The journal on AWS Lambda durable functions: the service keeps what steps return, waits without a running process, and repeats
  * invocations that were killed. The ARN of the execution is the id of the run.
  *
- * @throws {ConfigurationError} for options that are wrong.
+ * @throws {ConfigurationError} for options that are wrong, and a context that is none of a durable execution.
  * @example
  * export const handler = withDurableExecution(async (event, context) => {
  *   const journal = durableJournal(context);
@@ -78,6 +78,10 @@ export function durableJournal(
   options: DurableJournalOptions = {},
 ): Journal {
   validateOptions("durableJournal", checks, options);
+  if (!isDurable(context))
+    throw new ConfigurationError(
+      "durableJournal: the context is not that of a durable execution. Give the DurableContext that withDurableExecution, or Middy's executionModeDurableContext, hands to the handler.",
+    );
   const { reserveMs = DEFAULT_RESERVE_MS } = options;
   const remainingMs = () =>
     context.lambdaContext.getRemainingTimeInMillis() - reserveMs;

@@ -5,6 +5,7 @@ import {
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type Journal, StepFailure } from "@lambdallm/core";
 import { memoryJournal } from "@lambdallm/core/stores";
+import { MockLambdaContext } from "@lambdallm/testing";
 import { type DurableJournalOptions, durableJournal } from "../src/durable.ts";
 import { type DurableHost, lambdaClientOf, startHost } from "./durable-host.ts";
 
@@ -542,6 +543,15 @@ test("A program gets the same from durable functions as in memory", async () => 
   const memory = memoryJournal({ answers: { approve: "yes" } });
   expect(await run.run()).toEqual({ value: await program(memory) });
 });
+
+test.each([undefined, {}, new MockLambdaContext()])(
+  "A context that is not one of a durable execution is refused",
+  (context) => {
+    expect(() => durableJournal(context as never)).toThrow(
+      "durableJournal: the context is not that of a durable execution. Give the DurableContext that withDurableExecution, or Middy's executionModeDurableContext, hands to the handler.",
+    );
+  },
+);
 
 test("Options that do not exist are refused", () => {
   expect(() => durableJournal({} as never, { retries: 1 } as never)).toThrow(

@@ -133,7 +133,7 @@ describe("the command line", () => {
       "The handler file does not exist: /no/such/file.ts",
     ],
     ["a folder", [tmpdir()], "The handler file is not a file:"],
-    ["an unknown option", ["--prot", "1"], "Unknown option '--prot'"],
+    ["an unknown option", ["--prot", "1"], "Unknown option '--prot'.\n"],
     ["an option without its value", ["--port"], "argument missing"],
     [
       "a port that is no number",

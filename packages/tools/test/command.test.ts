@@ -96,7 +96,7 @@ describe("lambdallm-tools, as a process", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /^lambdallm-tools: Unknown option '--outt'.*See lambdallm-tools --help\.\n$/s,
+        /^lambdallm-tools: Unknown option '--outt'\.?\s+See lambdallm-tools --help\.\n$/,
       ),
     });
   });

@@ -285,6 +285,18 @@ const FUNCTIONS: readonly (readonly [
     "/** Does it.\n * @approval */ export const $ = () => {};",
     "there is no tag @approval: write @needsApproval.",
   ],
+  ...["needsAproval", "needApproval", "needsApporval", "requiresaprooval"].map(
+    (tag): [string, string, string] => [
+      `with @${tag}`,
+      `/** Does it.\n * @${tag} */ export const $ = () => {};`,
+      `there is no tag @${tag}: write @needsApproval.`,
+    ],
+  ),
+  [
+    "with @timoutMs",
+    "/** Does it.\n * @timoutMs 5 */ export const $ = () => {};",
+    "there is no tag @timoutMs: write @timeoutMs.",
+  ],
   [
     "with @timeout",
     "/** Does it.\n * @timeout 5 */ export const $ = () => {};",

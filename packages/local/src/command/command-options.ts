@@ -92,8 +92,9 @@ function parsed(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    // Node's messages name the option: unknown, or without its value.
-    throw new UsageError((error as Error).message);
+    // Node's messages name the option: unknown, or without its value. Nobody wants files that begin with a dash.
+    const { message } = error as Error;
+    throw new UsageError(message.replace(/ To specify a positional .*$/s, ""));
   }
 }
 

@@ -15,10 +15,11 @@ const TAGS = ["toolName", "timeoutMs", "needsApproval", "ignore"];
 const LIKE = [
   [/^tool-?_?names?$/i, "toolName"],
   [
-    /^time-?_?outs?(?:-?_?(?:in)?-?_?(?:ms|s|seconds|millis\w*))?$/i,
+    /^ti?me?-?_?ou?ts?(?:-?_?(?:in)?-?_?(?:ms|s|seconds|millis\w*))?$/i,
     "timeoutMs",
   ],
-  [/approv/i, "needsApproval"],
+  // Its letters may be doubled, lost or swapped.
+  [/^needs?|ap+[ro]{1,3}v/i, "needsApproval"],
   [/^ignored?$/i, "ignore"],
 ] as const;
 
