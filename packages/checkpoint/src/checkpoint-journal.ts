@@ -57,6 +57,9 @@ export interface CheckpointJournal extends Journal {
   leave(): Promise<void>;
 }
 
+/** Names of questions that a list shows of one run: an entry has little room, and the run knows all of them. */
+const MOST_LISTED = 50;
+
 /**
  * A journal in a store: what is recorded there outlives the process. Nothing is written before the first step of a new run.
  *
@@ -231,7 +234,7 @@ class StoreJournal extends RecordedJournal implements CheckpointJournal {
     const { resumeAt, waitingFor } = whole;
     const state = {
       ...(resumeAt !== undefined && { resumeAt }),
-      waitingFor: waitingFor.map(({ name }) => name),
+      waitingFor: waitingFor.slice(0, MOST_LISTED).map(({ name }) => name),
     };
     try {
       // A model call outside of the steps can be the first that had no time left.

@@ -76,17 +76,20 @@ const idOf = (idempotencyKey: string | undefined): string =>
   idempotencyKey === undefined ? newRunId() : derivedRunId(idempotencyKey);
 
 /** Without a store: a run ends in the invocation that has begun it. */
-export const memoryHost: Host = {
+export const memoryHost = ({
+  now = () => Date.now(),
+  reserveMs,
+  maxResultBytes,
+}: RunOptions): Host => ({
   async open({ runId: named, invocation }) {
     if (named !== undefined) throw new RunNotFoundError();
     const runId = newRunId();
-    const leftMs = stepMsOf(invocation);
+    const leftMs = stepMsOf(invocation, reserveMs);
     const wait = async (ms: number) => {
-      if (ms > leftMs())
-        throw new Suspended(runId, { resumeAt: Date.now() + ms });
+      if (ms > leftMs()) throw new Suspended(runId, { resumeAt: now() + ms });
       await sleep(ms);
     };
-    const journal = memoryJournal({ runId, wait });
+    const journal = memoryJournal({ runId, wait, now, maxResultBytes });
     const nothing = async () => journal.idle();
     return Object.assign(journal, {
       finished: undefined,
@@ -102,4 +105,4 @@ export const memoryHost: Host = {
       },
     });
   },
-};
+});

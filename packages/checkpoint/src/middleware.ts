@@ -104,7 +104,7 @@ export function checkpoint<TEvent = any>(
   const { now = () => Date.now(), reserveMs } = runOptions;
   const stored = store && storeHost(store, runOptions);
   const hosts = [given, stored].filter((one) => one !== undefined);
-  const host = hosts.length > 0 ? firstOf(hosts) : memoryHost;
+  const host = hosts.length > 0 ? firstOf(hosts) : memoryHost(runOptions);
   const ends = new WeakMap<object, RunEnd>();
 
   const checkpointBefore = async (

@@ -57,6 +57,23 @@ async function asked(tenantId?: string) {
   return { runId: journal.runId, token };
 }
 
+describe("A run with more questions than a list has room for", () => {
+  test("is suspended and listed all the same", async () => {
+    const names = Array.from({ length: 400 }, (_, index) =>
+      `${index} `.padEnd(200, "?"),
+    );
+    const { suspended } = await runOf((journal) =>
+      journal.all(
+        "questions",
+        names.map((name) => (branch) => branch.ask(name, async () => {})),
+      ),
+    );
+    expect(suspended?.waitingFor).toHaveLength(400);
+    const { runs } = await listSuspended({ store });
+    expect(runs).toMatchObject([{ waitingFor: names.slice(0, 50) }]);
+  });
+});
+
 describe("An answer", () => {
   test("is what the question returns when the run is resumed", async () => {
     const { runId, token } = await asked();

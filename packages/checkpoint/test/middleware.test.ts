@@ -811,6 +811,16 @@ describe("Without a store", () => {
     );
   });
 
+  test("results have the room that the option gives them", async () => {
+    const invoke = functionOf(
+      async ({ journal }) => journal.step("large", async () => "x".repeat(99)),
+      { checkpoint: { maxResultBytes: 100 } },
+    );
+    expect(await rejection(invoke())).toMatchObject({
+      code: "RESULT_TOO_LARGE",
+    });
+  });
+
   test("an error is left as it is, and no run is found", async () => {
     const invoke = functionOf(async ({ journal }) => {
       await journal.step("a", async () => 1);

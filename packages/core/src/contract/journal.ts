@@ -76,7 +76,7 @@ export interface Journal {
     name: string,
     branches: readonly Branch<T>[],
     options?: {
-      /** How many run at the same time. @default all */
+      /** How many run at the same time. Then a branch may wait for the outcomes of earlier ones only. @default all */
       readonly concurrency?: number | undefined;
     },
   ): Promise<Settled<T>[]>;
