@@ -343,7 +343,7 @@ describe("Over HTTP", () => {
           expect((await converse(placed)).stopReason).toBe("end_turn");
         },
       ),
-      { numRuns: rounds(60, 2_000) },
+      { numRuns: rounds(60, 500) },
     );
   });
 });

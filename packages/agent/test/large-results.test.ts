@@ -171,7 +171,7 @@ describe(`The tool ${READ_RESULT}`, () => {
           expect(read).toBe(given);
         },
       ),
-      { numRuns: rounds(200, 10_000) },
+      { numRuns: rounds(200, 2_000) },
     );
   });
 });

@@ -398,7 +398,7 @@ describe("Whatever a model writes", () => {
           expect(textOf(answer.message.content)).toBe(answer.text);
         },
       ),
-      { numRuns: rounds(1_000, 100_000) },
+      { numRuns: rounds(1_000, 20_000) },
     );
   });
 
@@ -443,7 +443,7 @@ describe("Whatever a model writes", () => {
           );
         },
       ),
-      { numRuns: rounds(300, 10_000) },
+      { numRuns: rounds(300, 3_000) },
     );
   });
 });

@@ -406,7 +406,7 @@ describe("The service", () => {
         );
         expect(stopReason).toBe("end_turn");
       }),
-      { numRuns: rounds(200, 5_000) },
+      { numRuns: rounds(200, 1_500) },
     );
   });
 });

@@ -226,6 +226,6 @@ test("Whatever happens to a run's processes and store, every step commits once, 
         expect(printed().filter((text) => text !== STILL_LISTED)).toEqual([]);
       },
     ),
-    { numRuns: rounds(200, 5_000) },
+    { numRuns: rounds(200, 1_500) },
   );
 });
