@@ -54,7 +54,12 @@ const asking = (...content: readonly object[]): Message => ({
 
 describe("A downgrade", () => {
   /** Which model has answered, of a call that the dear one has no budget for. */
-  const answered = async (...messages: readonly Message[]) => {
+  const answered = async (...messages: readonly Message[]) =>
+    answeredBy([CHEAP], ...messages);
+  const answeredBy = async (
+    downgradeTo: readonly string[],
+    ...messages: readonly Message[]
+  ) => {
     const models: string[] = [];
     const provider = providerOf(async ({ model }) => {
       models.push(model);
@@ -65,7 +70,7 @@ describe("A downgrade", () => {
         store: memoryStores(),
         dailyBudgetUsd: 0.001,
         onExceeded: "downgrade",
-        downgradeTo: [CHEAP],
+        downgradeTo,
       }),
     ];
     const failed = await rejection(
@@ -95,6 +100,18 @@ describe("A downgrade", () => {
     expect(await answered(asking(document("txt", { bytes: text })))).toEqual([
       expect.stringContaining("BudgetExceededError"),
     ]);
+  });
+
+  test("does not go to a model of which nobody knows what it could cost", async () => {
+    const unmeasured = "content-test.unmeasured";
+    registerModel(unmeasured, { prices: { input: 0.05, output: 0 } });
+    const inS3 = document("pdf", { s3Location: { uri: "s3://a/b" } });
+    expect(await answeredBy([unmeasured], asking(inS3))).toEqual([
+      expect.stringContaining("BudgetExceededError"),
+    ]);
+    expect(await answeredBy([unmeasured, CHEAP], asking(inS3))).toEqual(
+      ANSWERED,
+    );
   });
 
   test("does not go to a model that continues no answer", async () => {
