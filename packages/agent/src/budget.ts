@@ -5,6 +5,7 @@ import {
   maxTokensOf,
   modelName,
   thinkingOf,
+  usageOf,
 } from "@lambdallm/core/feature";
 
 /** The input is estimated, and a part of it may be written to a cache, which costs a quarter more. */
@@ -55,12 +56,6 @@ function callOf(
   return {
     model,
     serviceTier: bedrock?.serviceTier?.type,
-    usage: {
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-      cacheReadInputTokens: 0,
-      cacheWriteInputTokens: 0,
-    },
+    usage: usageOf(inputTokens, outputTokens),
   };
 }

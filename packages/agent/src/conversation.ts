@@ -15,15 +15,15 @@ export async function historyOf(
   );
 }
 
-/** As one turn. */
+/** As one turn, and as the same one when the process is killed before the step is recorded. */
 export async function store(
   journal: Journal,
   session: Conversation,
   messages: readonly Message[],
 ): Promise<void> {
-  await journal.step("store", async () => {
+  await journal.step("store", async ({ key }) => {
     for (const { role, content } of messages)
       session.addMessage(role === "assistant" ? role : "user", content);
-    await session.save();
+    await session.save({ idempotencyKey: key });
   });
 }

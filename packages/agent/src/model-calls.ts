@@ -17,6 +17,7 @@ import {
   type ModelRequest,
   needsOf,
   transientRetry,
+  watching,
   wholeAnswer,
 } from "@lambdallm/core/feature";
 import { affordable } from "./budget.ts";
@@ -264,12 +265,7 @@ export class ModelCalls {
     if (emit === undefined || cannotStream) return request;
     return {
       ...request,
-      deltas: ["text"],
-      onDelta: (delta) => {
-        /* istanbul ignore if -- it asks for text only */
-        if (delta.kind !== "text") return;
-        this.#show(delta.text);
-      },
+      ...watching("text", ({ text }) => this.#show(text)),
     };
   }
 

@@ -7,11 +7,12 @@ import {
 import {
   callOptionChecks,
   check,
+  schemaOf,
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { CachePointOptions } from "./cache-points.ts";
 import { READ_RESULT } from "./large-results.ts";
-import { ownName, schemaOf } from "./own-name.ts";
+import { ownName } from "./own-name.ts";
 import { type AgentTool, nameCheck, toolCheck } from "./tool.ts";
 import type { AgentStep, OnApproval } from "./types.ts";
 

@@ -7,9 +7,10 @@ import {
 import {
   check,
   type NormalizedSchema,
+  schemaOf,
   validateOptions,
 } from "@lambdallm/core/feature";
-import { ownName, schemaOf } from "./own-name.ts";
+import { ownName } from "./own-name.ts";
 import type { SubAgent } from "./sub-agent.ts";
 
 /** What each context that calls models has, also that of a durable function. */

@@ -95,7 +95,8 @@ export interface Conversation {
     role: "user" | "assistant",
     content: readonly ContentBlock[],
   ): void;
-  save(): Promise<void>;
+  /** The same messages under the same key are stored once. */
+  save(options: { readonly idempotencyKey: string }): Promise<void>;
 }
 
 /** A call that waits for somebody's approval. */

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import type { ContentBlock, Message } from "@lambdallm/core";
+import {
+  type ContentBlock,
+  type Journal,
+  type Message,
+  Suspended,
+} from "@lambdallm/core";
 import { memoryJournal, memoryStores } from "@lambdallm/core/stores";
 import { Session } from "@lambdallm/session";
 import { Agent, tool } from "../src/index.ts";
@@ -81,6 +86,44 @@ describe("A run in a conversation", () => {
       ],
     ]);
     expect(first.model.calls[0]?.request.messages).toHaveLength(3);
+  });
+
+  test("stores once when the process was killed before it could record that it has", async () => {
+    const store = memoryStores();
+    const first = memoryJournal();
+    /** Does the work of the step, and dies before it is recorded. */
+    const dying: Journal = {
+      runId: first.runId,
+      all: (...given) => first.all(...given),
+      sleep: (...given) => first.sleep(...given),
+      ask: (...given) => first.ask(...given),
+      step: (name, fn, options) =>
+        first.step(
+          name,
+          async (info) => {
+            const value = await fn(info);
+            if (name === "store")
+              throw new Suspended(first.runId, { resumeAt: 0 });
+            return value;
+          },
+          options,
+        ),
+    };
+    const run = (journal: Journal) =>
+      withModel(["Fine."], (context) =>
+        agent.run("How are you?", context, {
+          session: new Session({ store, id: "s3" }),
+          journal,
+        }),
+      );
+    await expect(run(dying)).rejects.toThrow(Suspended);
+    const { result } = await run(first.resume());
+    expect(result.answer).toBe("Fine.");
+    const { turns } = await store.sessions.load({
+      sessionId: "s3",
+      tenantId: "default",
+    });
+    expect(turns).toHaveLength(1);
   });
 
   test("stores nothing without an answer", async () => {

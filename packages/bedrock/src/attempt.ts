@@ -15,6 +15,7 @@ import {
   type ProviderObserver,
   type ProviderResponse,
   Sending,
+  usageOf,
 } from "@lambdallm/core/feature";
 import { incompleteAnswer, toModelError } from "./failure.ts";
 import { type Interruption, interruptible } from "./interruptible.ts";
@@ -164,7 +165,7 @@ export class Attempt {
       message,
       text,
       stopReason: reasonOf(stopReason, message),
-      usage: usage ? usageOf(usage) : this.#estimate(text),
+      usage: usage ? measuredUsage(usage) : this.#estimate(text),
       // A prompt router says which model it chose, and that one is billed.
       model: trace?.promptRouter?.invokedModelId ?? modelId,
       region,
@@ -196,14 +197,7 @@ export class Attempt {
         ? 0
         : Math.min(estimateRequestTokens(this.#request), most ?? Infinity);
     const outputTokens = estimateTokens(text);
-    return {
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-      cacheReadInputTokens: 0,
-      cacheWriteInputTokens: 0,
-      estimated: true,
-    };
+    return { ...usageOf(inputTokens, outputTokens), estimated: true };
   }
 }
 
@@ -211,7 +205,7 @@ const EMPTY: Message = { role: "assistant", content: [] };
 
 type Closing = Partial<Omit<ConverseCommandOutput, "output" | "stopReason">>;
 
-function usageOf(usage: TokenUsage): Usage {
+function measuredUsage(usage: TokenUsage): Usage {
   const { inputTokens = 0, outputTokens = 0, cacheDetails } = usage;
   return {
     inputTokens,

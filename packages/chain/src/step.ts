@@ -6,8 +6,7 @@ import {
 import {
   callOptionChecks,
   check,
-  reasonOf,
-  toJsonSchema,
+  schemaOf,
   validateOptions,
 } from "@lambdallm/core/feature";
 import type {
@@ -97,8 +96,9 @@ class StepDefinition implements StepOf {
           throw new ConfigurationError(
             `${owner}: the option "${option}" is for a step with a "prompt".`,
           );
-    const { outputSchema = schemaOf(prompt) } = options;
-    if (outputSchema !== undefined) checkSchema(owner, outputSchema);
+    const { outputSchema = promptSchema(prompt) } = options;
+    if (outputSchema !== undefined)
+      schemaOf(owner, "outputSchema", outputSchema);
     this.name = name;
     this.prompt = prompt;
     this.func = func;
@@ -119,20 +119,10 @@ export function isStep(value: unknown): value is StepOf {
   return value instanceof StepDefinition;
 }
 
-function schemaOf(
+function promptSchema(
   prompt: string | AnyPrompt | undefined,
 ): OutputSchema | undefined {
   return typeof prompt === "object" ? prompt.outputSchema : undefined;
-}
-
-function checkSchema(owner: string, schema: OutputSchema): void {
-  try {
-    toJsonSchema(schema);
-  } catch (cause) {
-    throw new ConfigurationError(`${owner}: outputSchema: ${reasonOf(cause)}`, {
-      cause,
-    });
-  }
 }
 
 export type Step<

@@ -37,12 +37,17 @@ export class UnknownTokenError extends LambdaLLMError {
   }
 }
 
+const ANSWER_CONFLICTS = {
+  answered: "The question was answered before, and with another answer.",
+  late: "The answer comes too late: the time of the question is over.",
+} as const;
+
 /** The question has another answer, or the answer comes too late. */
 export class AnswerConflictError extends LambdaLLMError {
   static override readonly errorName = "AnswerConflictError";
 
-  constructor() {
-    super("The question was answered before, or its time is over.", {
+  constructor(why: "answered" | "late") {
+    super(ANSWER_CONFLICTS[why], {
       code: "ANSWER_CONFLICT",
       statusCode: 409,
     });

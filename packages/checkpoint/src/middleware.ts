@@ -69,9 +69,26 @@ const checks = {
   ...runChecks,
 };
 
-/** @throws {ConfigurationError} naming the option that is unknown or wrong. */
+/** Nothing else reads them: `durable()` has options of its own, and a run in memory ends with its invocation. */
+const OF_A_STORE = [
+  "idempotencyKey",
+  "onSuspend",
+  "leaseMs",
+  "maxStarts",
+  "blobStore",
+  "ttlHours",
+] as const;
+
+/** @throws {ConfigurationError} naming the option that is unknown, wrong, or without what it is for. */
 export function checkpointValidateOptions(options: unknown): void {
   validateOptions("checkpoint", checks, options);
+  const given: CheckpointOptions = Object(options);
+  if (given.store !== undefined) return;
+  for (const name of OF_A_STORE)
+    if (given[name] !== undefined)
+      throw new ConfigurationError(
+        `checkpoint: the option "${name}" is for runs in a store, and there is none: give "store", such as dynamoDBStore() or memoryStores().`,
+      );
 }
 
 const members = new FeatureMembers<CheckpointMembers>();
@@ -137,7 +154,7 @@ export function checkpoint<TEvent = any>(
     }
     invocation.journal = journal;
     members.install(context, invocation, { journal });
-    const end = new RunEnd({ journal, tenantId, onSuspend, now });
+    const end = new RunEnd({ journal, invocation, tenantId, onSuspend, now });
     ends.set(request, end);
     // An early answer of another middleware skips every other phase.
     invocation.addFinalizer(() => end.leave());

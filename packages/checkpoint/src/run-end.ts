@@ -4,7 +4,7 @@ import {
   Suspended,
   type WaitingFor,
 } from "@lambdallm/core";
-import { warn } from "@lambdallm/core/feature";
+import { type Invocation, warn } from "@lambdallm/core/feature";
 import type { CheckpointJournal } from "./checkpoint-journal.ts";
 import { suspendedAnswer } from "./suspended-answer.ts";
 
@@ -20,6 +20,7 @@ export interface SuspendedRun {
 
 export interface RunEndOptions {
   readonly journal: CheckpointJournal;
+  readonly invocation: Pick<Invocation, "suspended">;
   readonly tenantId: string;
   readonly onSuspend: ((run: SuspendedRun) => unknown) | undefined;
   readonly now: () => number;
@@ -39,9 +40,10 @@ export class RunEnd {
   /** @returns What the invocation answers with when the handler has returned this. */
   async returned(response: unknown): Promise<unknown> {
     this.#told = true;
-    const { journal } = this.#options;
+    const { journal, invocation } = this.#options;
     await journal.idle();
-    if (journal.suspended) return this.#suspend();
+    const suspended = journal.suspended ?? invocation.suspended;
+    if (suspended) return this.#suspend(suspended);
     const result = journal.begun
       ? withRunId(response, journal.runId)
       : response;

@@ -34,7 +34,7 @@ export interface RunOptions {
   /** A step that was started so often and never came to its end fails, with the code `STEP_NEVER_ENDED`. @default 3 */
   readonly maxStarts?: number | undefined;
   /**
-   * How much JSON the result of a step may have, in bytes, unless the step asks for another limit. 8 MiB at most.
+   * How much JSON the result of a step may have, in bytes, unless the step asks for another limit. 8_323_072 at most.
    * @default 256_000
    */
   readonly maxResultBytes?: number | undefined;
@@ -57,19 +57,9 @@ export interface CheckpointJournalOptions extends RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A hundred years. No store could read an end again that lies beyond all dates. */
-const LONGEST_TTL_HOURS = 876_000;
-
 /** What stands around a result in the store. */
 const ENVELOPE_BYTES = 64 * 1024;
 export const MOST_RESULT_BYTES = MAX_TURN_BYTES - ENVELOPE_BYTES;
-
-const ttlCheck: OptionCheck = (value) =>
-  typeof value === "number" &&
-  value > 0 &&
-  (value <= LONGEST_TTL_HOURS || value === Number.POSITIVE_INFINITY)
-    ? undefined
-    : `a number above 0, at most ${LONGEST_TTL_HOURS} (a hundred years), or Infinity`;
 
 const hasFunction = (value: unknown, name: string) =>
   typeof Reflect.get(Object(value), name) === "function";
@@ -87,9 +77,9 @@ export const blobCheck: OptionCheck = (value) =>
 const resultBytes: OptionCheck = (value) =>
   Number.isSafeInteger(value) &&
   Number(value) > 0 &&
-  Number(value) <= MAX_TURN_BYTES
+  Number(value) <= MOST_RESULT_BYTES
     ? undefined
-    : `a positive integer of at most ${MAX_TURN_BYTES}`;
+    : `a positive integer of at most ${MOST_RESULT_BYTES}`;
 
 export const runChecks = {
   reserveMs: check.wholeNumber,
@@ -97,7 +87,7 @@ export const runChecks = {
   maxStarts: check.positiveInteger,
   maxResultBytes: resultBytes,
   blobStore: blobCheck,
-  ttlHours: ttlCheck,
+  ttlHours: check.ttlHours,
   now: check.function,
 };
 

@@ -92,7 +92,8 @@ export async function submitAnswer(
       );
     if (outcome.status === "done") {
       if (isSame(outcome.output, stored)) return { runId };
-      throw new AnswerConflictError();
+      const recorded = Reflect.get(Object(outcome.output), "status");
+      throw new AnswerConflictError(recorded === "done" ? "answered" : "late");
     }
     if (await store.steps.commit(key, outcome.fence, stored)) return { runId };
     // Somebody else was faster: it may be the same answer.

@@ -90,7 +90,11 @@ describe("An answer", () => {
       submitAnswer({ store, token, answer: { ok: false, by: "Ann" } }),
     );
     expect(error).toBeInstanceOf(AnswerConflictError);
-    expect(error).toMatchObject({ statusCode: 409, code: "ANSWER_CONFLICT" });
+    expect(error).toMatchObject({
+      statusCode: 409,
+      code: "ANSWER_CONFLICT",
+      message: "The question was answered before, and with another answer.",
+    });
     expect((await runOf(approval, runId)).result).toMatchObject({ ok: true });
   });
 
@@ -159,9 +163,9 @@ describe("An answer", () => {
       step: "000001",
     });
     const { token } = Object(Object(quick).output);
-    expect(
-      await rejection(submitAnswer({ store, token, answer: 1 })),
-    ).toBeInstanceOf(AnswerConflictError);
+    const error = await rejection(submitAnswer({ store, token, answer: 1 }));
+    expect(error).toBeInstanceOf(AnswerConflictError);
+    expect(String(error)).toContain("The answer comes too late");
   });
 
   test("has a token that belongs to its tenant: all others are as unknown as a wrong one", async () => {

@@ -739,6 +739,22 @@ describe("A run", () => {
     expect(await invoke({ runId })).toBe("in time");
   });
 
+  test("is suspended, too, when the handler makes something else of that", async () => {
+    const { invoke } = onStore(
+      async (context) => {
+        invocationOf(context).timeoutStrategy = "checkpoint";
+        return context.invoke("Tell me.").catch(() => "a guess");
+      },
+      {
+        provider: new MockProvider({
+          responses: [{ text: "It", stopReason: "timeout" }, "It is so."],
+        }).middleware(),
+      },
+    );
+    const { runId } = suspendedIn(await invoke());
+    expect(await invoke({ runId })).toBe("It is so.");
+  });
+
   test("cannot end with a stream, which nobody could get again", async () => {
     async function* stream() {
       yield "text";
@@ -842,13 +858,27 @@ describe("Options of checkpoint", () => {
     [{ ttlHours: 0 }, 'the option "ttlHours" must be a number above 0'],
     [
       { maxResultBytes: 1e9 },
-      'the option "maxResultBytes" must be a positive integer of at most 8388608',
+      'the option "maxResultBytes" must be a positive integer of at most 8323072',
     ],
     [
       { blobStore: {} },
       'the option "blobStore" must be an object with the functions',
     ],
     [{ onSuspend: "x" }, 'the option "onSuspend" must be a function'],
+    ...[
+      { idempotencyKey: () => "a" },
+      { onSuspend: () => {} },
+      { leaseMs: 1 },
+      { maxStarts: 1 },
+      { blobStore: { put: () => {}, get: () => {} } },
+      { ttlHours: 1, host: { open: () => {} } },
+    ].map(
+      (alone) =>
+        [
+          alone,
+          `the option "${Object.keys(alone)[0]}" is for runs in a store, and there is none: give "store"`,
+        ] as const,
+    ),
   ])("%j are refused when the function starts", (options, message) => {
     expect(() => checkpoint(options as object)).toThrow(
       `checkpoint: ${message}`,

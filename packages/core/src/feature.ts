@@ -10,6 +10,7 @@ export { isObject } from "./checks/is-object.ts";
 export { suggestion } from "./checks/nearest-name.ts";
 export { check, type OptionCheck, validateOptions } from "./checks/options.ts";
 export { jsonBytes, plainJson } from "./checks/plain-json.ts";
+export { reasonOf } from "./checks/reason-of.ts";
 export { RecentMap } from "./checks/recent-map.ts";
 export { isThenable } from "./checks/thenable.ts";
 export { isTooDeep } from "./checks/too-deep.ts";
@@ -40,6 +41,7 @@ export type {
   ProviderResponse,
   Stage,
 } from "./contract/model-call.ts";
+export { usageOf } from "./contract/model-call.ts";
 export type { ModelFailure } from "./contract/model-error.ts";
 export { retryAfterHeaders } from "./contract/retry-after.ts";
 export { journalOf } from "./journal/journal-of.ts";
@@ -84,8 +86,8 @@ export {
   type RequestHandler,
   Sending,
 } from "./network/connections.ts";
-export { reasonOf } from "./prompt/reason-of.ts";
 export { extractJson } from "./schema/extract-json.ts";
+export { schemaOf } from "./schema/schema-of.ts";
 export {
   type NormalizedSchema,
   toJsonSchema,
@@ -94,6 +96,7 @@ export { compileValidator, type Validator } from "./schema/validate.ts";
 export { withoutProto } from "./schema/without-proto.ts";
 export { PieceStream } from "./stream/piece-stream.ts";
 export { streamText } from "./stream/text-stream.ts";
+export { watching } from "./stream/watching.ts";
 export { fullJitterMs, type JitterOptions, sleep } from "./time/sleep.ts";
 export { MAX_TIMER_MS, startTimer } from "./time/timer.ts";
 export { type WithinOptions, within } from "./time/within.ts";

@@ -8,7 +8,7 @@ export {
   submitPosition,
   wordsOf,
 } from "./journal/entry.ts";
-export { failureOf } from "./journal/failure.ts";
+export { askTimeout, failureOf } from "./journal/failure.ts";
 export {
   checkBranches,
   checkDuration,
@@ -27,6 +27,7 @@ export {
 export { recordedCopy } from "./journal/recorded-copy.ts";
 export { RecordedJournal } from "./journal/recorded-journal.ts";
 export type { Recorder } from "./journal/recorder.ts";
+export { Running } from "./journal/running.ts";
 export { type PutOff, type StepCall, StepRun } from "./journal/step-run.ts";
 export { joined } from "./journal/suspension.ts";
 export type {

@@ -3,6 +3,7 @@ import {
   DEFAULT_MAX_TOKENS,
   largestMaxTokens,
   misfitsOf,
+  usageOf,
 } from "@lambdallm/core/feature";
 import type { RoutedCall } from "./facts.ts";
 import type { RouterSettings } from "./settings.ts";
@@ -96,13 +97,7 @@ export function estimateModel(
     model,
     region,
     now,
-    usage: {
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-      cacheReadInputTokens: 0,
-      cacheWriteInputTokens: 0,
-    },
+    usage: usageOf(inputTokens, outputTokens),
   });
   return {
     model,

@@ -13,6 +13,7 @@ import {
   type Invocation,
   llmOf,
   systemBlocks,
+  usageOf,
 } from "@lambdallm/core/feature";
 import type { SessionMessage, Turn } from "@lambdallm/core/stores";
 import type { Delivery } from "./delivery.ts";
@@ -165,13 +166,7 @@ export class ChatTurn {
       message: { role: "assistant", content },
       text: textOf(content),
       stopReason: called ? "tool_use" : "end_turn",
-      usage: {
-        inputTokens: 0,
-        outputTokens: 0,
-        totalTokens: 0,
-        cacheReadInputTokens: 0,
-        cacheWriteInputTokens: 0,
-      },
+      usage: usageOf(0, 0),
       model: options.model ?? invocation.defaults.model,
       latencyMs: 0,
       costUsd: 0,

@@ -33,4 +33,8 @@ export {
   type SessionStores,
 } from "./options.ts";
 export type { Repair, RepairProblem } from "./repair-problem.ts";
-export { Session, type SessionConverseOptions } from "./session.ts";
+export {
+  type SaveOptions,
+  Session,
+  type SessionConverseOptions,
+} from "./session.ts";

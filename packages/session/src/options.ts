@@ -57,16 +57,6 @@ export class SessionIdError extends LambdaLLMError {
   }
 }
 
-/** A hundred years. No store could read an end again that lies beyond all dates. */
-const LONGEST_TTL_HOURS = 876_000;
-
-const ttlCheck: OptionCheck = (value) =>
-  typeof value === "number" &&
-  value > 0 &&
-  (value <= LONGEST_TTL_HOURS || value === Number.POSITIVE_INFINITY)
-    ? undefined
-    : `a number above 0, at most ${LONGEST_TTL_HOURS} (a hundred years), or Infinity`;
-
 const storeWithSessions: OptionCheck = (value) =>
   typeof Reflect.get(Object(Reflect.get(Object(value), "sessions")), "load") ===
   "function"
@@ -87,7 +77,7 @@ const memoryStrategy: OptionCheck = (value) =>
 
 export const settingChecks = {
   store: storeWithSessions,
-  ttlHours: ttlCheck,
+  ttlHours: check.ttlHours,
   memory: memoryStrategy,
   conflict: check.oneOf("rebase", "reject", "lock"),
 };

@@ -1,3 +1,4 @@
+import type { Delivery } from "./delivery.ts";
 import { invocationEnded, withGrace } from "./ending.ts";
 import type { History } from "./history.ts";
 import type { Metadata } from "./metadata.ts";
@@ -29,8 +30,9 @@ export class Saving {
     return history.unsaved.all.length > 0 || metadata.isModified;
   }
 
-  async save(): Promise<void> {
-    await this.#withGrace("save", (signal) => this.#save(signal));
+  /** @param delivery Whose write it is. @default that of the session */
+  async save(delivery?: Delivery): Promise<void> {
+    await this.#withGrace("save", (signal) => this.#save(signal, delivery));
   }
 
   /** What a turn that is still running does not take along is stored behind it, at the end of the invocation. */
@@ -59,10 +61,10 @@ export class Saving {
       );
   }
 
-  async #save(signal: AbortSignal): Promise<void> {
+  async #save(signal: AbortSignal, delivery?: Delivery): Promise<void> {
     const { metadata, turns } = this.#options;
     if (metadata.isModified) await this.#saveMetadata(signal);
-    await turns.save(signal);
+    await turns.save(signal, delivery);
   }
 
   async #saveMetadata(signal: AbortSignal): Promise<void> {

@@ -16,6 +16,7 @@ import {
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { SessionMessage } from "@lambdallm/core/stores";
+import { Delivery } from "./delivery.ts";
 import { type MessageContent, messageOf } from "./message.ts";
 import type { SessionMetadata } from "./metadata.ts";
 import { openSession, type SessionParts } from "./open-session.ts";
@@ -25,6 +26,16 @@ import { inWords } from "./summary-text.ts";
 
 /** What `session.converse` takes beside the message. */
 export type SessionConverseOptions = Omit<ConverseRequest, "messages">;
+
+export interface SaveOptions {
+  /**
+   * What is stored under it is stored once, also in another invocation, as long as it is in the part of the history that is read;
+   * other messages under the same key are stored, too. @default the request's own
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+const saveChecks = { idempotencyKey: check.text };
 
 /** The turn needs these itself; `context.converse` checks the others. */
 const observers = {
@@ -127,8 +138,14 @@ export class Session {
    * @throws {StoreError} The store failed.
    * @throws {SessionConflictError} Somebody else has written, and the mode is `reject`; a second `save()` writes after them.
    */
-  async save(): Promise<void> {
-    await this.#parts.saving.save();
+  async save(options: SaveOptions = {}): Promise<void> {
+    validateOptions("session.save", saveChecks, options);
+    const { idempotencyKey } = options;
+    const delivery =
+      idempotencyKey === undefined
+        ? undefined
+        : new Delivery({ invocation: this.#invocation, idempotencyKey });
+    await this.#parts.saving.save(delivery);
   }
 
   /**

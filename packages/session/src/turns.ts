@@ -89,17 +89,23 @@ export class Turns {
   }
 
   /** Stores the pending messages. */
-  async save(signal: AbortSignal): Promise<void> {
+  async save(
+    signal: AbortSignal,
+    delivery = this.#options.delivery,
+  ): Promise<void> {
     const added = this.#options.history.unsaved.all;
     if (added.length > 0)
-      await this.#exclusively(signal, () => this.#savePending(added, signal));
+      await this.#exclusively(signal, () =>
+        this.#savePending(added, delivery, signal),
+      );
   }
 
   async #savePending(
     added: readonly SessionMessage[],
+    delivery: Delivery,
     signal: AbortSignal,
   ): Promise<void> {
-    const { history, metadata, prompt, delivery } = this.#options;
+    const { history, metadata, prompt } = this.#options;
     const pending = history.unsaved.among(added);
     // The turn before, for which this one has waited, may have taken them along.
     if (pending.length === 0) return;

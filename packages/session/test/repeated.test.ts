@@ -583,6 +583,48 @@ describe.each(middyMajors)(
   },
 );
 
+describe("save with an idempotency key", () => {
+  const exchange = (session: Session) => {
+    session.addMessage("user", "Is it there?");
+    session.addMessage("assistant", "It is.");
+  };
+  /** Each in an invocation of its own, as the requests of a run that is resumed. */
+  const saving = (store: ReturnType<typeof memoryStores>, key?: string) =>
+    run(
+      async ({ session }) => {
+        exchange(session);
+        await session.save({ idempotencyKey: key });
+      },
+      { store },
+    );
+
+  test("stores the same messages once, whichever request they come with", async () => {
+    const store = memoryStores();
+    await saving(store, "run/1");
+    await saving(store, "run/1");
+    expect((await stored(store)).next).toBe(2);
+  });
+
+  test("stores them again under another one, and without", async () => {
+    const store = memoryStores();
+    for (const key of ["run/1", "run/2", undefined, undefined])
+      await saving(store, key);
+    expect((await stored(store)).next).toBe(8);
+  });
+
+  test.each([[{ idempotencyKey: "" }], [{ idempotencyKey: 7 }]])(
+    "refuses %j",
+    async (options) => {
+      const error = await rejection(
+        run(async ({ session }) => session.save(options as object)),
+      );
+      expect(String(error)).toContain(
+        'session.save: the option "idempotencyKey" must be a non-empty string.',
+      );
+    },
+  );
+});
+
 test("each record of a batch can have a key of its own, whatever else is in the batch", async () => {
   const store = memoryStores();
   const model = new MockProvider();

@@ -17,6 +17,7 @@ import {
   type ProviderResponse,
   providerMiddleware,
   sleep,
+  usageOf,
   validateOptions,
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
@@ -200,9 +201,7 @@ class MockAttempt {
       text,
       stopReason,
       usage: {
-        cacheReadInputTokens: 0,
-        cacheWriteInputTokens: 0,
-        totalTokens: inputTokens + outputTokens,
+        ...usageOf(inputTokens, outputTokens),
         ...usage,
         inputTokens,
         outputTokens,

@@ -1,5 +1,5 @@
 import { StepFailure } from "@lambdallm/core";
-import { failureOf } from "@lambdallm/core/stores";
+import { askTimeout, failureOf } from "@lambdallm/core/stores";
 
 const BAD_ANSWER = { statusCode: 502, expose: false, retryable: false };
 
@@ -20,14 +20,7 @@ export function answerOf(name: string, text: string): unknown {
 /** Why there is no answer: its time is over, or the one who was asked has said so. */
 export function unanswered(name: string, error: unknown): StepFailure {
   if (Reflect.get(Object(error), "errorType") === "CallbackTimeoutError")
-    return new StepFailure({
-      step: name,
-      code: "ASK_TIMEOUT",
-      message: `Nobody has answered "${name}" in time.`,
-      statusCode: 504,
-      expose: true,
-      retryable: false,
-    });
+    return new StepFailure(askTimeout(name));
   const cause: unknown = Reflect.get(Object(error), "cause");
   const { code, message } = failureOf(cause ?? error, name);
   return new StepFailure({ step: name, code, message, ...BAD_ANSWER });

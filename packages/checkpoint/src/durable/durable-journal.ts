@@ -17,6 +17,7 @@ import {
   checkWork,
   failureOf,
   positionOf,
+  Running,
   recordedCopy,
   refuseNested,
   submitPosition,
@@ -36,7 +37,7 @@ export class DurableJournal implements Journal {
   readonly #context: DurableContext;
   readonly #place: Place;
   readonly #prefix: string;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new Running();
   #asked = 0;
 
   constructor(context: DurableContext, place: Place, prefix: string) {
@@ -47,8 +48,8 @@ export class DurableJournal implements Journal {
   }
 
   /** Waits for what was started and nobody awaits any more: a context that has ended records nothing. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+  idle(): Promise<void> {
+    return this.#running.idle();
   }
 
   step<T>(
@@ -135,15 +136,7 @@ export class DurableJournal implements Journal {
     asked: Asked,
     run: (position: string, operations: Operations) => Promise<T>,
   ): Promise<T> {
-    const promise = this.#taken(asked, run);
-    const settled = promise.then(
-      () => {},
-      // Nobody may be there any more, as when another step of the same `Promise.all` has failed.
-      () => {},
-    );
-    this.#running.add(settled);
-    void settled.then(() => this.#running.delete(settled));
-    return promise;
+    return this.#running.add(this.#taken(asked, run));
   }
 
   async #taken<T>(

@@ -1,6 +1,6 @@
 import { warn } from "../checks/warn.ts";
 import { ConfigurationError } from "../contract/errors.ts";
-import type { Journal } from "../contract/journal.ts";
+import type { Journal, Suspended } from "../contract/journal.ts";
 import {
   type Given,
   type Interceptor,
@@ -78,6 +78,8 @@ export class Invocation {
   timeoutStrategy: TimeIsUp["timeoutStrategy"];
   /** What makes the steps of a program run once; undefined as long as nothing has asked for one. */
   journal: Journal | undefined;
+  /** Why the run cannot go on here, where a model call outside of its steps was cut off. */
+  suspended: Suspended | undefined;
   /** The share of the budget that is left, from 0 to 1; undefined where nothing keeps a budget. */
   budgetShareLeft: () => number | undefined;
 

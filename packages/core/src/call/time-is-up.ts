@@ -7,18 +7,20 @@ import { stepScope } from "./step-scope.ts";
 export interface TimeIsUp {
   readonly timeoutStrategy: "fail-fast" | "truncate" | "checkpoint";
   readonly journal: Journal | undefined;
+  /** Set by a call outside of the steps, whatever the program makes of what it throws. */
+  suspended?: Suspended | undefined;
 }
 
 /** What a call ends with that the deadline cut off: the strategy `checkpoint` suspends the run. */
 export function timeIsUp(
-  { timeoutStrategy, journal }: TimeIsUp,
+  owner: TimeIsUp,
   message: string,
   partial?: ProviderResponse,
 ): InvocationTimeoutError | Suspended {
+  const { timeoutStrategy, journal } = owner;
   if (timeoutStrategy !== "checkpoint" || journal === undefined)
     return new InvocationTimeoutError(message, partial);
   const suspended = new Suspended(journal.runId, { resumeAt: Date.now() });
-  const scope = stepScope();
-  if (scope !== undefined) scope.suspended = suspended;
+  (stepScope() ?? owner).suspended = suspended;
   return suspended;
 }

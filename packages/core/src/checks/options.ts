@@ -9,6 +9,9 @@ const expecting =
   (value) =>
     accepts(value) ? undefined : description;
 
+/** A hundred years. No store could read an end again that lies beyond all dates. */
+const LONGEST_TTL_HOURS = 876_000;
+
 /** The checks that options are made of. */
 export const check = {
   boolean: expecting("true or false", (value) => typeof value === "boolean"),
@@ -36,6 +39,13 @@ export const check = {
     "a number from 0 to 1",
     (value) =>
       Number.isFinite(value) && Number(value) >= 0 && Number(value) <= 1,
+  ),
+  ttlHours: expecting(
+    `a number above 0, at most ${LONGEST_TTL_HOURS} (a hundred years), or Infinity`,
+    (value) =>
+      typeof value === "number" &&
+      value > 0 &&
+      (value <= LONGEST_TTL_HOURS || value === Number.POSITIVE_INFINITY),
   ),
   array: expecting("an array", Array.isArray),
   texts: expecting(

@@ -17,6 +17,7 @@ import { PartialJson } from "../schema/partial-json.ts";
 import { toJsonSchema } from "../schema/to-json-schema.ts";
 import type { OutputSchema } from "../schema/types.ts";
 import { compileValidator } from "../schema/validate.ts";
+import { watching } from "../stream/watching.ts";
 
 type Verdict =
   | { readonly value: unknown }
@@ -72,13 +73,10 @@ export async function streamValue(
   const partial = new PartialJson();
   const response = await call({
     ...asked.request(request),
-    deltas: ["output"],
-    onDelta: (delta) => {
-      /* istanbul ignore if -- it asks for output only */
-      if (delta.kind !== "output") return;
-      partial.push(delta.text);
+    ...watching("output", ({ text }) => {
+      partial.push(text);
       if (partial.hasValue) show(() => partial.value);
-    },
+    }),
   });
   const verdict = await asked.judge(response);
   if ("value" in verdict) return { response, value: verdict.value };

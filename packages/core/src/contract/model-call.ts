@@ -241,10 +241,15 @@ export interface Provider {
   rawClient?(service?: string): unknown;
 }
 
-export const ZERO_USAGE: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  totalTokens: 0,
-  cacheReadInputTokens: 0,
-  cacheWriteInputTokens: 0,
-};
+/** Tokens without a cache. */
+export function usageOf(inputTokens: number, outputTokens: number): Usage {
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cacheReadInputTokens: 0,
+    cacheWriteInputTokens: 0,
+  };
+}
+
+export const ZERO_USAGE: Usage = usageOf(0, 0);

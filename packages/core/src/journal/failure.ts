@@ -98,3 +98,15 @@ export function failed(
 ): StepFailure {
   return new StepFailure({ ...entry.failure, costUsd: entry.costUsd });
 }
+
+/** Of a question that nobody has answered within its time. */
+export function askTimeout(step: string): Failure {
+  return {
+    step,
+    code: "ASK_TIMEOUT",
+    message: `Nobody has answered "${step}" in time.`,
+    statusCode: 504,
+    expose: true,
+    retryable: false,
+  };
+}

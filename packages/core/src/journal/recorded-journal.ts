@@ -14,7 +14,7 @@ import {
   positionOf,
   submitPosition,
 } from "./entry.ts";
-import { failed } from "./failure.ts";
+import { askTimeout, failed } from "./failure.ts";
 import {
   checkBranches,
   checkDuration,
@@ -26,6 +26,7 @@ import { Positions } from "./positions.ts";
 import type { Recorder } from "./recorder.ts";
 import { runBranches } from "./run-branches.ts";
 import { type RunOver, runOver } from "./run-over.ts";
+import { Running } from "./running.ts";
 import { type StepCall, StepRun } from "./step-run.ts";
 import { joined } from "./suspension.ts";
 
@@ -42,7 +43,7 @@ export class RecordedJournal implements Journal {
   readonly #recorder: Recorder;
   readonly #run: Run;
   readonly #prefix: string;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new Running();
   #asked = 0;
   #suspended: Suspended | undefined;
 
@@ -63,8 +64,8 @@ export class RecordedJournal implements Journal {
   }
 
   /** Waits for what was started and nobody awaits any more. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  idle(): Promise<void> {
+    return this.#running.idle();
   }
 
   /**
@@ -149,15 +150,7 @@ export class RecordedJournal implements Journal {
 
   /** A position is taken before anything is awaited: what is started together keeps its order. */
   #take<T>(asked: Asked, run: (position: string) => Promise<T>): Promise<T> {
-    const promise = this.#taken(asked, run);
-    const settled = promise.then(
-      () => {},
-      // Nobody may be there any more, as when another step of the same `Promise.all` has failed.
-      () => {},
-    );
-    this.#running.add(settled);
-    void settled.then(() => this.#running.delete(settled));
-    return promise;
+    return this.#running.add(this.#taken(asked, run));
   }
 
   async #taken<T>(
@@ -251,14 +244,7 @@ export class RecordedJournal implements Journal {
         kind,
         name,
         status: "failed",
-        failure: {
-          step: name,
-          code: "ASK_TIMEOUT",
-          message: `Nobody has answered "${name}" in time.`,
-          statusCode: 504,
-          expose: true,
-          retryable: false,
-        },
+        failure: askTimeout(name),
       }));
     throw new Suspended(this.runId, {
       waitingFor: [{ name, token }],

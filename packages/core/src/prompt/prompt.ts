@@ -1,5 +1,7 @@
+import { inOption } from "../checks/in-option.ts";
 import { isObject } from "../checks/is-object.ts";
 import { check, validateOptions } from "../checks/options.ts";
+import { reasonOf } from "../checks/reason-of.ts";
 import type {
   CallOptions,
   PromptSource,
@@ -16,7 +18,6 @@ import { toJsonSchema } from "../schema/to-json-schema.ts";
 import type { OutputSchema } from "../schema/types.ts";
 import { Inputs } from "./inputs.ts";
 import { readYAML } from "./read-yaml.ts";
-import { reasonOf } from "./reason-of.ts";
 import type {
   InputSchema,
   PromptContext,
@@ -289,16 +290,13 @@ function ownSchema<Schema extends OutputSchema>(
   given: Schema | undefined,
 ): Schema | undefined {
   if (given === undefined) return undefined;
-  try {
-    if (toJsonSchema(given).standard !== undefined) return given;
-    return JSON.parse(JSON.stringify(given), (_name, value) =>
-      Object.freeze(value),
-    );
-  } catch (cause) {
-    throw new ConfigurationError(`${owner}: ${option}: ${reasonOf(cause)}`, {
-      cause,
-    });
-  }
+  return inOption(owner, option, () =>
+    toJsonSchema(given).standard === undefined
+      ? JSON.parse(JSON.stringify(given), (_name, value) =>
+          Object.freeze(value),
+        )
+      : given,
+  );
 }
 
 /** Other variables than the declared ones are not used: a shorthand does not refuse them. */

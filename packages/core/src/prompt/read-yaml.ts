@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import type { Document, Scalar, visit } from "yaml";
 import { missingPackage, namesOf } from "../checks/optional-package.ts";
+import { reasonOf } from "../checks/reason-of.ts";
 import { ConfigurationError } from "../contract/errors.ts";
-import { reasonOf } from "./reason-of.ts";
 
 const MAX_BYTES = 1 << 20;
 const MAX_ALIASES = 100;

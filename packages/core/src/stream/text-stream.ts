@@ -1,5 +1,6 @@
 import type { ModelRequest, ModelResponse } from "../contract/model-call.ts";
 import { type PieceSource, PieceStream } from "./piece-stream.ts";
+import { watching } from "./watching.ts";
 
 /**
  * The text of an answer while it is being written. The call starts at once; iterate it one time. Leaving the loop
@@ -34,12 +35,10 @@ export function streamText(
     let shown = false;
     const response = await call({
       signal: eitherSignal(signal, ownSignal),
-      deltas: ["text"],
-      onDelta: (delta) => {
-        if (delta.kind !== "text") return;
+      ...watching("text", ({ text }) => {
         shown = true;
-        onText(delta.text);
-      },
+        onText(text);
+      }),
     });
     // A cache, or a provider that does not stream, answers without deltas.
     if (!shown && response.text !== "") onText(response.text);
