@@ -31,6 +31,7 @@ import type { AgentSettings } from "./settings.ts";
 import type { Limits, Surroundings } from "./sub-agent.ts";
 import { TimeLeft } from "./time-left.ts";
 import type { AgentTool } from "./tool.ts";
+import { withinWindow } from "./window.ts";
 
 /** What a step with a model call comes to: an answer; or the end of the run, where the answer is the last, if there is one. */
 type Turned =
@@ -213,7 +214,7 @@ export class ModelCalls {
       signal: own === undefined ? signal : AbortSignal.any([signal, own]),
     });
     const fitting = fitFiles(request.messages, request.model);
-    return { ...request, messages: fitting };
+    return withinWindow({ ...request, messages: fitting });
   }
 
   async #answer(request: ModelRequest): Promise<Turned> {

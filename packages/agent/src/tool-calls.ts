@@ -19,6 +19,7 @@ import type { AgentSettings } from "./settings.ts";
 import type { Share, SubAgentReply, Surroundings } from "./sub-agent.ts";
 import type { AgentTool, ToolWork } from "./tool.ts";
 import type { AgentEvent, ToolCallRecord, ToolReply } from "./types.ts";
+import { resultTokens } from "./window.ts";
 
 /** A call as the model has asked for it. */
 export interface PlannedCall {
@@ -40,6 +41,8 @@ export class ToolCalls {
   readonly #validators: ReadonlyMap<string, Validator>;
   /** By the ids that the model is told. */
   readonly #fullTexts = new Map<string, string>();
+  /** How much of each result of the present calls the model gets. */
+  #resultTokens = 0;
 
   private constructor(
     settings: AgentSettings,
@@ -73,7 +76,9 @@ export class ToolCalls {
     offered: readonly AgentTool[],
     share: Share,
   ): Promise<readonly ToolCallRecord[]> {
-    const { concurrency } = this.#settings;
+    const { concurrency, maxResultTokens, call: settings } = this.#settings;
+    const { model = this.#surroundings.invocation.defaults.model } = settings;
+    this.#resultTokens = resultTokens(model, maxResultTokens, calls.length);
     const settled = await this.#surroundings.journal.all(
       `tools ${iteration}`,
       calls.map(({ call, refusal }) => async (journal) => {
@@ -107,11 +112,10 @@ export class ToolCalls {
 
   /** All of it is in the journal: a replay comes to the same. */
   #shown(id: string, reply: SubAgentReply): SubAgentReply {
-    const { maxResultTokens } = this.#settings;
     const { content, fullText } = shownResult(
       reply.content,
       id,
-      maxResultTokens,
+      this.#resultTokens,
     );
     if (fullText === undefined) return reply;
     this.#fullTexts.set(id, fullText);
@@ -154,8 +158,7 @@ export class ToolCalls {
   }
 
   #readOn(input: unknown): SubAgentReply {
-    const { maxResultTokens } = this.#settings;
-    const reply = readResult(this.#fullTexts, input, maxResultTokens);
+    const reply = readResult(this.#fullTexts, input, this.#resultTokens);
     return { ...reply, costUsd: 0, innerToolCalls: 0 };
   }
 

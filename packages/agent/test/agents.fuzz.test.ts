@@ -240,6 +240,6 @@ test("whatever models and tools do, the loop ends within its limits and sends no
         expect(toolCalls).toBeLessThanOrEqual(maxToolCalls);
       },
     ),
-    { numRuns: rounds(150, 600) },
+    { numRuns: rounds(150, 1_500) },
   );
 }, 1_200_000);
