@@ -91,6 +91,12 @@ const checks: readonly (readonly [
     [0, -0, 1, 0.5, 1.5, Number.MAX_SAFE_INTEGER, 2 ** 53],
   ],
   ["zeroToOne", check.zeroToOne, "a number from 0 to 1", [0, -0, 1, 0.5]],
+  [
+    "ttlHours",
+    check.ttlHours,
+    "a number above 0, at most 876000 (a hundred years), or Infinity",
+    [1, 0.5, 1.5, Number.POSITIVE_INFINITY],
+  ],
   ["array", check.array, "an array", someOf.filter(Array.isArray)],
   [
     "texts",
