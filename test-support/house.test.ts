@@ -94,12 +94,15 @@ describe("Imports go down, and nowhere else", () => {
     "cost-tracking": ["core"],
     dynamodb: ["core"],
     local: ["core"],
+    logging: ["core"],
+    metrics: ["core"],
     "retry-fallback": ["core"],
     router: ["core"],
     session: ["core"],
     testing: ["core"],
     "timeout-guard": ["core"],
     tools: [],
+    tracing: ["core"],
   };
   /** One door for each of them: its package. */
   const DOORS: Readonly<Record<string, string>> = {

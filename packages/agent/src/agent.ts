@@ -9,6 +9,7 @@ import {
   Suspended,
 } from "@lambdallm/core";
 import {
+  type AgentOperation,
   check,
   checkMessages,
   type Invocation,
@@ -22,7 +23,7 @@ import { AgentStream } from "./agent-stream.ts";
 import { historyOf, store } from "./conversation.ts";
 import { ended } from "./limits.ts";
 import { AgentLoop } from "./loop.ts";
-import { replyOf, resultOf } from "./outcome.ts";
+import { outcomeOf, replyOf, resultOf } from "./outcome.ts";
 import {
   type AgentOptions,
   type AgentSettings,
@@ -178,12 +179,34 @@ export class Agent<const Schema extends OutputSchema | undefined = undefined> {
         ...surroundingsOf(invocation, options),
         context,
         ...watched,
+        conversationId: options.session?.id,
         onApproval: options.onApproval ?? this.#settings.onApproval,
       };
-      const result = await this.#run(question, surroundings, options.session);
+      const result = await invocation.operations.run(
+        this.#operation(surroundings),
+        () => this.#run(question, surroundings, options.session),
+        outcomeOf,
+      );
       // The object is what the schema has let pass.
       return result as AgentResult<ValueOf<Schema>>;
     });
+  }
+
+  #operation({
+    invocation,
+    journal,
+    canResume,
+    conversationId,
+  }: Surroundings): AgentOperation {
+    const { call, outputSchema } = this.#settings;
+    return {
+      kind: "agent",
+      name: this.name,
+      run: { id: journal.runId, isResumable: canResume },
+      model: call.model ?? invocation.defaults.model,
+      conversationId,
+      hasSchema: outputSchema !== undefined,
+    };
   }
 
   async #run(
@@ -252,7 +275,12 @@ export class Agent<const Schema extends OutputSchema | undefined = undefined> {
       innerToolCalls: loop.progress.toolCalls,
     });
     try {
-      return replyWith(replyOf(await loop.run()), []);
+      const outcome = await surroundings.invocation.operations.run(
+        this.#operation(surroundings),
+        () => loop.run(),
+        (ended) => outcomeOf(resultOf(loop, surroundings.journal.runId, ended)),
+      );
+      return replyWith(replyOf(outcome), []);
     } catch (error) {
       if (!StepFailure.isInstance(error)) throw error;
       const text = error.expose ? error.message : "The agent failed.";

@@ -201,13 +201,14 @@ export class ModelCalls {
     { messages, model, tools }: Pick<TurnInput, "messages" | "model" | "tools">,
     signal: AbortSignal,
   ): ModelRequest {
-    const { invocation, signal: own } = this.#surroundings;
+    const { invocation, signal: own, conversationId } = this.#surroundings;
     const { call, keepToolResults: kept } = this.#settings;
     const request = converseRequest(invocation.defaults, "agent.run", {
       ...call,
       model: model ?? call.model,
       messages: kept === undefined ? messages : keepToolResults(messages, kept),
       ...(tools.length > 0 && { tools: tools.map(declarationOf) }),
+      ...(conversationId && { conversation: { id: conversationId } }),
       ...(this.#limits.keptMs > 0 && {
         deadline: Date.now() + this.#time.leftMs,
       }),

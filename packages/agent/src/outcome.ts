@@ -1,5 +1,5 @@
 import type { JsonValue, ToolResultContent } from "@lambdallm/core";
-import { isObject } from "@lambdallm/core/feature";
+import { isObject, type OperationOutcome } from "@lambdallm/core/feature";
 import type { Ending, Progress } from "./limits.ts";
 import type { AgentResult, AgentStep, ToolReply } from "./types.ts";
 
@@ -47,6 +47,18 @@ export function replyOf({ ending, answer, object }: Outcome): ToolReply {
   if (status !== "completed")
     content.push({ text: `(The agent did not come to its end. ${reason})` });
   return { status: hasAnswer ? "success" : "error", content };
+}
+
+/** For observers. */
+export function outcomeOf({
+  status,
+  iterations,
+  toolCalls,
+  answer,
+}: AgentResult<unknown>): OperationOutcome<"agent"> {
+  if (status === "suspended") return { status };
+  const result = { status, iterations, toolCalls, answer };
+  return { status: "completed", result };
 }
 
 /** For a run that its own rules end: what the model has said last, else what the last of its tools has. */

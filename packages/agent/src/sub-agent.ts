@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly context: object;
   /** Whether somebody resumes a run that is suspended: then it waits for more time instead of ending without it. */
   readonly canResume: boolean;
+  /** Of the conversation that the run is a turn of. */
+  readonly conversationId: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onApproval: OnApproval | undefined;
   readonly emit: ((event: AgentEvent) => void) | undefined;

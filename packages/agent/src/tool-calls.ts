@@ -183,21 +183,24 @@ export class ToolCalls {
 
   async #made(
     place: Place,
-    { name, work }: AgentTool,
+    tool: AgentTool,
     input: unknown,
   ): Promise<SubAgentReply> {
     const { journal, share } = place;
+    const { name, work } = tool;
     if (work.kind === "agent")
-      return work.agent.runWithin(
-        String(Reflect.get(Object(input), "query")),
-        { ...this.#surroundings, journal },
-        share,
+      return this.#observed(place, tool, () =>
+        work.agent.runWithin(
+          String(Reflect.get(Object(input), "query")),
+          { ...this.#surroundings, journal },
+          share,
+        ),
       );
     try {
       return await journal.step(
         name,
         async (info) => ({
-          ...(await this.#run(place, work, input, info)),
+          ...(await this.#run(place, { tool, work, input }, info)),
           costUsd: info.costUsd,
           innerToolCalls: 0,
         }),
@@ -209,11 +212,52 @@ export class ToolCalls {
     }
   }
 
+  #observed<Reply extends ToolReply>(
+    { call, journal }: Place,
+    { name, description }: AgentTool,
+    work: () => Promise<Reply>,
+  ): Promise<Reply> {
+    const { invocation, canResume } = this.#surroundings;
+    const { toolUseId, input } = call;
+    return invocation.operations.run(
+      {
+        ...{ kind: "tool", name, description, toolUseId, input },
+        run: { id: journal.runId, isResumable: canResume },
+        agent: this.#settings.name,
+      },
+      work,
+      ({ status, content }) => {
+        const result = { status, content };
+        return status === "success"
+          ? { status: "completed", result }
+          : { status: "failed", error: undefined, result };
+      },
+    );
+  }
+
   /** @throws {Suspended} There is no time left. */
   async #run(
+    place: Place,
+    called: { tool: AgentTool; work: FunctionWork; input: unknown },
+    info: StepInfo,
+  ): Promise<ToolReply> {
+    const own = this.#surroundings.signal;
+    try {
+      return await this.#observed(place, called.tool, () =>
+        this.#called(place, called, info),
+      );
+    } catch (error) {
+      // Then the call has not failed, and is made again when the run is resumed.
+      if (Suspended.isInstance(error) || info.signal.aborted) throw error;
+      if (own?.aborted === true)
+        throw new Suspended(place.journal.runId, { resumeAt: Date.now() });
+      return failureOf(error);
+    }
+  }
+
+  async #called(
     { call, share }: Place,
-    work: FunctionWork,
-    input: unknown,
+    { work, input }: { work: FunctionWork; input: unknown },
     { signal, key }: StepInfo,
   ): Promise<ToolReply> {
     const { context, journal, invocation, canResume } = this.#surroundings;
@@ -223,28 +267,20 @@ export class ToolCalls {
       : Math.min(work.timeoutMs, invocation.remainingTimeMs - share.keptMs);
     const { toolUseId } = call;
     const agent = { name: this.#settings.name, runId: journal.runId };
-    try {
-      const value = await within(
-        {
-          limitMs,
-          onTimeUp: () => {
-            throw new TookTooLong(
-              `The tool took longer than ${work.timeoutMs} ms.`,
-            );
-          },
-          signal: own === undefined ? signal : AbortSignal.any([signal, own]),
+    const value = await within(
+      {
+        limitMs,
+        onTimeUp: () => {
+          throw new TookTooLong(
+            `The tool took longer than ${work.timeoutMs} ms.`,
+          );
         },
-        async (signal) =>
-          work.run(input, { signal, key, context, toolUseId, agent }),
-      );
-      return resultBlocks(value);
-    } catch (error) {
-      // Then the call has not failed, and is made again when the run is resumed.
-      if (Suspended.isInstance(error) || signal.aborted) throw error;
-      if (own?.aborted === true)
-        throw new Suspended(journal.runId, { resumeAt: Date.now() });
-      return failureOf(error);
-    }
+        signal: own === undefined ? signal : AbortSignal.any([signal, own]),
+      },
+      async (signal) =>
+        work.run(input, { signal, key, context, toolUseId, agent }),
+    );
+    return resultBlocks(value);
   }
 
   #emit(event: ToolEvent): void {

@@ -90,6 +90,8 @@ export type AgentEvent = { readonly agent: string } & (
 
 /** A conversation that the run belongs to; `context.session` of `@lambdallm/session` is one. */
 export interface Conversation {
+  /** Names it to observers. */
+  readonly id?: string | undefined;
   getHistory(): Promise<readonly Message[]>;
   addMessage(
     role: "user" | "assistant",

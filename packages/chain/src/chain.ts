@@ -6,6 +6,7 @@ import {
   journalOf,
   validateOptions,
 } from "@lambdallm/core/feature";
+import { isInMemory } from "@lambdallm/core/stores";
 import { Budget } from "./budget.ts";
 import { ChainStream } from "./chain-stream.ts";
 import type {
@@ -20,7 +21,7 @@ import type {
 import { graphOf, type Node } from "./graph.ts";
 import { LastText } from "./last-text.ts";
 import { mermaidOf } from "./mermaid.ts";
-import type { ChainResult } from "./result.ts";
+import { type ChainResult, outcomeOf } from "./result.ts";
 import { runChain } from "./run.ts";
 import type { Run } from "./run-types.ts";
 import { isStep, Step } from "./step.ts";
@@ -133,7 +134,7 @@ class ChainDefinition implements ChainOf {
       maxTotalCostUsd,
       concurrency = Number.POSITIVE_INFINITY,
     } = this.#settings;
-    return runChain({
+    const run: Run = {
       ...{ chain: name, nodes: this.#nodes, ...watch },
       ...{ journal, invocation, context, variables },
       ...{ strategy: timeoutStrategy, signal, concurrency },
@@ -145,7 +146,16 @@ class ChainDefinition implements ChainOf {
               limitUsd: maxTotalCostUsd,
               region: invocation.provider.region ?? process.env["AWS_REGION"],
             }),
-    });
+    };
+    return invocation.operations.run(
+      {
+        kind: "chain",
+        name,
+        run: { id: journal.runId, isResumable: !isInMemory(journal) },
+      },
+      () => runChain(run),
+      outcomeOf,
+    );
   }
 }
 

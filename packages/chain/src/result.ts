@@ -1,5 +1,5 @@
 import { type Failure, StepFailure } from "@lambdallm/core";
-import { sumOfUsd } from "@lambdallm/core/feature";
+import { type OperationOutcome, sumOfUsd } from "@lambdallm/core/feature";
 import { failureOf } from "@lambdallm/core/stores";
 
 /** How a step ended. `not-run`: a step that it needs has failed or was cut, or the run is suspended. */
@@ -120,4 +120,15 @@ export function chainResult(
     // The status says whether there is one; the compiler cannot follow.
     ...(!isSuspended && error !== undefined && { error }),
   } as ChainResult;
+}
+
+/** For observers. */
+export function outcomeOf({
+  status,
+  error,
+}: ChainResult): OperationOutcome<"chain"> {
+  if (status === "checkpointed") return { status: "suspended" };
+  return status === "failed"
+    ? { status, error, result: { status } }
+    : { status: "completed", result: { status } };
 }

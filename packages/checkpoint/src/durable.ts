@@ -115,7 +115,8 @@ export function durable(options: DurableJournalOptions = {}): Host {
       // It fits.
       const durableContext = context as DurableContext;
       const stepMs = stepMsOf(invocation, options.reserveMs);
-      const place = placeOf(durableContext, options, stepMs);
+      const { operations } = invocation;
+      const place = placeOf(durableContext, options, stepMs, operations);
       return new DurableRun(durableContext, place, "");
     },
   };
@@ -125,6 +126,7 @@ function placeOf(
   context: DurableContext,
   options: DurableJournalOptions,
   remainingMs: () => number,
+  operations?: Place["recorder"]["operations"],
 ): Place {
   const { maxStarts = 3, blobStore } = options;
   const { maxResultBytes = DEFAULT_RESULT_BYTES } = options;
@@ -139,6 +141,8 @@ function placeOf(
     }),
     recorder: {
       runId: context.executionContext.durableExecutionArn,
+      isResumable: true,
+      operations,
       // Whatever is recorded, the service has it.
       entries: new Map(),
       record: nothing,

@@ -64,6 +64,7 @@ export function storeHost(store: StepStores, options: RunOptions): Host {
           remainingMs: () => invocation.remainingTimeMs,
         }),
         stepMs: stepMsOf(invocation, options.reserveMs),
+        operations: invocation.operations,
       };
       return isNamed || idempotencyKey !== undefined
         ? openRun(settings)
@@ -89,7 +90,10 @@ export const memoryHost = ({
       if (ms > leftMs()) throw new Suspended(runId, { resumeAt: now() + ms });
       await sleep(ms);
     };
-    const journal = memoryJournal({ runId, wait, now, maxResultBytes });
+    const { operations } = invocation;
+    const journal = memoryJournal({
+      ...{ runId, wait, now, maxResultBytes, operations },
+    });
     const nothing = async () => journal.idle();
     return Object.assign(journal, {
       finished: undefined,

@@ -14,6 +14,7 @@ export {
   RunNotFoundError,
   UnknownTokenError,
 } from "./errors.ts";
+export type { RunEndEvent, RunStartEvent, RunSuspendEvent } from "./events.ts";
 export type { Host, RunRequest } from "./host.ts";
 export {
   type ListedRun,

@@ -153,6 +153,10 @@ export function checkpoint<TEvent = any>(
       return;
     }
     invocation.journal = journal;
+    invocation.events.emit("run-start", {
+      runId: journal.runId,
+      isResumed: journal.begun,
+    });
     members.install(context, invocation, { journal });
     const end = new RunEnd({ journal, invocation, tenantId, onSuspend, now });
     ends.set(request, end);

@@ -20,7 +20,7 @@ export interface SuspendedRun {
 
 export interface RunEndOptions {
   readonly journal: CheckpointJournal;
-  readonly invocation: Pick<Invocation, "suspended">;
+  readonly invocation: Pick<Invocation, "suspended" | "events">;
   readonly tenantId: string;
   readonly onSuspend: ((run: SuspendedRun) => unknown) | undefined;
   readonly now: () => number;
@@ -49,13 +49,15 @@ export class RunEnd {
       : response;
     await journal.complete(result);
     this.#ended = true;
+    const { runId } = journal;
+    invocation.events.emit("run-end", { runId, status: "completed" });
     return result;
   }
 
   /** @returns What the invocation answers with when the handler has thrown this; undefined when the error goes on. */
   async threw(error: unknown): Promise<unknown> {
     this.#told = true;
-    const { journal } = this.#options;
+    const { journal, invocation } = this.#options;
     await journal.idle();
     const waits = journal.suspended && !JournalMismatchError.isInstance(error);
     if (!this.#ended && (waits || Suspended.isInstance(error)))
@@ -64,6 +66,8 @@ export class RunEnd {
       // Tried once.
       this.#ended = true;
       await freed(journal.fail(error));
+      const { runId } = journal;
+      invocation.events.emit("run-end", { runId, status: "failed", error });
     }
     if (journal.begun) nameRun(error, journal.runId);
     return undefined;
@@ -79,10 +83,12 @@ export class RunEnd {
   }
 
   async #suspend(reason?: Suspended): Promise<unknown> {
-    const { journal, tenantId, onSuspend, now } = this.#options;
+    const { journal, tenantId, onSuspend, now, invocation } = this.#options;
     const { runId } = journal;
     const { resumeAt, waitingFor } = await journal.suspend(reason);
     this.#ended = true;
+    const questions = waitingFor.length;
+    invocation.events.emit("run-suspend", { runId, resumeAt, questions });
     await onSuspend?.({ runId, tenantId, resumeAt, waitingFor });
     return suspendedAnswer({ runId, resumeAt, waitingFor }, now());
   }

@@ -123,6 +123,8 @@ export interface RunSettings {
   readonly blobStore: BlobStore | undefined;
   readonly ttlMs: number;
   readonly now: () => number;
+  /** Those of the invocation, which are told of the steps that run. */
+  readonly operations?: Invocation["operations"];
 }
 
 /** Until the steps of an invocation are put off, in milliseconds. */

@@ -19,6 +19,8 @@ const LONGEST_WAIT_MS = 5_000;
 /** What a journal needs of a run in the store. */
 export class StoreRecorder implements Recorder {
   readonly runId: string;
+  readonly isResumable = true;
+  readonly operations: Recorder["operations"];
   readonly maxStarts: number;
   readonly entries: Map<string, Entry>;
   readonly signal: AbortSignal;
@@ -42,6 +44,7 @@ export class StoreRecorder implements Recorder {
     this.#settings = settings;
     this.#lease = lease;
     this.runId = settings.runId;
+    this.operations = settings.operations;
     this.maxStarts = settings.maxStarts;
     this.entries = known.entries;
     this.#expiresAt = known.expiresAt;

@@ -1,5 +1,23 @@
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
+export {
+  type AgentOperation,
+  type AttemptOperation,
+  type CallOperation,
+  type ChainOperation,
+  enclosing,
+  type Observation,
+  type Operation,
+  type OperationObserver,
+  type OperationOutcome,
+  type OperationResults,
+  Operations,
+  type ProgramOperation,
+  presentOperation,
+  type RunInfo,
+  type StepOperation,
+  type ToolOperation,
+} from "./call/operations.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
 export { timeIsUp } from "./call/time-is-up.ts";
@@ -34,6 +52,7 @@ export type {
   Adaptation,
   CallInfo,
   CallModel,
+  ConversationInfo,
   Interceptor,
   ModelRequest,
   Provider,

@@ -19,6 +19,7 @@ export class TestRun {
   journal(): RecordedJournal {
     const recorder: Recorder = {
       runId: "run",
+      isResumable: true,
       entries: this.entries,
       maxStarts: 3,
       signal: this.signal,

@@ -81,6 +81,7 @@ export class ChatTurn {
       response = await llm.converse({
         ...options,
         messages,
+        conversation: history.conversation,
         ...(options.onDelta && { onDelta: this.#watch(options.onDelta) }),
         onResponse: (whole) => {
           this.#answered = whole;

@@ -1,4 +1,8 @@
-import type { Invocation, InvocationEvents } from "@lambdallm/core/feature";
+import type {
+  ConversationInfo,
+  Invocation,
+  InvocationEvents,
+} from "@lambdallm/core/feature";
 import type {
   SessionHeader,
   SessionMessage,
@@ -12,6 +16,7 @@ import { type TimeLimit, UNLIMITED, withinTime } from "./time-limit.ts";
 import { UnsavedMessages } from "./unsaved-messages.ts";
 
 export interface HistoryOptions {
+  readonly sessionId: string;
   readonly access: StoreAccess;
   readonly conflict: ConflictMode;
   readonly invocation?: Invocation | undefined;
@@ -34,6 +39,12 @@ export class History {
 
   constructor(options: HistoryOptions) {
     this.#options = options;
+  }
+
+  /** For observers of the calls that are a turn of it. */
+  get conversation(): ConversationInfo {
+    const { sessionId: id } = this.#options;
+    return this.#summary === undefined ? { id } : { id, isCompacted: true };
   }
 
   get conflict(): ConflictMode {

@@ -35,9 +35,7 @@ export function openSession(
     limit: invocation ?? UNLIMITED,
   });
   const history = new History({
-    access,
-    conflict,
-    invocation,
+    ...{ sessionId: id, access, conflict, invocation },
     closing: signal,
   });
   const prompt = new PromptHistory(history, memory);

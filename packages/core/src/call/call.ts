@@ -7,8 +7,29 @@ export class Call implements CallInfo {
   hasBegun = false;
   thrown: { readonly error: unknown } | undefined;
 
+  /** Ends those attempts that are on their way, when the call is given up. */
+  readonly #open = new Set<(error: unknown) => void>();
+
   constructor(callId: number) {
     this.callId = callId;
+  }
+
+  /**
+   * @param onGivenUp Told when the call ends before the attempt does.
+   * @returns Whether the attempt has not ended before; it has then.
+   */
+  openAttempt(onGivenUp: (error: unknown) => void): () => boolean {
+    const giveUp = (error: unknown) => {
+      this.#open.delete(giveUp);
+      onGivenUp(error);
+    };
+    this.#open.add(giveUp);
+    return () => this.#open.delete(giveUp);
+  }
+
+  /** The call has failed: nobody waits any more for an attempt that is still on its way. */
+  giveUp(error: unknown): void {
+    for (const giveUp of this.#open) giveUp(error);
   }
 
   /** The same request, whose caller is watched. The core shows him the kinds of deltas only that he wants to see. */

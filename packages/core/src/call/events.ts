@@ -4,11 +4,18 @@ import type {
   ModelRequest,
   ModelResponse,
 } from "../contract/model-call.ts";
+import type {
+  Operation,
+  OperationOutcome,
+  ProgramOperation,
+} from "./operations.ts";
 
 interface CallEvent {
   /** Counts the calls of the invocation from 1, those of nested providers included. */
   readonly callId: number;
   readonly request: ModelRequest;
+  /** What the call is a part of, such as a step or a tool of an agent. */
+  readonly parent?: Operation | undefined;
 }
 
 interface AttemptEvent extends CallEvent {
@@ -48,6 +55,13 @@ export interface InvocationEvents {
     readonly response: ModelResponse;
     readonly maxTokens: number;
   };
+  /** A part of a program begins: a chain, an agent, a tool or a step. What was recorded before, and is read only, does not. */
+  "operation-start": { readonly operation: ProgramOperation };
+  "operation-end": {
+    readonly operation: ProgramOperation;
+    readonly outcome: OperationOutcome;
+    readonly durationMs: number;
+  };
   /** A streamed response body failed after its first byte; the client saw an error record. */
   "body-error": { readonly error: unknown };
 }
@@ -55,9 +69,10 @@ export interface InvocationEvents {
 type EventName = keyof InvocationEvents;
 type Listener = (event: never) => void;
 
-/** Tells observers what happens. What a listener throws becomes a process warning: it cannot change or break a call. */
+/** Tells observers what happens. What a listener throws becomes a process warning, once: it cannot change or break a call. */
 export class Events {
   readonly #listeners = new Map<EventName, Set<Listener>>();
+  readonly #failed = new WeakSet<Listener>();
   readonly #parent: Events | undefined;
 
   constructor(parent?: Events) {
@@ -83,10 +98,13 @@ export class Events {
   ): boolean {
     const listeners = this.#listeners.get(name) ?? [];
     let heard = false;
-    const failed = (error: unknown) =>
-      warn(`A listener of "${name}" failed`, error);
     for (const listener of listeners) {
       heard = true;
+      const failed = (error: unknown) => {
+        if (this.#failed.has(listener)) return;
+        this.#failed.add(listener);
+        warn(`A listener of "${name}" failed`, error);
+      };
       try {
         // The map holds listeners of this name only; `on` is the one way in.
         const returned: unknown = (

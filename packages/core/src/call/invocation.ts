@@ -13,11 +13,13 @@ import {
 } from "../contract/model-call.ts";
 import { ModelInvocationError } from "../contract/model-error.ts";
 import { costInPicoUsd, PICO_USD_PER_USD } from "../models/cost.ts";
+import { startTimer } from "../time/timer.ts";
 import { within } from "../time/within.ts";
 import { cutByDefault, hintOf } from "./answer-cut.ts";
 import { Call } from "./call.ts";
 import { Events } from "./events.ts";
 import { asFailure, Observer } from "./observer.ts";
+import { Operations } from "./operations.ts";
 import { RunningCalls } from "./running-calls.ts";
 import { Stages } from "./stages.ts";
 import { stepScope } from "./step-scope.ts";
@@ -67,6 +69,7 @@ export class Invocation {
   readonly provider: Provider;
   readonly defaults: RequestDefaults;
   readonly events: Events;
+  readonly operations: Operations;
   readonly totals: Totals;
   readonly parent: Invocation | undefined;
   /** How much time before Lambda's timeout `shouldCheckpoint` becomes true, in milliseconds. */
@@ -90,6 +93,8 @@ export class Invocation {
   readonly #stages: Stages;
   readonly #running = new RunningCalls((message) => timeIsUp(this, message));
   readonly #finalizers: (() => unknown)[] = [];
+  readonly #flushes: (() => unknown)[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: InvocationOptions) {
@@ -102,6 +107,7 @@ export class Invocation {
       parent === undefined ? undefined : parent.#stages,
     );
     this.events = new Events(parent?.events);
+    this.operations = new Operations(this.events, parent?.operations);
     this.totals = new Totals(parent?.totals);
     this.#remainingTimeMs = options.remainingTimeMs;
     this.#timeoutAt = Date.now() + this.#remainingTimeMs();
@@ -167,10 +173,24 @@ export class Invocation {
     this.#finalizers.push(finalizer);
   }
 
+  /**
+   * Adds a finalizer that is also run shortly before Lambda's timeout, when the invocation is still open then: what was
+   * observed by that time outlives the kill.
+   *
+   * @throws {ConfigurationError} after the end of the invocation.
+   */
+  addFlush(flush: () => unknown): void {
+    this.addFinalizer(flush);
+    this.#flushes.push(flush);
+    this.#flushTimer ??= startTimer(this.backstop - Date.now(), () => {
+      void finish("A flush failed", this.#flushes);
+    });
+  }
+
   /** Sends a request through all stages. Every way to reach a model ends here. */
   async callModel(request: ModelRequest): Promise<ModelResponse> {
     if (this.closed) throw ended("await every model call");
-    const response = await this.#send(request, (sent) => this.#run(sent));
+    const response = await this.#observed(request);
     request.onResponse?.(response);
     return response;
   }
@@ -210,36 +230,64 @@ export class Invocation {
     return promise;
   }
 
-  async #run(given: ModelRequest): Promise<ModelResponse> {
+  /** Observers see the call end also when it is given up. */
+  async #observed(given: ModelRequest): Promise<ModelResponse> {
     const call = new Call(this.totals.countCall());
     const { callId } = call;
-    const request = call.watch(given);
-    const { deadline = Number.POSITIVE_INFINITY } = request;
+    const request = call.watch(tightened(given, this.#deadline));
     const start = performance.now();
-    this.events.emit("call-start", { callId, request });
-    try {
-      const send = this.#stages.around(
-        (asked) => this.#attempt(tightened(asked, deadline), call),
-        call,
-      );
-      const answered = await send(request);
-      const response = { ...answered, attempts: call.attempts };
-      const durationMs = performance.now() - start;
-      this.events.emit("call-end", { callId, request, response, durationMs });
-      return response;
-    } catch (error) {
-      const durationMs = performance.now() - start;
-      this.events.emit("call-error", { callId, request, error, durationMs });
-      throw error;
-    }
+    return this.operations.run(
+      { kind: "call", callId, request },
+      async ({ parent }) => {
+        const facts = { callId, request, parent };
+        this.events.emit("call-start", facts);
+        try {
+          const response = await this.#send(request, (sent) =>
+            this.#run(sent, call),
+          );
+          const durationMs = performance.now() - start;
+          this.events.emit("call-end", { ...facts, response, durationMs });
+          return response;
+        } catch (error) {
+          call.giveUp(error);
+          const durationMs = performance.now() - start;
+          this.events.emit("call-error", { ...facts, error, durationMs });
+          throw error;
+        }
+      },
+      completed,
+    );
   }
 
-  async #attempt(request: ModelRequest, call: Call): Promise<ModelResponse> {
-    const { callId } = call;
-    call.attempts += 1;
-    const attempt = call.attempts;
+  async #run(request: ModelRequest, call: Call): Promise<ModelResponse> {
+    const { deadline = Number.POSITIVE_INFINITY } = request;
+    const send = this.#stages.around((given) => {
+      const asked = tightened(given, deadline);
+      const { callId } = call;
+      call.attempts += 1;
+      const attempt = call.attempts;
+      return this.operations.run(
+        { kind: "attempt", callId, attempt, request: asked },
+        () => this.#attempt(asked, call, attempt),
+        completed,
+      );
+    }, call);
+    const answered = await send(request);
+    return { ...answered, attempts: call.attempts };
+  }
+
+  async #attempt(
+    request: ModelRequest,
+    call: Call,
+    attempt: number,
+  ): Promise<ModelResponse> {
+    const facts = { callId: call.callId, attempt, request };
     this.totals.countAttempt();
-    this.events.emit("attempt-start", { callId, attempt, request });
+    this.events.emit("attempt-start", facts);
+    const fail = (error: unknown) => {
+      this.events.emit("attempt-error", { ...facts, error });
+    };
+    const hasEnded = call.openAttempt(fail);
     const observer = new Observer(request);
     let answered: ProviderResponse | undefined;
     let sent = false;
@@ -252,20 +300,10 @@ export class Invocation {
           isFitted ||= adaptations.some(
             ({ setting }) => setting === "maxTokens",
           );
-          this.events.emit("request-adapted", {
-            callId,
-            attempt,
-            request,
-            adaptations,
-          });
+          this.events.emit("request-adapted", { ...facts, adaptations });
         },
         onQueue: (isWaiting) => {
-          this.events.emit("attempt-queue", {
-            callId,
-            attempt,
-            request,
-            isWaiting,
-          });
+          this.events.emit("attempt-queue", { ...facts, isWaiting });
         },
       });
       const costUsd = this.#count(answered);
@@ -278,15 +316,9 @@ export class Invocation {
         attempts: attempt,
         ...(maxTokens !== undefined && { hint: hintOf(maxTokens) }),
       };
-      this.events.emit("attempt-end", { callId, attempt, request, response });
+      if (hasEnded()) this.events.emit("attempt-end", { ...facts, response });
       if (maxTokens !== undefined)
-        this.events.emit("answer-cut", {
-          callId,
-          attempt,
-          request,
-          response,
-          maxTokens,
-        });
+        this.events.emit("answer-cut", { ...facts, response, maxTokens });
       return response;
     } catch (failure) {
       const { thrown } = observer;
@@ -295,7 +327,7 @@ export class Invocation {
       // What an observer has thrown says nothing of the attempt, whatever it is; what the provider says counts.
       if (answered === undefined)
         this.#countFailure(failure, thrown !== undefined);
-      this.events.emit("attempt-error", { callId, attempt, request, error });
+      if (hasEnded()) fail(error);
       throw error;
     }
   }
@@ -326,6 +358,7 @@ export class Invocation {
 
   async #close(): Promise<void> {
     this.#onClose?.();
+    clearTimeout(this.#flushTimer);
     if (this.#running.size === 0 && this.#finalizers.length === 0) return;
     // A store that never answers must not keep the response from being sent.
     const leftMs = this.#timeoutAt - Date.now();
@@ -337,13 +370,24 @@ export class Invocation {
 
   async #finish(): Promise<void> {
     if (this.#running.size > 0) await this.#running.abort();
-    for (const finalizer of this.#finalizers.reverse())
-      try {
-        await finalizer();
-      } catch (error) {
-        warn("A finalizer failed", error);
-      }
+    await finish("A finalizer failed", this.#finalizers.reverse());
   }
+}
+
+async function finish(
+  failed: string,
+  finalizers: readonly (() => unknown)[],
+): Promise<void> {
+  for (const finalizer of finalizers)
+    try {
+      await finalizer();
+    } catch (error) {
+      warn(failed, error);
+    }
+}
+
+function completed(result: ModelResponse) {
+  return { status: "completed", result } as const;
 }
 
 /** Interceptors may only tighten the deadline; a looser one counts as this one. */

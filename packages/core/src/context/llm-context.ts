@@ -37,7 +37,13 @@ export interface ConverseRequest
     Given<
       Pick<
         ModelRequest,
-        "tools" | "toolChoice" | "output" | "deadline" | "onDelta" | "deltas"
+        | "tools"
+        | "toolChoice"
+        | "output"
+        | "deadline"
+        | "onDelta"
+        | "deltas"
+        | "conversation"
       >
     > {
   /** May be empty only for a managed prompt with `bedrock.promptVariables`. */

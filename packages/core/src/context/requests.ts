@@ -41,6 +41,7 @@ const converseChecks = {
   tools: check.array,
   toolChoice: check.object,
   output: check.object,
+  conversation: check.object,
   deadline: check.atLeastZero,
   onDelta: check.function,
   deltas: check.listOf("text", "reasoning", "tool", "output"),

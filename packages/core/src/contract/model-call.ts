@@ -67,6 +67,13 @@ export interface BedrockSettings {
   readonly outputConfig?: { readonly [name: string]: JsonValue };
 }
 
+/** What observers are told of a conversation. */
+export interface ConversationInfo {
+  readonly id: string;
+  /** A summary stands in the place of a part of it. */
+  readonly isCompacted?: boolean;
+}
+
 /** What the caller wants from a model: intent, which the provider compiles for the model at hand. */
 export interface ModelRequest {
   /** A model id, an inference profile id, or an ARN. */
@@ -92,6 +99,8 @@ export interface ModelRequest {
   readonly bedrock?: BedrockSettings;
   /** Names the call in events, logs and the service's invocation logs. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The conversation that the call is a turn of, for observers; it is not sent. */
+  readonly conversation?: ConversationInfo;
   /**
    * Epoch milliseconds. At this moment the provider stops and resolves with what it has and
    * `stopReason: "timeout"`. Interceptors may only tighten it.

@@ -4,6 +4,7 @@ import { memoryJournal } from "./memory-journal.ts";
 
 /** The journal of an invocation: that of the checkpoint middleware, or one in memory, which lives as long as the invocation does. */
 export function journalOf(invocation: Invocation): Journal {
-  invocation.journal ??= memoryJournal();
+  const { operations } = invocation;
+  invocation.journal ??= memoryJournal({ operations });
   return invocation.journal;
 }

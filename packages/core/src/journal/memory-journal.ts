@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Operations } from "../call/operations.ts";
 import { check, validateOptions } from "../checks/options.ts";
 import type { Journal, Suspended, WaitingFor } from "../contract/journal.ts";
 import { sleep } from "../time/sleep.ts";
@@ -21,6 +22,12 @@ export interface MemoryJournalOptions {
   readonly maxResultBytes?: number | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
   readonly now?: (() => number) | undefined;
+  /**
+   * Told of the steps that run: `operations` of an invocation.
+   *
+   * @default those of the chain or the agent that has the journal
+   */
+  readonly operations?: Operations | undefined;
   /** Spends the waits of the run; tests let them pass at once. @default a timer */
   readonly wait?: ((ms: number) => Promise<void>) | undefined;
 }
@@ -46,6 +53,7 @@ const checks = {
     typeof value === "function" ? undefined : check.object(value),
   maxResultBytes: check.positiveInteger,
   now: check.function,
+  operations: check.object,
   wait: check.function,
 };
 
@@ -89,16 +97,15 @@ function recorderOf(
   options: MemoryJournalOptions & { readonly runId: string },
   entries: Map<string, Entry>,
 ): Recorder {
-  const { runId, signal, answers } = options;
+  const { runId, signal, answers, operations } = options;
   const { maxResultBytes = DEFAULT_RESULT_BYTES, now } = options;
   const { wait = (ms: number) => sleep(ms, signal) } = options;
   const record = async (position: string, entry: Entry) => {
     entries.set(position, entry);
   };
   return {
-    runId,
-    entries,
-    signal,
+    ...{ runId, entries, signal, operations },
+    isResumable: false,
     maxStarts: Number.POSITIVE_INFINITY,
     now: () => now?.() ?? Date.now(),
     resultLimit: (maxBytes = maxResultBytes) => maxBytes,

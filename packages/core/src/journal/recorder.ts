@@ -1,9 +1,14 @@
+import type { Operations } from "../call/operations.ts";
 import type { WaitingFor } from "../contract/journal.ts";
 import type { Entry } from "./entry.ts";
 
 /** Where a journal of this process keeps what has happened. Its writes may fail; then the run ends with that error. */
 export interface Recorder {
   readonly runId: string;
+  /** Whether the run goes on elsewhere when it does not come to its end in this process. */
+  readonly isResumable: boolean;
+  /** Those of the invocation, which are told of the steps that run. @default those that the program is a part of */
+  readonly operations?: Operations | undefined;
   /** What is known at the beginning and has been recorded since, by position. */
   readonly entries: ReadonlyMap<string, Entry>;
   /** A step that was started more often, and never came to its end, fails. */

@@ -1,3 +1,4 @@
+import { presentOperations } from "../call/operations.ts";
 import { runInStep, Spending, type StepScope } from "../call/step-scope.ts";
 import { ConfigurationError } from "../contract/errors.ts";
 import {
@@ -39,6 +40,7 @@ export class StepRun {
   readonly #call: StepCall;
   readonly #spending = new Spending();
   #attempt = 1;
+  #starts = 0;
   /** Where the present attempt is recorded: those that were tried again in this process share one. */
   #at: string;
 
@@ -77,6 +79,7 @@ export class StepRun {
       throw new Suspended(runId, { resumeAt: this.#recorder.now() });
     const started = await this.#recorder.start(this.#at);
     if (typeof started !== "number") return started;
+    this.#starts = started;
     if (started > maxStarts)
       return this.#record({
         status: "failed",
@@ -139,6 +142,21 @@ export class StepRun {
   }
 
   #work(): Promise<unknown> {
+    const { runId: id, isResumable, operations } = this.#recorder;
+    const observed = operations ?? presentOperations();
+    if (observed === undefined) return this.#limited();
+    const { asked, position } = this.#call;
+    return observed.run(
+      {
+        ...{ kind: "step", name: asked.name, run: { id, isResumable } },
+        ...{ position, start: this.#starts, attempt: this.#attempt },
+      },
+      () => this.#limited(),
+      () => ({ status: "completed", result: undefined }),
+    );
+  }
+
+  #limited(): Promise<unknown> {
     const { runId, signal } = this.#recorder;
     const { asked, fn, position } = this.#call;
     const spending = this.#spending;
