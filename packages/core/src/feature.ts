@@ -1,9 +1,12 @@
+export { type CallFacts, callFacts } from "./call/call-facts.ts";
+export { errorTypeOf } from "./call/error-type.ts";
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
 export {
   type AgentOperation,
   type AttemptOperation,
   type CallOperation,
+  type CallTotals,
   type ChainOperation,
   enclosing,
   type Observation,

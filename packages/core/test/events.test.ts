@@ -130,6 +130,7 @@ describe.each(middyMajors)(
             // A token of 1 USD and two of 5 USD a million.
             costUsd: 0.000011,
           }),
+          totals: expect.objectContaining({ attempts: 1, failedAttempts: 0 }),
           durationMs: 250,
         },
         failure,
@@ -139,6 +140,7 @@ describe.each(middyMajors)(
             messages: [{ role: "user", content: [{ text: "Ho" }] }],
           }),
           error: failure,
+          totals: expect.objectContaining({ attempts: 1, failedAttempts: 1 }),
           durationMs: 40,
         },
       ]);

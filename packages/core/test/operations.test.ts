@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { Suspended } from "@lambdallm/core";
+import { ModelInvocationError, Prompt, Suspended } from "@lambdallm/core";
 import {
+  callFacts,
   enclosing,
   type Invocation,
   invocationOf,
@@ -8,16 +9,21 @@ import {
   type Operation,
   type OperationObserver,
   type OperationOutcome,
+  type ProviderResponse,
   presentOperation,
   type ToolOperation,
+  usageOf,
 } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
+  answerOf,
   before,
   type HandlerContext,
   hangingProvider,
+  PRICED,
+  providerOf,
   rejection,
   run,
 } from "./support.ts";
@@ -311,6 +317,90 @@ describe.each(middyMajors)("operations on %s", (_name, middy) => {
       expect(warned.mock.calls.length).toBeLessThanOrEqual(1);
     },
   );
+
+  test("a call's totals have what its failed attempts have used too", async () => {
+    const totals: unknown[] = [];
+    const retrying = before(async ({ context }) => {
+      const invocation = invocationOf(context);
+      invocation.intercept("retry", "retry", async (request, next) =>
+        next(request).catch(() => next(request)),
+      );
+      invocation.operations.observe((operation) => ({
+        end: () => {
+          if (operation.kind === "call") totals.push(operation.totals.usage);
+        },
+      }));
+      invocation.events.on("call-end", ({ totals: ended, response }) => {
+        totals.push(ended.usage, response.usage, ended.totalCostUsd);
+      });
+    });
+    const usage = usageOf(10, 5);
+    const partial = answerOf("par", { usage: usageOf(10, 1) });
+    const answers = [
+      new ModelInvocationError("Broke off.", {
+        ...{ reason: "interrupted", model: PRICED, partial },
+      }),
+      answerOf("whole", { usage }),
+    ];
+    const provider = providerOf(async () => {
+      const next = answers.shift();
+      if (next instanceof Error) throw next;
+      return next as ProviderResponse;
+    });
+    await run(middy, [provider, retrying], ({ invoke }) => invoke("Hello"));
+    const both = usageOf(20, 6);
+    expect(totals).toEqual([both, usage, 0.00005, both]);
+  });
+
+  test("tell by what names a call is found", async () => {
+    const facts: unknown[] = [];
+    const listening = before(async ({ context }) => {
+      invocationOf(context).events.on("call-start", ({ request, parent }) => {
+        facts.push(callFacts(request, parent));
+      });
+    });
+    const model = new MockProvider({ responses: ["a", "b"] });
+    await run(middy, [model.middleware(), listening], async (context) => {
+      const { operations } = invocationOf(context);
+      await context.invoke("Hello");
+      const prompt = new Prompt({
+        name: "greet",
+        version: "2",
+        template: "Hi",
+      });
+      const agent = { model: PRICED, hasSchema: false, run: RUN };
+      await operations.run(
+        { kind: "chain", name: "report", run: RUN },
+        () =>
+          operations.run(
+            { kind: "agent", name: "writer", ...agent },
+            () =>
+              operations.run(
+                tool("look"),
+                () =>
+                  memoryJournal({ runId: "run-2" }).step("ask", async () =>
+                    context.converse({
+                      ...prompt.callOptions,
+                      messages: [{ role: "user", content: [{ text: "Hi" }] }],
+                      conversation: { id: "s-1" },
+                    }),
+                  ),
+                done,
+              ),
+            () => ({ status: "suspended" }),
+          ),
+        () => ({ status: "suspended" }),
+      );
+    });
+    expect(facts).toEqual([
+      {},
+      {
+        ...{ promptName: "greet", promptVersion: "2", conversationId: "s-1" },
+        ...{ chain: "report", agent: "writer", tool: "look", step: "ask" },
+        runId: "run-2",
+      },
+    ]);
+  });
 
   test("are found by their kind, around the present one", async () => {
     const found: unknown[] = [];

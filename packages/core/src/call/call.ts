@@ -1,17 +1,21 @@
 import type { CallInfo, ModelRequest } from "../contract/model-call.ts";
+import { Totals } from "./totals.ts";
 
 /** One model call with its attempts, as its interceptors see it. */
 export class Call implements CallInfo {
   readonly callId: number;
-  attempts = 0;
+  /** Of its attempts. */
+  readonly totals: Totals;
   hasBegun = false;
   thrown: { readonly error: unknown } | undefined;
 
   /** Ends those attempts that are on their way, when the call is given up. */
   readonly #open = new Set<(error: unknown) => void>();
 
-  constructor(callId: number) {
-    this.callId = callId;
+  /** @param totals Of the invocation. */
+  constructor(totals: Totals) {
+    this.callId = totals.countCall();
+    this.totals = new Totals(totals);
   }
 
   /**

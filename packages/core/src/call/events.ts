@@ -5,6 +5,7 @@ import type {
   ModelResponse,
 } from "../contract/model-call.ts";
 import type {
+  CallTotals,
   Operation,
   OperationOutcome,
   ProgramOperation,
@@ -23,6 +24,12 @@ interface AttemptEvent extends CallEvent {
   readonly attempt: number;
 }
 
+interface CallEndEvent extends CallEvent {
+  /** Of all its attempts, those that failed included. */
+  readonly totals: CallTotals;
+  readonly durationMs: number;
+}
+
 /**
  * What observers can listen to. Features add events of their own by declaration merging:
  *
@@ -33,14 +40,8 @@ interface AttemptEvent extends CallEvent {
  */
 export interface InvocationEvents {
   "call-start": CallEvent;
-  "call-end": CallEvent & {
-    readonly response: ModelResponse;
-    readonly durationMs: number;
-  };
-  "call-error": CallEvent & {
-    readonly error: unknown;
-    readonly durationMs: number;
-  };
+  "call-end": CallEndEvent & { readonly response: ModelResponse };
+  "call-error": CallEndEvent & { readonly error: unknown };
   "attempt-start": AttemptEvent;
   "attempt-end": AttemptEvent & { readonly response: ModelResponse };
   "attempt-error": AttemptEvent & { readonly error: unknown };

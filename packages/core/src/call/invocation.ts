@@ -232,12 +232,12 @@ export class Invocation {
 
   /** Observers see the call end also when it is given up. */
   async #observed(given: ModelRequest): Promise<ModelResponse> {
-    const call = new Call(this.totals.countCall());
-    const { callId } = call;
+    const call = new Call(this.totals);
+    const { callId, totals } = call;
     const request = call.watch(tightened(given, this.#deadline));
     const start = performance.now();
     return this.operations.run(
-      { kind: "call", callId, request },
+      { kind: "call", callId, request, totals },
       async ({ parent }) => {
         const facts = { callId, request, parent };
         this.events.emit("call-start", facts);
@@ -246,12 +246,14 @@ export class Invocation {
             this.#run(sent, call),
           );
           const durationMs = performance.now() - start;
-          this.events.emit("call-end", { ...facts, response, durationMs });
+          const ended = { ...facts, totals, durationMs };
+          this.events.emit("call-end", { ...ended, response });
           return response;
         } catch (error) {
           call.giveUp(error);
           const durationMs = performance.now() - start;
-          this.events.emit("call-error", { ...facts, error, durationMs });
+          const ended = { ...facts, totals, durationMs };
+          this.events.emit("call-error", { ...ended, error });
           throw error;
         }
       },
@@ -263,9 +265,9 @@ export class Invocation {
     const { deadline = Number.POSITIVE_INFINITY } = request;
     const send = this.#stages.around((given) => {
       const asked = tightened(given, deadline);
-      const { callId } = call;
-      call.attempts += 1;
-      const attempt = call.attempts;
+      const { callId, totals } = call;
+      totals.countAttempt();
+      const attempt = totals.attempts;
       return this.operations.run(
         { kind: "attempt", callId, attempt, request: asked },
         () => this.#attempt(asked, call, attempt),
@@ -273,7 +275,7 @@ export class Invocation {
       );
     }, call);
     const answered = await send(request);
-    return { ...answered, attempts: call.attempts };
+    return { ...answered, attempts: call.totals.attempts };
   }
 
   async #attempt(
@@ -281,8 +283,8 @@ export class Invocation {
     call: Call,
     attempt: number,
   ): Promise<ModelResponse> {
+    const { totals } = call;
     const facts = { callId: call.callId, attempt, request };
-    this.totals.countAttempt();
     this.events.emit("attempt-start", facts);
     const fail = (error: unknown) => {
       this.events.emit("attempt-error", { ...facts, error });
@@ -306,7 +308,7 @@ export class Invocation {
           this.events.emit("attempt-queue", { ...facts, isWaiting });
         },
       });
-      const costUsd = this.#count(answered);
+      const costUsd = count(answered, totals);
       observer.end();
       // One that had to fit beside the prompt is no default: a larger one would be refused.
       const maxTokens = isFitted ? undefined : cutByDefault(request, answered);
@@ -323,28 +325,13 @@ export class Invocation {
     } catch (failure) {
       const { thrown } = observer;
       const error = thrown ? thrown.error : asFailure(failure, request, sent);
-      this.totals.countFailure();
+      totals.countFailure();
       // What an observer has thrown says nothing of the attempt, whatever it is; what the provider says counts.
       if (answered === undefined)
-        this.#countFailure(failure, thrown !== undefined);
+        countFailure(failure, thrown !== undefined, totals);
       if (hasEnded()) fail(error);
       throw error;
     }
-  }
-
-  #countFailure(failure: unknown, begun: boolean): void {
-    const known = ModelInvocationError.isInstance(failure);
-    if (known && failure.partial !== undefined) this.#count(failure.partial);
-    else if (begun || (known && failure.billed !== "none"))
-      // Something may have been billed, and nobody knows what: the totals are estimates from here on.
-      this.totals.countUsage({ ...ZERO_USAGE, estimated: true }, 0, 0);
-  }
-
-  #count(answered: ProviderResponse): number | undefined {
-    const picoUsd = costInPicoUsd(answered);
-    this.totals.countUsage(answered.usage, answered.latencyMs, picoUsd);
-    stepScope()?.spending.add(picoUsd);
-    return picoUsd === undefined ? undefined : picoUsd / PICO_USD_PER_USD;
   }
 
   /**
@@ -372,6 +359,21 @@ export class Invocation {
     if (this.#running.size > 0) await this.#running.abort();
     await finish("A finalizer failed", this.#finalizers.reverse());
   }
+}
+
+function countFailure(failure: unknown, begun: boolean, totals: Totals): void {
+  const known = ModelInvocationError.isInstance(failure);
+  if (known && failure.partial !== undefined) count(failure.partial, totals);
+  else if (begun || (known && failure.billed !== "none"))
+    // Something may have been billed, and nobody knows what: the totals are estimates from here on.
+    totals.countUsage({ ...ZERO_USAGE, estimated: true }, 0, 0);
+}
+
+function count(answered: ProviderResponse, totals: Totals): number | undefined {
+  const picoUsd = costInPicoUsd(answered);
+  totals.countUsage(answered.usage, answered.latencyMs, picoUsd);
+  stepScope()?.spending.add(picoUsd);
+  return picoUsd === undefined ? undefined : picoUsd / PICO_USD_PER_USD;
 }
 
 async function finish(

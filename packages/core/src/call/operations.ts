@@ -3,6 +3,7 @@ import { warn } from "../checks/warn.ts";
 import { Suspended } from "../contract/journal.ts";
 import type { ModelRequest, ModelResponse } from "../contract/model-call.ts";
 import type { Events } from "./events.ts";
+import type { Totals } from "./totals.ts";
 
 /** The run of a program that an operation belongs to. */
 export interface RunInfo {
@@ -59,11 +60,18 @@ export interface StepOperation extends OfProgram {
   readonly attempt: number;
 }
 
+/** What the attempts of a call have used. */
+export type CallTotals = Readonly<
+  Pick<Totals, "attempts" | "failedAttempts" | "usage" | "totalCostUsd">
+>;
+
 /** A model call with all its attempts. */
 export interface CallOperation extends Common {
   readonly kind: "call";
   readonly callId: number;
   readonly request: ModelRequest;
+  /** Of its attempts so far, those that failed included. */
+  readonly totals: CallTotals;
 }
 
 /** One request of a model call to the provider. */
