@@ -65,8 +65,6 @@ export class Content {
   #shortened(text: string): string {
     const { redact, maxTextLength } = this.#settings;
     const redacted = redact(text);
-    if (typeof redacted !== "string")
-      throw new TypeError("The redaction of a text returned something else.");
     if (redacted.length <= maxTextLength) return redacted;
     const [whole] = splitHalf(redacted.slice(0, maxTextLength));
     return `${whole}…`;
