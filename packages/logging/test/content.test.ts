@@ -88,15 +88,6 @@ describe.each(middyMajors)("content on %s", (_name, middy) => {
     expect(await recordOf(ALL, {}, none)).not.toMatchObject({
       answer: expect.anything(),
     });
-    // Nothing is no message: the request is one of a provider's own.
-    const [empty] = await recordsOf(
-      ({ converse }) => converse({ messages: [] }),
-      {
-        ...{ middy, options: { content: ALL } },
-        provider: providerOf(async () => answerOf("An answer")),
-      },
-    );
-    expect(empty).not.toHaveProperty("prompt");
   });
 
   test("is what had arrived when a call has failed", async () => {
