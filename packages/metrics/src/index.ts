@@ -1,1 +1,17 @@
-export {};
+export type { DimensionSource } from "./cloudwatch-sink.ts";
+export type { FigureDimension } from "./dimension-sets.ts";
+export type { Metadata } from "./emf/document.ts";
+export type {
+  Dimensions,
+  MetricResolution,
+  MetricUnit,
+} from "./emf/rules.ts";
+export type { Figure } from "./figures.ts";
+export {
+  MetricsEmitter,
+  type MetricsEmitterOptions,
+  type RecordOptions,
+} from "./metrics-emitter.ts";
+export { metrics, metrics as default } from "./middleware.ts";
+export { type MetricsOptions, metricsValidateOptions } from "./options.ts";
+export type { PowertoolsMetrics } from "./powertools.ts";
