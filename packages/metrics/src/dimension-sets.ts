@@ -94,10 +94,13 @@ export function figureSets(
   );
   const distinct = [...new Set(sets.map((set) => JSON.stringify(set)))];
   const all = [[], ...distinct.map((set): string[] => JSON.parse(set))];
-  // One more for the code of an error.
-  if (all.some((set) => fixed.length + set.length >= MAX_DIMENSIONS))
+  if (
+    [...all, [ERROR_TYPE]].some(
+      (set) => fixed.length + set.length > MAX_DIMENSIONS,
+    )
+  )
     throw new ConfigurationError(
-      `${owner}: a metric has at most ${MAX_DIMENSIONS} dimensions, and one of them is needed for the code of an error.`,
+      `${owner}: a metric has at most ${MAX_DIMENSIONS} dimensions, the fixed ones and one for the code of an error included.`,
     );
   return {
     fixed: fixedDimensions,

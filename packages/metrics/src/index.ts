@@ -1,4 +1,12 @@
+export { type AlarmOptions, type AlarmResource, alarms } from "./alarms.ts";
 export type { DimensionSource } from "./cloudwatch-sink.ts";
+export {
+  cloudWatchDashboard,
+  type DashboardBody,
+  type DashboardMetric,
+  type DashboardOptions,
+  type DashboardWidget,
+} from "./dashboard.ts";
 export type { FigureDimension } from "./dimension-sets.ts";
 export type { Metadata } from "./emf/document.ts";
 export type {

@@ -108,6 +108,11 @@ export const valueCheck: OptionCheck = (value) =>
     ? undefined
     : "a number from -2^360 to 2^360";
 
+export const periodCheck: OptionCheck = (value) =>
+  Number.isSafeInteger(value) && Number(value) > 0 && Number(value) % 60 === 0
+    ? undefined
+    : "a positive multiple of 60";
+
 /** As a dimension can have it: what is not printable ASCII is written as in a URL. Undefined where nothing is left. */
 export function asDimensionValue(value: string): string | undefined {
   const text = value
