@@ -1,7 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { warn } from "../checks/warn.ts";
 import { Suspended } from "../contract/journal.ts";
-import type { ModelRequest, ModelResponse } from "../contract/model-call.ts";
+import type {
+  ModelRequest,
+  ModelResponse,
+  Provider,
+} from "../contract/model-call.ts";
 import type { Events } from "./events.ts";
 import type { Totals } from "./totals.ts";
 
@@ -70,6 +74,8 @@ export interface CallOperation extends Common {
   readonly kind: "call";
   readonly callId: number;
   readonly request: ModelRequest;
+  /** What its attempts are made with. */
+  readonly provider: Provider;
   /** Of its attempts so far, those that failed included. */
   readonly totals: CallTotals;
 }
