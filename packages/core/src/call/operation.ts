@@ -1,4 +1,8 @@
-import type { ModelRequest, ModelResponse } from "../contract/model-call.ts";
+import type {
+  ModelRequest,
+  ModelResponse,
+  Provider,
+} from "../contract/model-call.ts";
 import type { Totals } from "./totals.ts";
 
 /** The run of a program that an operation belongs to. */
@@ -66,6 +70,7 @@ export interface CallOperation extends Common {
   readonly kind: "call";
   readonly callId: number;
   readonly request: ModelRequest;
+  readonly provider: Provider;
   /** Of its attempts so far, those that failed included. */
   readonly totals: CallTotals;
 }
