@@ -70,6 +70,7 @@ export interface CallOperation extends Common {
   readonly kind: "call";
   readonly callId: number;
   readonly request: ModelRequest;
+  /** What its attempts are made with. */
   readonly provider: Provider;
   /** Of its attempts so far, those that failed included. */
   readonly totals: CallTotals;
