@@ -9,17 +9,19 @@ export {
   type CallTotals,
   type ChainOperation,
   enclosing,
-  type Observation,
   type Operation,
-  type OperationObserver,
   type OperationOutcome,
   type OperationResults,
-  Operations,
   type ProgramOperation,
-  presentOperation,
   type RunInfo,
   type StepOperation,
   type ToolOperation,
+} from "./call/operation.ts";
+export {
+  type Observation,
+  type OperationObserver,
+  Operations,
+  presentOperation,
 } from "./call/operations.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
