@@ -31,7 +31,7 @@ type Redacting = Redact | DataMasker;
 export interface LoggingOptions {
   /** What records are written with. @default the console */
   readonly logger?: Logger | undefined;
-  /** The level of records by their `event`; false for those that are not wanted. @default see `LogEvent` in the README */
+  /** The level of records by their `event`; false for those that are not wanted. @default see the README's table of records */
   readonly levels?:
     | { readonly [Event in LogEvent]?: LogLevel | false | undefined }
     | undefined;
@@ -79,10 +79,13 @@ const contentChecks = {
   answers: check.boolean,
   tools: check.boolean,
   maxTextLength: check.positiveInteger,
-  redact: (value: unknown) =>
-    [value].flat().every(isRedacting)
+  redact: (value: unknown) => {
+    const steps = [value].flat();
+    // None at all would be no redaction, which nobody asks for like this.
+    return steps.length > 0 && steps.every(isRedacting)
       ? undefined
-      : "a function, a data masker with the method erase, or an array of them",
+      : "a function, a data masker with the method erase, or an array of them";
+  },
 };
 
 /** @throws {ConfigurationError} naming the option that does not exist or has a wrong value. */

@@ -36,10 +36,7 @@ export class Recorder {
     this.content = new Content(settings.content, (error) => {
       // Its message may quote the text.
       const { errorName = "an error" } = errorFacts(error);
-      this.#report(
-        "Content was left out, because its redaction failed",
-        errorName,
-      );
+      this.#report("Content could not be redacted, and is left out", errorName);
     });
   }
 

@@ -306,7 +306,7 @@ describe.each(middyMajors)("content on %s", (_name, middy) => {
       expect(JSON.stringify(records)).not.toContain("secret");
       expect(records.map(({ event }) => event)).toContain("call-end");
       expect(printed()).toEqual([
-        "LambdaLLMWarning: logging: Content was left out, because its redaction failed: TypeError",
+        "LambdaLLMWarning: logging: Content could not be redacted, and is left out: TypeError",
       ]);
     },
   );
@@ -325,7 +325,7 @@ describe.each(middyMajors)("content on %s", (_name, middy) => {
     });
     expect(JSON.stringify(records)).not.toContain("secret");
     expect(printed()).toEqual([
-      "LambdaLLMWarning: logging: Content was left out, because its redaction failed: an error",
+      "LambdaLLMWarning: logging: Content could not be redacted, and is left out: an error",
     ]);
   });
 });

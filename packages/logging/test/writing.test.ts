@@ -340,6 +340,7 @@ describe("the options of logging", () => {
       { content: { maxTextLength: 0 } },
       'logging: content: the option "maxTextLength" must be a positive integer.',
     ],
+    [{ content: { redact: [] } }, 'the option "redact" must be a function'],
     [
       { content: { redact: [String, {}] } },
       'logging: content: the option "redact" must be a function, a data masker with the method erase, or an array of them.',
