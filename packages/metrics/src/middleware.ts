@@ -9,10 +9,12 @@ import {
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import { cloudWatchSink } from "./cloudwatch-sink.ts";
-import { DistinctValues } from "./emf/distinct-values.ts";
+import {
+  DEFAULT_MAX_DIMENSION_VALUES,
+  DistinctValues,
+} from "./emf/distinct-values.ts";
 import { documentWriter } from "./emf/document.ts";
 import { DEFAULT_NAMESPACE, REQUEST_ID } from "./figures.ts";
-import { DEFAULT_MAX_DIMENSION_VALUES } from "./metrics-emitter.ts";
 import {
   hasCloudWatch,
   type MetricsOptions,

@@ -4,14 +4,24 @@ import {
   type Invocation,
   type ModelRequest,
 } from "@lambdallm/core/feature";
-import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
+import type { Attributes, Histogram, Meter } from "@opentelemetry/api";
 import type { EndedCall, EndedOperation, Recorder, Sink } from "../sink.ts";
 import {
-  ATTRIBUTE,
+  AGENT_NAME,
   COUNTER,
+  ERROR_TYPE,
   HISTOGRAM,
+  type Instrument,
   LEGACY_HISTOGRAM,
+  MODALITY,
+  OPERATION,
   PROVIDER,
+  PROVIDER_NAME,
+  REQUEST_MODEL,
+  RESPONSE_MODEL,
+  TOKEN_TYPE,
+  TOOL_NAME,
+  TOOL_TYPE,
 } from "./conventions.ts";
 
 export interface OtelSettings {
@@ -30,7 +40,9 @@ export function otelSink({
   flush,
 }: OtelSettings): Sink {
   const histograms = histogramsOf(meter, HISTOGRAM);
-  const counters = countersOf(meter);
+  const counters = instrumentsOf(COUNTER, ([name, unit]) =>
+    meter.createCounter(name, { unit }),
+  );
   const old = legacy ? histogramsOf(meter, LEGACY_HISTOGRAM) : undefined;
 
   const call = (ended: EndedCall, provider: string): void => {
@@ -39,7 +51,7 @@ export function otelSink({
     const common = callAttributes(provider, ended.request, response);
     const withError = { ...common, ...errorAttribute(errorType) };
     // Bedrock does not tell which tokens are of text and which of images.
-    const ofTokens = { ...common, [ATTRIBUTE.modality]: "unknown" };
+    const ofTokens = { ...common, [MODALITY]: "unknown" };
     const cacheRead = usage.cacheReadInputTokens;
     const cacheWrite = usage.cacheWriteInputTokens;
     const inputTokens = usage.inputTokens + cacheRead + cacheWrite;
@@ -59,10 +71,9 @@ export function otelSink({
     histograms.inputTokens.record(inputTokens, withError);
     histograms.outputTokens.record(outputTokens, withError);
     if (old === undefined) return;
-    const { tokenType } = ATTRIBUTE;
     old.operationDuration.record(seconds, common);
-    old.tokenUsage.record(inputTokens, { ...common, [tokenType]: "input" });
-    old.tokenUsage.record(outputTokens, { ...common, [tokenType]: "output" });
+    old.tokenUsage.record(inputTokens, { ...common, [TOKEN_TYPE]: "input" });
+    old.tokenUsage.record(outputTokens, { ...common, [TOKEN_TYPE]: "output" });
   };
 
   const operation = (ended: EndedOperation): void => {
@@ -72,25 +83,23 @@ export function otelSink({
     const error = errorAttribute(
       outcome.status === "failed" ? errorTypeOf(outcome.error) : undefined,
     );
-    const { agentName } = ATTRIBUTE;
     if (kind === "tool")
       histograms.toolDuration.record(seconds, {
-        [ATTRIBUTE.toolName]: name,
-        [ATTRIBUTE.toolType]: "function",
-        [agentName]: ended.operation.agent,
+        [TOOL_NAME]: name,
+        [TOOL_TYPE]: "function",
+        [AGENT_NAME]: ended.operation.agent,
         ...error,
       });
     else if (kind !== "step")
       histograms.agentDuration.record(seconds, {
-        [ATTRIBUTE.operation]:
-          kind === "agent" ? "invoke_agent" : "invoke_workflow",
-        [agentName]: name,
+        [OPERATION]: kind === "agent" ? "invoke_agent" : "invoke_workflow",
+        [AGENT_NAME]: name,
         ...error,
       });
     if (kind !== "agent" || outcome.status !== "completed") return;
     // What the run of an agent has come to.
     const { iterations, toolCalls } = Object(outcome.result);
-    const ofAgent = { [agentName]: name };
+    const ofAgent = { [AGENT_NAME]: name };
     histograms.agentInferenceCalls.record(iterations, ofAgent);
     histograms.agentToolCalls.record(toolCalls, ofAgent);
   };
@@ -144,15 +153,15 @@ function callAttributes(
   response: { readonly model: string } | undefined,
 ): Attributes {
   return {
-    [ATTRIBUTE.operation]: "chat",
-    [ATTRIBUTE.provider]: provider,
-    [ATTRIBUTE.requestModel]: request.model,
-    ...(response && { [ATTRIBUTE.responseModel]: response.model }),
+    [OPERATION]: "chat",
+    [PROVIDER_NAME]: provider,
+    [REQUEST_MODEL]: request.model,
+    ...(response && { [RESPONSE_MODEL]: response.model }),
   };
 }
 
 function errorAttribute(errorType: string | undefined): Attributes {
-  return errorType === undefined ? {} : { [ATTRIBUTE.errorType]: errorType };
+  return errorType === undefined ? {} : { [ERROR_TYPE]: errorType };
 }
 
 function providerName({ provider }: Invocation): string {
@@ -161,40 +170,23 @@ function providerName({ provider }: Invocation): string {
 
 function histogramsOf<Name extends string>(
   meter: Meter,
-  instruments: Readonly<
-    Record<
-      Name,
-      {
-        readonly name: string;
-        readonly unit: string;
-        readonly description: string;
-        readonly buckets?: readonly number[];
-      }
-    >
-  >,
+  instruments: Readonly<Record<Name, Instrument>>,
 ): Readonly<Record<Name, Histogram>> {
-  const entries = Object.entries<(typeof instruments)[Name]>(instruments).map(
-    ([key, { name, unit, description, buckets }]) => [
-      key,
-      meter.createHistogram(name, {
-        ...{ unit, description },
-        ...(buckets && { advice: { explicitBucketBoundaries: [...buckets] } }),
-      }),
-    ],
+  return instrumentsOf(instruments, ([name, unit, buckets]) =>
+    meter.createHistogram(name, {
+      unit,
+      ...(buckets && { advice: { explicitBucketBoundaries: [...buckets] } }),
+    }),
   );
-  // The same keys.
-  return Object.fromEntries(entries) as Record<Name, Histogram>;
 }
 
-function countersOf(
-  meter: Meter,
-): Readonly<Record<keyof typeof COUNTER, Counter>> {
-  const entries = Object.entries(COUNTER).map(
-    ([key, { name, unit, description }]) => [
-      key,
-      meter.createCounter(name, { unit, description }),
-    ],
-  );
+function instrumentsOf<Name extends string, Made>(
+  instruments: Readonly<Record<Name, Instrument>>,
+  make: (instrument: Instrument) => Made,
+): Readonly<Record<Name, Made>> {
+  const entries = Object.entries<Instrument>(instruments);
   // The same keys.
-  return Object.fromEntries(entries) as Record<keyof typeof COUNTER, Counter>;
+  return Object.fromEntries(
+    entries.map(([key, instrument]) => [key, make(instrument)]),
+  ) as Record<Name, Made>;
 }
