@@ -114,10 +114,12 @@ function cloudWatchOf(options: MetricsOptions): Sink {
   });
 }
 
-function metadataOf({
-  awsRequestId,
-}: LambdaContext): Readonly<Record<string, string>> {
-  return typeof awsRequestId === "string" ? { [REQUEST_ID]: awsRequestId } : {};
+/** A durable context carries Lambda's own at `lambdaContext`. */
+function metadataOf(
+  context: LambdaContext & { readonly lambdaContext?: LambdaContext },
+): Readonly<Record<string, string>> {
+  const { awsRequestId = context.lambdaContext?.awsRequestId } = context;
+  return awsRequestId === undefined ? {} : { [REQUEST_ID]: awsRequestId };
 }
 
 /** An exporter that hangs must not hold the end of every invocation back. */

@@ -508,4 +508,8 @@ test("A context without a request id makes documents without one", async () => {
   Object.assign(context, { awsRequestId: undefined });
   await invoke({}, context);
   expect(written.documents[0]).not.toHaveProperty("requestId");
+  // A durable one has Lambda's own in it.
+  Object.assign(context, { lambdaContext: { awsRequestId: "request-1" } });
+  await invoke({}, context);
+  expect(written.documents[1]).toHaveProperty("requestId", "request-1");
 });
