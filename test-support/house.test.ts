@@ -104,12 +104,12 @@ describe("Imports go down, and nowhere else", () => {
     tools: [],
     tracing: ["core"],
   };
-  /** One door for each of them: its package. */
-  const DOORS: Readonly<Record<string, string>> = {
+  /** One door for each of them: its package. The durable SDK has two: a journal, and a plugin that only has its types. */
+  const DOORS: Readonly<Record<string, string | readonly string[]>> = {
     "@aws-sdk/client-bedrock-runtime": "bedrock",
     "@aws-sdk/client-dynamodb": "dynamodb",
     "@aws-sdk/lib-dynamodb": "dynamodb",
-    "@aws/durable-execution-sdk-js": "checkpoint",
+    "@aws/durable-execution-sdk-js": ["checkpoint", "tracing"],
     "@modelcontextprotocol/client": "agent",
     "ts-json-schema-generator": "tools",
     typescript: "tools",
@@ -126,7 +126,7 @@ describe("Imports go down, and nowhere else", () => {
     const allowed = PACKAGES[name]?.map((one) => `@lambdallm/${one}`);
     for (const one of imported) {
       if (one.startsWith("@lambdallm/")) expect(allowed).toContain(one);
-      expect(DOORS[one] ?? name).toBe(name);
+      expect([DOORS[one] ?? name].flat()).toContain(name);
     }
   });
 

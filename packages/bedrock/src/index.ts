@@ -143,6 +143,7 @@ export function bedrock<const Durable extends boolean = false>(
       region,
       inferenceProfile: inferenceProfile ?? "geographic",
       ownClient: client !== undefined,
+      clientConfig,
       createTransport: (transportRegion) => {
         if (client) warnOfClientRetries("bedrock", client);
         return sdkTransport(

@@ -1,15 +1,18 @@
+import type { BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
 import {
   ConfigurationError,
   findModel,
   InvocationTimeoutError,
 } from "@lambdallm/core";
-import type {
-  ModelRequest,
-  Provider,
-  ProviderObserver,
-  ProviderResponse,
+import {
+  arnRegion,
+  type ModelRequest,
+  type Provider,
+  type ProviderObserver,
+  type ProviderResponse,
 } from "@lambdallm/core/feature";
 import { Attempt } from "./attempt.ts";
+import { endpointOf } from "./endpoint.ts";
 import { toModelError } from "./failure.ts";
 import { sendFitting } from "./fit-max-tokens.ts";
 import { interruptible } from "./interruptible.ts";
@@ -29,6 +32,7 @@ export interface BedrockProviderOptions {
   readonly inferenceProfile: InferenceProfile;
   /** The caller brought the client: its Region is the one. */
   readonly ownClient: boolean;
+  readonly clientConfig: BedrockRuntimeClientConfig | undefined;
   /** Called once for each Region. */
   readonly createTransport: (region: string | undefined) => Transport;
 }
@@ -49,6 +53,13 @@ export class BedrockProvider implements Provider {
 
   get region(): string | undefined {
     return this.#configuredRegion();
+  }
+
+  endpoint(model: string): string | undefined {
+    const { ownClient, clientConfig } = this.#options;
+    if (ownClient) return undefined;
+    const region = arnRegion(model) ?? this.#configuredRegion();
+    return endpointOf(region, clientConfig);
   }
 
   async call(

@@ -235,9 +235,10 @@ export class Invocation {
     const call = new Call(this.totals);
     const { callId, totals } = call;
     const request = call.watch(tightened(given, this.#deadline));
+    const { provider } = this;
     const start = performance.now();
     return this.operations.run(
-      { kind: "call", callId, request, totals },
+      { kind: "call", callId, request, provider, totals },
       async ({ parent }) => {
         const facts = { callId, request, parent };
         this.events.emit("call-start", facts);

@@ -240,6 +240,8 @@ export interface Provider {
   readonly name: string;
   /** Where it calls models, when it knows that without asking. */
   readonly region?: string | undefined;
+  /** The URL that calls of a model are sent to, when it is known without asking; for observers. */
+  endpoint?(model: string): string | undefined;
   call(
     request: ModelRequest,
     observer?: ProviderObserver,

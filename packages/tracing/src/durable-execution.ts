@@ -1,0 +1,19 @@
+import { type Context, createContextKey } from "@opentelemetry/api";
+
+/** The durable execution that an invocation works on. */
+export interface DurableExecution {
+  readonly arn: string;
+  readonly isResumed: boolean;
+}
+
+const EXECUTION = createContextKey("@lambdallm/tracing durable execution");
+
+export const inExecution = (
+  context: Context,
+  execution: DurableExecution,
+): Context => context.setValue(EXECUTION, execution);
+
+export function executionIn(context: Context): DurableExecution | undefined {
+  // Nobody else has the key.
+  return context.getValue(EXECUTION) as DurableExecution | undefined;
+}
