@@ -1,8 +1,8 @@
-import type { ModelResponse } from "@lambdallm/core";
 import {
   errorTypeOf,
   type Invocation,
   type ModelRequest,
+  type Provider,
 } from "@lambdallm/core/feature";
 import type { Attributes, Histogram, Meter } from "@opentelemetry/api";
 import type { EndedCall, EndedOperation, Recorder, Sink } from "../sink.ts";
@@ -19,6 +19,8 @@ import {
   PROVIDER_NAME,
   REQUEST_MODEL,
   RESPONSE_MODEL,
+  SERVER_ADDRESS,
+  SERVER_PORT,
   TOKEN_TYPE,
   TOOL_NAME,
   TOOL_TYPE,
@@ -45,10 +47,10 @@ export function otelSink({
   );
   const old = legacy ? histogramsOf(meter, LEGACY_HISTOGRAM) : undefined;
 
-  const call = (ended: EndedCall, provider: string): void => {
+  const call = (ended: EndedCall, chunks: readonly number[]): void => {
     const { totals, response, errorType, durationMs } = ended;
     const { usage } = totals;
-    const common = callAttributes(provider, ended.request, response);
+    const common = callAttributes(ended);
     const withError = { ...common, ...errorAttribute(errorType) };
     // Bedrock does not tell which tokens are of text and which of images.
     const ofTokens = { ...common, [MODALITY]: "unknown" };
@@ -64,6 +66,8 @@ export function otelSink({
         response.timeToFirstTokenMs / 1000,
         common,
       );
+    for (const chunk of chunks)
+      histograms.timePerOutputChunk.record(chunk, common);
     counters.inputTokens.add(inputTokens, ofTokens);
     counters.outputTokens.add(outputTokens, ofTokens);
     if (cacheRead > 0) counters.cacheReadTokens.add(cacheRead, ofTokens);
@@ -105,27 +109,29 @@ export function otelSink({
   };
 
   return ({ invocation }): Recorder => {
-    const provider = providerName(invocation);
-    if (timePerOutputChunk)
-      watchChunks(invocation, provider, histograms.timePerOutputChunk);
+    const chunks = new Map<number, number[]>();
+    if (timePerOutputChunk) watchChunks(invocation, chunks);
     return {
-      call: (ended) => call(ended, provider),
+      call: (ended) => {
+        call(ended, chunks.get(ended.callId) ?? []);
+        chunks.delete(ended.callId);
+      },
       operation,
       ...(flush && { flush }),
     };
   };
 }
 
-/** Between the pieces that the caller sees of a stream: the others pass by. */
+/** The seconds between the pieces that the caller sees of a stream, by its call: the others pass by. */
 function watchChunks(
   invocation: Invocation,
-  provider: string,
-  histogram: Histogram,
+  chunks: Map<number, number[]>,
 ): void {
-  invocation.intercept("attempt", "metrics", async (request, next) => {
+  invocation.intercept("attempt", "metrics", async (request, next, info) => {
     const { onDelta } = request;
     if (onDelta === undefined) return next(request);
-    const seconds: number[] = [];
+    const seconds = chunks.get(info.callId) ?? [];
+    chunks.set(info.callId, seconds);
     let last: number | undefined;
     const watched: ModelRequest = {
       ...request,
@@ -136,36 +142,36 @@ function watchChunks(
         onDelta(delta);
       },
     };
-    let response: ModelResponse | undefined;
-    try {
-      response = await next(watched);
-      return response;
-    } finally {
-      const attributes = callAttributes(provider, request, response);
-      for (const one of seconds) histogram.record(one, attributes);
-    }
+    return next(watched);
   });
 }
 
-function callAttributes(
-  provider: string,
-  request: Pick<ModelRequest, "model">,
-  response: { readonly model: string } | undefined,
-): Attributes {
+function callAttributes({
+  provider,
+  request,
+  response,
+}: EndedCall): Attributes {
   return {
     [OPERATION]: "chat",
-    [PROVIDER_NAME]: provider,
+    [PROVIDER_NAME]: provider.name === "bedrock" ? PROVIDER : provider.name,
     [REQUEST_MODEL]: request.model,
     ...(response && { [RESPONSE_MODEL]: response.model }),
+    ...serverOf(provider, request.model),
+  };
+}
+
+function serverOf(provider: Provider, model: string): Attributes {
+  const endpoint = provider.endpoint?.(model);
+  if (endpoint === undefined || !URL.canParse(endpoint)) return {};
+  const { hostname, port, protocol } = new URL(endpoint);
+  return {
+    [SERVER_ADDRESS]: hostname,
+    [SERVER_PORT]: Number(port) || (protocol === "http:" ? 80 : 443),
   };
 }
 
 function errorAttribute(errorType: string | undefined): Attributes {
   return errorType === undefined ? {} : { [ERROR_TYPE]: errorType };
-}
-
-function providerName({ provider }: Invocation): string {
-  return provider.name === "bedrock" ? PROVIDER : provider.name;
 }
 
 function histogramsOf<Name extends string>(
