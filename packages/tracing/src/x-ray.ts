@@ -17,10 +17,19 @@ const PARENT = /^[0-9a-f]{16}$/i;
  * @param lambdaContext On Managed Instances the only one that has it: the variable is that of a process.
  */
 export function xRayParent(lambdaContext?: object): SpanContext | undefined {
-  const own: unknown = Reflect.get(Object(lambdaContext), "xRayTraceId");
-  const header = typeof own === "string" ? own : undefined;
-  return parse(header ?? process.env["_X_AMZN_TRACE_ID"] ?? "");
+  // That of a durable function stands in another one.
+  const { lambdaContext: inner, xRayTraceId: own } = contextIn(lambdaContext);
+  const { xRayTraceId: header = own } = contextIn(inner);
+  return parse(
+    typeof header === "string"
+      ? header
+      : (process.env["_X_AMZN_TRACE_ID"] ?? ""),
+  );
 }
+
+const contextIn = (
+  value: unknown,
+): { lambdaContext?: unknown; xRayTraceId?: unknown } => Object(value);
 
 /** The context with a parent for what begins in it: what is active there, or the run, else Lambda's own span. */
 export function withParent(base: Context, lambdaContext?: object): Context {
