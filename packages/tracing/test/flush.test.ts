@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { Model } from "@lambdallm/core";
-import { invocationOf, sleep } from "@lambdallm/core/feature";
+import {
+  invocationOf,
+  providerMiddleware,
+  sleep,
+} from "@lambdallm/core/feature";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import tracing, { Tracer, type TracingOptions } from "@lambdallm/tracing";
 import {
@@ -13,6 +17,7 @@ import { middyMajors } from "../../../test-support/middy.ts";
 import { printed } from "../../../test-support/quiet.ts";
 import { rejection, run, setUp, tearDown } from "./support.ts";
 
+const REQUEST = { model: Model.CLAUDE_HAIKU_4_5, messages: [] };
 const CHAT = `chat ${Model.CLAUDE_HAIKU_4_5}`;
 
 afterEach(() => {
@@ -134,33 +139,42 @@ describe.each(middyMajors)("The spans on %s", (_name, middy) => {
     jest.useFakeTimers();
     const exporter = new InMemorySpanExporter();
     setUp(batched(exporter));
-    // What comes after it does not end either.
-    hangingCall(forever).catch(() => {});
+    // What comes after it does not end either, as long as the test runs.
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const answer = hangingCall(() => promise);
     await jest.advanceTimersByTimeAsync(9_990);
     const spans = exporter.getFinishedSpans();
     expect(spans.map(({ name }) => name)).toEqual([CHAT]);
     expect(spans[0]?.attributes["error.type"]).toBe("timeout");
+    resolve("late");
+    await everythingElse();
+    await answer;
   });
 
   test("of a provider that hangs are ended, those of the attempt too", async () => {
     jest.useFakeTimers();
     const sdk = setUp();
-    const running = run(middy, ({ invoke }) => rejection(invoke("Hello")), {
-      model: {
-        middleware: () =>
-          ({
-            before: async ({ context }: { context: object }) => {
-              await new MockProvider().middleware().before({
-                context,
-              } as never);
-              Object.assign(invocationOf(context).provider, {
-                call: () => new Promise(() => {}),
-              });
-            },
-          }) as never,
+    const { promise, resolve } = Promise.withResolvers<never>();
+    const provider = Object.assign(new MockProvider(), { call: () => promise });
+    const running = run(
+      middy,
+      async ({ invoke }) => {
+        await rejection(invoke("Hello"));
+        // Too late: nobody waits for it any more.
+        resolve(Object(await new MockProvider().call(REQUEST)) as never);
+        await sleep(1);
       },
-      context: new MockLambdaContext({ timeoutMs: 10_000 }),
-    });
+      {
+        model: {
+          middleware: () =>
+            providerMiddleware({
+              provider,
+              defaults: { model: Model.CLAUDE_HAIKU_4_5 },
+            }),
+        },
+        context: new MockLambdaContext({ timeoutMs: 10_000 }),
+      },
+    );
     await jest.advanceTimersByTimeAsync(20_000);
     await running;
     expect(sdk.tree()).toEqual([`>${CHAT}!`, "  attempt!"]);

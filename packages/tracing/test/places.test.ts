@@ -86,6 +86,28 @@ describe.each(middyMajors)("A call on %s", (_name, middy) => {
     expect(sdk.tree()).toEqual([`>${CHAT}`, "  attempt"]);
   });
 
+  test.each([
+    [true, []],
+    [false, ["    request"]],
+  ])(
+    "suppresses what other instrumentation makes of its request: %s",
+    async (suppressSdkSpans, others) => {
+      const model = new MockProvider({
+        responses: [
+          () => {
+            trace.getTracer("sdk").startSpan("request").end();
+            return "Hello!";
+          },
+        ],
+      });
+      await run(middy, ({ invoke }) => invoke("Hello"), {
+        model,
+        options: { suppressSdkSpans },
+      });
+      expect(sdk.tree()).toEqual([`>${CHAT}`, "  attempt", ...others]);
+    },
+  );
+
   test("of a nested provider has one span, whichever of the two chains is traced", async () => {
     const inner = middy<object, string, Error, HandlerContext>();
     inner.use({ ...new MockProvider({ responses: ["inner"] }).middleware() });
