@@ -59,7 +59,12 @@ export class Worker {
     bundle: string,
     env: NodeJS.ProcessEnv,
   ): Promise<Worker> {
-    const child = fork(program, [bundle], { env, execArgv: ["--expose-gc"] });
+    const child = fork(program, [bundle], {
+      env,
+      execArgv: ["--expose-gc"],
+      // What a handler logs is nobody's to read here.
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     await messageOf<"ready">(child);
     return new Worker(child);
   }

@@ -1,5 +1,8 @@
+import { dynamoDBStore } from "@lambdallm/dynamodb";
 import type { Faults } from "@lambdallm/local";
 import { startLocally } from "./local.ts";
+import { chatHandler, chatStreamHandler } from "./src/chat.ts";
+import { startTracing, traceTree } from "./trace-tree.ts";
 
 /*
  * Runs both handlers as Lambda would: behind function URLs, with the real AWS SDK over HTTP. The model is the local Bedrock,
@@ -9,7 +12,25 @@ import { startLocally } from "./local.ts";
 // The error handler logs what went wrong; here the answers say it.
 console.error = () => {};
 
-await using local = await startLocally({ dailyBudgetUsd: 0.05 });
+const spans = startTracing();
+const nothing = () => {};
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+/** What CloudWatch would read of stdout. */
+const documents: string[] = [];
+const options = () => ({
+  store: dynamoDBStore({ tableName: "chat" }),
+  dailyBudgetUsd: 0.05,
+  // On Lambda both go to stdout.
+  logging: { logger: silent },
+  metrics: { write: (line: string) => documents.push(line) },
+});
+await using local = await startLocally({
+  dailyBudgetUsd: 0.05,
+  handlers: async () => ({
+    chat: chatHandler(options()),
+    chatStream: chatStreamHandler(options()),
+  }),
+});
 const { bedrock, chatUrl, chatStreamUrl, hastyChatStreamUrl } = local;
 
 console.log(`chat        ${chatUrl}`);
@@ -25,7 +46,13 @@ await say("globex", "When does my bakery open?");
 title("A model that is throttled: one retry, then the fallback");
 const throttled: Faults = ({ modelId }) =>
   modelId?.includes("claude") ? { error: "ThrottlingException" } : undefined;
+spans.reset();
+documents.length = 0;
 await say("acme", "What is my name?", chatUrl, throttled);
+
+title("That call as a trace, and as metrics: one document of those on stdout");
+console.log(`\n${traceTree(spans.getFinishedSpans())}`);
+console.log(`  ${documents.find((line) => line.includes('"Calls"'))}`);
 
 title("A slow model: at the deadline the stream ends with the text so far");
 const slow: Faults = () => ({ tokenDelayMs: 900 });

@@ -14,6 +14,11 @@ import dynalite from "dynalite";
 export interface LocalOptions {
   readonly dailyBudgetUsd: number;
   readonly bedrock?: StartBedrockOptions;
+  /** Makes the handlers once the environment is there. @default those of `src/handler.ts` */
+  readonly handlers?: () => Promise<{
+    readonly chat: LambdaHandler;
+    readonly chatStream: LambdaHandler;
+  }>;
 }
 
 /** AWS finds out who has signed a request. Here the caller says it: `authorization: acme`. */
@@ -36,7 +41,8 @@ export async function startLocally(options: LocalOptions) {
   });
   await createTable({ tableName: "chat" });
   installAwslambda();
-  const { chat, chatStream } = await import("./src/handler.ts");
+  const { handlers = () => import("./src/handler.ts") } = options;
+  const { chat, chatStream } = await handlers();
   const serve = async (handler: LambdaHandler, timeoutMs: number) =>
     started.use(await startFunctionUrl(handler, { timeoutMs, authorizer })).url;
   return {

@@ -2,9 +2,12 @@ import bedrock from "@lambdallm/bedrock";
 import { Model, toResponseBody } from "@lambdallm/core";
 import type { Stores } from "@lambdallm/core/stores";
 import costTracking from "@lambdallm/cost-tracking";
+import logging, { type LoggingOptions } from "@lambdallm/logging";
+import metrics, { type MetricsOptions } from "@lambdallm/metrics";
 import retryFallback from "@lambdallm/retry-fallback";
 import session from "@lambdallm/session";
 import timeoutGuard from "@lambdallm/timeout-guard";
+import tracing from "@lambdallm/tracing";
 import middy, { type MiddyfiedHandler } from "@middy/core";
 import { executionModeStreamifyResponse } from "@middy/core/StreamifyResponse";
 import httpErrorHandler from "@middy/http-error-handler";
@@ -21,6 +24,9 @@ export interface ChatOptions {
   readonly store: Stores;
   /** For each tenant, a UTC day. */
   readonly dailyBudgetUsd: number;
+  readonly logging?: LoggingOptions;
+  /** Their namespace is "Chat". */
+  readonly metrics?: Omit<MetricsOptions, "namespace">;
 }
 
 /**
@@ -68,7 +74,7 @@ export function chatStreamHandler(options: ChatOptions) {
 
 function withChat(
   chain: MiddyfiedHandler<ChatEvent>,
-  { store, dailyBudgetUsd }: ChatOptions,
+  { store, dailyBudgetUsd, ...options }: ChatOptions,
 ) {
   return (
     chain
@@ -82,6 +88,10 @@ function withChat(
           maxTokens: 1_000,
         }),
       )
+      // Spans go wherever the SDK of OpenTelemetry that is installed sends them; without one they cost nothing.
+      .use(tracing())
+      .use(logging(options.logging))
+      .use(metrics({ ...options.metrics, namespace: "Chat" }))
       .use(
         session({
           store,

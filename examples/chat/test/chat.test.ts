@@ -7,7 +7,15 @@ import { MockLambdaContext, mockModel } from "@lambdallm/testing";
 jest.spyOn(console, "error").mockImplementation(() => {});
 const { chatHandler } = await import("../src/chat.ts");
 
-const GENEROUS = { dailyBudgetUsd: 100 };
+/** What the handlers log: on Lambda it goes to CloudWatch. */
+const logged: object[] = [];
+const documents: string[] = [];
+const log = (record: object) => logged.push(record);
+const QUIET = {
+  logging: { logger: { debug: log, info: log, warn: log, error: log } },
+  metrics: { write: (line: string) => documents.push(line) },
+};
+const GENEROUS = { dailyBudgetUsd: 100, ...QUIET };
 
 type Handler = ReturnType<typeof chatHandler>;
 
@@ -113,7 +121,7 @@ test(
   "a tenant whose budget is used up gets 429, and the others do not",
   mockModel({ responses: [costly] }, async (model) => {
     const store = memoryStores();
-    const handler = chatHandler({ store, dailyBudgetUsd: 0.01 });
+    const handler = chatHandler({ store, dailyBudgetUsd: 0.01, ...QUIET });
     const say = (userId: string, sessionId: string) =>
       post(handler, { sessionId, text: "Hello" }, { userId });
     expect(await say("AROAACME", "s1")).toMatchObject({ status: 200 });
@@ -191,5 +199,22 @@ test.each([
     const handler = chatHandler({ store: memoryStores(), ...GENEROUS });
     expect(await post(handler, body)).toMatchObject({ status: 400 });
     expect(model.totalCalls).toBe(0);
+  }),
+);
+
+test(
+  "what happens is logged and counted, and what is said is not",
+  mockModel({ responses: ["Hello, Ada!"] }, async () => {
+    logged.length = 0;
+    documents.length = 0;
+    const handler = chatHandler({ store: memoryStores(), ...GENEROUS });
+    await post(handler, { sessionId: "s1", text: "I am Ada." });
+    expect(logged).toContainEqual(
+      expect.objectContaining({ event: "call-end", attempts: 1 }),
+    );
+    expect(documents.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ model: Model.CLAUDE_HAIKU_4_5, Calls: 1 }),
+    );
+    expect(JSON.stringify([logged, documents])).not.toContain("Ada");
   }),
 );

@@ -9,10 +9,18 @@ import {
 import { startLocally } from "../local.ts";
 
 // Everything is real but AWS: the SDK over HTTP, a DynamoDB, a Bedrock, function URLs.
+const lines: string[] = [];
 let local: Awaited<ReturnType<typeof startLocally>>;
 
 beforeAll(async () => {
   jest.spyOn(console, "error").mockImplementation(() => {});
+  // Logs and metrics, as CloudWatch reads them.
+  for (const level of ["debug", "info", "warn"] as const)
+    jest.spyOn(console, level).mockImplementation((line) => lines.push(line));
+  jest.spyOn(process.stdout, "write").mockImplementation((line) => {
+    lines.push(String(line));
+    return true;
+  });
   local = await startLocally({
     dailyBudgetUsd: 0.05,
     // The models will reach their end of life one day; this test will not.
@@ -127,3 +135,16 @@ test.each(["chatUrl", "chatStreamUrl"] as const)(
     expect(local.bedrock.requests).toHaveLength(0);
   },
 );
+
+test("logs and metrics are lines of JSON on stdout, without what was said", async () => {
+  lines.length = 0;
+  await post(local.chatUrl, "grace", "My bakery is in Harbour Street.");
+  const records = lines.map((line): object => JSON.parse(line));
+  expect(records).toContainEqual(
+    expect.objectContaining({ event: "call-end", attempts: 1 }),
+  );
+  expect(records).toContainEqual(
+    expect.objectContaining({ _aws: expect.anything(), Calls: 1 }),
+  );
+  expect(lines.join()).not.toMatch(/bakery|Harbour/);
+});

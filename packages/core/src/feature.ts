@@ -9,21 +9,24 @@ export {
   type CallTotals,
   type ChainOperation,
   enclosing,
-  type Observation,
   type Operation,
-  type OperationObserver,
   type OperationOutcome,
   type OperationResults,
-  Operations,
   type ProgramOperation,
-  presentOperation,
   type RunInfo,
   type StepOperation,
   type ToolOperation,
+} from "./call/operation.ts";
+export {
+  type Observation,
+  type OperationObserver,
+  Operations,
+  presentOperation,
 } from "./call/operations.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
 export { timeIsUp } from "./call/time-is-up.ts";
+export { splitHalf } from "./call/whole-characters.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";
 export { warnOfClientRetries } from "./checks/client-retries.ts";

@@ -205,6 +205,61 @@ describe.each(middyMajors)("operations on %s", (_name, middy) => {
     }
   });
 
+  test("an attempt that hangs ends with its call, once, whatever comes of it later", async () => {
+    jest.useFakeTimers();
+    try {
+      const seen: string[] = [];
+      const late = Promise.withResolvers<ProviderResponse>();
+      const listening = before(async ({ context }) => {
+        const { events } = invocationOf(context);
+        for (const name of [
+          "attempt-end",
+          "attempt-error",
+          "call-error",
+        ] as const)
+          events.on(name, ({ callId }) => {
+            seen.push(`${name} ${callId}`);
+          });
+      });
+      const deaf = [
+        async () => late.promise,
+        async () =>
+          new Promise<ProviderResponse>((_resolve, reject) => {
+            late.promise.then(
+              () => reject(new Error("late")),
+              () => {},
+            );
+          }),
+      ];
+      await run(
+        middy,
+        [
+          providerOf(
+            () => (deaf.shift() ?? deaf[0])?.() as Promise<ProviderResponse>,
+          ),
+          listening,
+        ],
+        async ({ invoke }) => {
+          const failed = Promise.all([
+            rejection(invoke("One")),
+            rejection(invoke("Two")),
+          ]);
+          await jest.advanceTimersByTimeAsync(10_000);
+          await failed;
+          late.resolve(answerOf("late"));
+          await jest.advanceTimersByTimeAsync(0);
+        },
+        new MockLambdaContext({ timeoutMs: 10_000 }),
+      );
+      expect(seen).toEqual([
+        ...["attempt-error 1", "call-error 1"],
+        ...["attempt-error 2", "call-error 2"],
+      ]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test("run inside of what their observers put around them, the first one outermost", async () => {
     const order: string[] = [];
     const around =

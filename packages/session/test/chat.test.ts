@@ -8,6 +8,7 @@ import {
 } from "@lambdallm/core";
 import { type InvocationEvents, invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
+import { summary } from "@lambdallm/session";
 import {
   type MockAnswer,
   MockLambdaContext,
@@ -51,6 +52,38 @@ describe.each(middyMajors)("chat on %s", (_name, middy) => {
       "user: Who am I?",
       "assistant: Ada.",
     ]);
+  });
+
+  test("tells observers which conversation its calls are turns of", async () => {
+    const store = memoryStores();
+    const model = new MockProvider({ responses: ["One.", "Two."] });
+    await run(
+      async ({ chat, invoke }) => {
+        await chat("One?");
+        await invoke("Beside it?");
+      },
+      { middy, store, model },
+    );
+    expect(model.calls.map(({ request }) => request.conversation)).toEqual([
+      { id: "s1" },
+      undefined,
+    ]);
+  });
+
+  test("tells observers that a summary stands for a part of the conversation", async () => {
+    const store = memoryStores();
+    const memory = summary({ trigger: 2, keep: 1 });
+    const model = new MockProvider({
+      responses: ["1", "2", "A summary.", "3"],
+    });
+    for (const text of ["One?", "Two?", "Three?"])
+      await run(({ chat }) => chat(text), {
+        ...{ middy, store, model, session: { memory } },
+      });
+    expect(
+      model.calls.some(({ request }) => request.conversation?.isCompacted),
+    ).toBe(true);
+    expect(model.calls[0]?.request.conversation).toEqual({ id: "s1" });
   });
 
   test("stores a question and its answer as one turn, numbered over the session", async () => {

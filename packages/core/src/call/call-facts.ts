@@ -1,5 +1,5 @@
 import type { ModelRequest } from "../contract/model-call.ts";
-import { enclosing, type Operation } from "./operations.ts";
+import { enclosing, type Operation } from "./operation.ts";
 
 /** What a model call is a part of, by names: what records of it are found by. */
 export interface CallFacts {

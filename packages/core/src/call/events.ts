@@ -9,7 +9,7 @@ import type {
   Operation,
   OperationOutcome,
   ProgramOperation,
-} from "./operations.ts";
+} from "./operation.ts";
 
 interface CallEvent {
   /** Counts the calls of the invocation from 1, those of nested providers included. */

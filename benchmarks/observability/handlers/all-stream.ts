@@ -1,0 +1,9 @@
+import logging from "@lambdallm/logging";
+import metrics from "@lambdallm/metrics";
+import tracing from "@lambdallm/tracing";
+import { observedStream } from "./chain.ts";
+import { startSdk } from "./sdk.ts";
+
+startSdk(true);
+
+export const handler = observedStream(tracing(), logging(), metrics());

@@ -1,0 +1,4 @@
+import logging from "@lambdallm/logging";
+import { observedCall } from "./chain.ts";
+
+export const handler = observedCall(logging());

@@ -1,0 +1,4 @@
+import metrics from "@lambdallm/metrics";
+import { observedStream } from "./chain.ts";
+
+export const handler = observedStream(metrics());

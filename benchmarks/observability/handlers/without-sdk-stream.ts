@@ -1,0 +1,4 @@
+import tracing from "@lambdallm/tracing";
+import { observedStream } from "./chain.ts";
+
+export const handler = observedStream(tracing());

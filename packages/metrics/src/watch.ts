@@ -1,0 +1,104 @@
+import { ModelInvocationError } from "@lambdallm/core";
+import {
+  callFacts,
+  errorTypeOf,
+  type Invocation,
+  type InvocationEvents,
+} from "@lambdallm/core/feature";
+import { onForeign } from "./foreign-events.ts";
+import type { EndedCall, Recorder } from "./sink.ts";
+
+type Counts = Pick<EndedCall, "throttles" | "retries" | "fallbacks">;
+
+/** Tells recorders of what happens in an invocation. */
+export function watch(
+  invocation: Invocation,
+  recorders: readonly Recorder[],
+): void {
+  const { events } = invocation;
+  const counts = new RunningCounts();
+  const call = (ended: EndedCall) => {
+    for (const recorder of recorders) recorder.call(ended);
+  };
+  const occurrence = (
+    name: Parameters<NonNullable<Recorder["occurrence"]>>[0],
+  ) => {
+    for (const recorder of recorders) recorder.occurrence?.(name);
+  };
+
+  events.on("attempt-error", ({ callId, error }) => {
+    if (errorTypeOf(error) === "throttled") counts.add(callId, "throttles");
+  });
+  events.on("call-end", (event) => {
+    const { response } = event;
+    call({
+      ...commonOf(event, counts),
+      ...{ response, errorType: undefined, model: response.model },
+    });
+  });
+  events.on("call-error", (event) => {
+    const { error, request } = event;
+    const known = ModelInvocationError.isInstance(error) ? error : undefined;
+    call({
+      ...commonOf(event, counts),
+      response: known?.partial,
+      errorType: errorTypeOf(error),
+      model: known?.model ?? request.model,
+    });
+  });
+  events.on("operation-end", ({ operation, outcome, durationMs }) => {
+    const facts = callFacts({}, operation);
+    for (const recorder of recorders)
+      recorder.operation({ operation, outcome, durationMs, facts });
+  });
+
+  onForeign(invocation, "retry", (event) => {
+    counts.add(Reflect.get(event, "callId"), "retries");
+  });
+  onForeign(invocation, "fallback", (event) => {
+    counts.add(Reflect.get(event, "callId"), "fallbacks");
+  });
+  onForeign(invocation, "budget-exceeded", (event) => {
+    const isRefusal =
+      Reflect.get(event, "action") === "block" &&
+      Reflect.get(event, "shadow") !== true;
+    if (isRefusal) occurrence("BudgetRefusals");
+  });
+  onForeign(invocation, "run-start", (event) => {
+    if (Reflect.get(event, "isResumed") === true) occurrence("RunsResumed");
+  });
+  onForeign(invocation, "run-suspend", () => occurrence("RunsSuspended"));
+}
+
+function commonOf(
+  {
+    callId,
+    request,
+    parent,
+    totals,
+    durationMs,
+  }: InvocationEvents["call-end"] | InvocationEvents["call-error"],
+  counts: RunningCounts,
+) {
+  const facts = callFacts(request, parent);
+  return { request, totals, durationMs, facts, ...counts.take(callId) };
+}
+
+/** What has happened in the calls that still run. */
+class RunningCounts {
+  readonly #calls = new Map<unknown, Record<keyof Counts, number>>();
+
+  add(callId: unknown, name: keyof Counts): void {
+    const counts = this.#calls.get(callId) ?? noCounts();
+    counts[name] += 1;
+    this.#calls.set(callId, counts);
+  }
+
+  take(callId: number): Counts {
+    const counts = this.#calls.get(callId) ?? noCounts();
+    this.#calls.delete(callId);
+    return counts;
+  }
+}
+
+const noCounts = () => ({ throttles: 0, retries: 0, fallbacks: 0 });
