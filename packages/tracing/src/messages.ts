@@ -1,7 +1,7 @@
 import {
   type ContentBlock,
-  type MediaSource,
   type Message,
+  type S3Location,
   type SystemBlock,
   type Tool,
   type ToolResultContent,
@@ -98,26 +98,33 @@ const MODALITIES: Readonly<Record<string, string>> = {
   document: "document",
 };
 
+interface Media {
+  readonly format?: string;
+  readonly source?: Partial<Record<"bytes", Uint8Array>> &
+    Partial<Record<"text", string>> &
+    Partial<Record<"s3Location", S3Location>>;
+}
+
 /** Bytes are told by their number: a picture in an attribute is larger than what an exporter sends. */
 function mediaPart(block: object): MessagePart {
-  const [[kind, value] = ["nothing", undefined]] = Object.entries(block);
+  // It has exactly one member: requests are checked for that.
+  const [[kind, value]] = Object.entries(block) as [[string, unknown]];
   const modality = MODALITIES[kind];
-  const { format, source }: { format?: string; source?: MediaSource } =
-    Object(value);
-  if (modality === undefined || source === undefined)
-    return { type: "generic", block: kind };
+  const { format, source = {} }: Media = Object(value);
+  const { bytes, s3Location } = source;
   const common = {
     modality,
     ...(format !== undefined && {
       mime_type: `${modality === "document" ? "application" : modality}/${format}`,
     }),
   };
-  if ("s3Location" in source)
-    return { type: "uri", ...common, uri: source.s3Location.uri };
-  const { bytes }: { bytes?: Uint8Array } = source;
-  return bytes === undefined
+  if (bytes !== undefined)
+    return { type: "blob", ...common, content: "", byte_length: bytes.length };
+  if (s3Location !== undefined)
+    return { type: "uri", ...common, uri: s3Location.uri };
+  return source.text === undefined
     ? { type: "generic", block: kind }
-    : { type: "blob", ...common, content: "", byte_length: bytes.byteLength };
+    : text(source.text);
 }
 
 function responseOf(content: readonly ToolResultContent[]): unknown {

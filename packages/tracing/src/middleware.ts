@@ -58,8 +58,8 @@ export function tracingValidateOptions(options: unknown): void {
 
 /** What core waits for at the end of an invocation ends half of this before Lambda's timeout; a flush ends before that. */
 const KEPT_MS = 500;
-/** A call that hangs is given up in the same moment; its span ends before it is exported. */
-const BEFORE_TIMEOUT_MS = 5;
+/** Shortly before the timeout a call that hangs is given up, and its span is to have ended. */
+const GIVEN_UP_MS = 5;
 
 const traced = new WeakSet<Invocation>();
 
@@ -122,14 +122,13 @@ function observe(
   invocation.operations.observe(observer.observe);
   const flush = new Flush(provider);
   invocation.addFlush(async () => {
-    if (!invocation.closed) await sleep(BEFORE_TIMEOUT_MS);
+    if (observer.openCalls > 0) await sleep(GIVEN_UP_MS);
     const until = Date.now() + Math.min(flushTimeoutMs, leftMs(invocation));
     await capture.settle(until - Date.now());
     await flush.run(Math.max(0, until - Date.now()));
   });
 }
 
-function leftMs({ remainingTimeMs, closed }: Invocation): number {
-  if (!closed) return remainingTimeMs;
+function leftMs({ remainingTimeMs }: Invocation): number {
   return remainingTimeMs - Math.min(KEPT_MS, remainingTimeMs) * 0.6;
 }

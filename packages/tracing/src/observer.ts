@@ -39,7 +39,7 @@ import { enterRun, runTraceIn } from "./run-trace.ts";
 import { RUN_ID, RUN_RESUMED, RUN_SUSPENDED, STATUS } from "./semconv.ts";
 import { SpanIds } from "./span-ids.ts";
 import { startSpan } from "./start-span.ts";
-import { withParent } from "./x-ray.ts";
+import { withParent, xRayParent } from "./x-ray.ts";
 
 /** The SDK's own key; the API makes the same one of the same text. */
 const SUPPRESS_TRACING = createContextKey(
@@ -72,6 +72,9 @@ export class SpanObserver {
   /** Ends the attempts of a call that are on their way. */
   readonly #openAttempts = new WeakMap<Operation, Ends>();
 
+  /** How many calls have not ended. */
+  openCalls = 0;
+
   constructor(settings: ObserverSettings) {
     this.#settings = settings;
   }
@@ -103,10 +106,12 @@ export class SpanObserver {
       });
     const inner = this.#enter(operation, trace.setSpan(base, span));
     const attempts: Ends = new Set();
+    this.openCalls += 1;
     this.#openAttempts.set(operation, attempts);
     return {
       within: (work) => context.with(inner, work),
       end: (outcome) => {
+        this.openCalls -= 1;
         // Of one that was given up nobody else tells.
         for (const end of attempts) end(outcome);
         setOutcome(span, outcome, failureAttributes);
@@ -250,8 +255,11 @@ export class SpanObserver {
     },
   ): Span {
     const spanId = runTraceIn(base) && this.#ids.of(operation, cause);
-    const place = { name, options, context: base, spanId };
-    return startSpan(this.#settings.tracer, place);
+    const { tracer, lambdaContext } = this.#settings;
+    return startSpan(tracer, {
+      ...{ name, options, context: base, spanId },
+      invocation: () => xRayParent(lambdaContext),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   type Context,
   type Span,
+  type SpanContext,
   type SpanOptions,
   type Tracer,
   trace,
@@ -19,6 +20,8 @@ export interface SpanPlace {
   readonly context: Context;
   /** Of a span whose id follows from its run. */
   readonly spanId: string | undefined;
+  /** What the invocation is a part of, where the run was entered by somebody who does not know it. */
+  invocation(): SpanContext | undefined;
 }
 
 /** Starts a span where it belongs. The outermost ones of a run are linked to the invocation that they are made in. */
@@ -26,7 +29,7 @@ export function startSpan(tracer: Tracer, place: SpanPlace): Span {
   const run = runTraceIn(place.context);
   if (run === undefined) return start(tracer, place, run);
   if (!isOutermost(place.context, run)) return start(tracer, place, run);
-  const { invocation: context } = run;
+  const { invocation: context = place.invocation() } = run;
   const links = context === undefined ? [] : [{ context }];
   const outermost = { ...place, options: { ...place.options, links } };
   if (usesRunIds()) {

@@ -7,9 +7,6 @@ import {
 } from "@opentelemetry/api";
 import { runTraceIn } from "./run-trace.ts";
 
-const ROOT = /^1-([0-9a-f]{8})-([0-9a-f]{24})$/i;
-const PARENT = /^[0-9a-f]{16}$/i;
-
 /**
  * The span that Lambda runs the invocation in. Only a sampled one is a parent, as for OpenTelemetry's own instrumentation of
  * Lambda: without active tracing Lambda sets a header that is not sampled, and no span would ever be exported.
@@ -17,10 +14,19 @@ const PARENT = /^[0-9a-f]{16}$/i;
  * @param lambdaContext On Managed Instances the only one that has it: the variable is that of a process.
  */
 export function xRayParent(lambdaContext?: object): SpanContext | undefined {
-  const own: unknown = Reflect.get(Object(lambdaContext), "xRayTraceId");
-  const header = typeof own === "string" ? own : undefined;
-  return parse(header ?? process.env["_X_AMZN_TRACE_ID"] ?? "");
+  // That of a durable function stands in another one.
+  const { lambdaContext: inner, xRayTraceId: own } = contextIn(lambdaContext);
+  const { xRayTraceId: header = own } = contextIn(inner);
+  return parse(
+    typeof header === "string"
+      ? header
+      : (process.env["_X_AMZN_TRACE_ID"] ?? ""),
+  );
 }
+
+const contextIn = (
+  value: unknown,
+): { lambdaContext?: unknown; xRayTraceId?: unknown } => Object(value);
 
 /** The context with a parent for what begins in it: what is active there, or the run, else Lambda's own span. */
 export function withParent(base: Context, lambdaContext?: object): Context {
@@ -30,19 +36,20 @@ export function withParent(base: Context, lambdaContext?: object): Context {
   return parent === undefined ? base : trace.setSpanContext(base, parent);
 }
 
+const PARTS = {
+  root: /(?:^|;)\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})\s*(?:;|$)/i,
+  parent: /(?:^|;)\s*Parent=([0-9a-f]{16})\s*(?:;|$)/i,
+  sampled: /(?:^|;)\s*Sampled=1\s*(?:;|$)/,
+};
+
 /** @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader */
 function parse(header: string): SpanContext | undefined {
-  const parts = new Map<string, string>();
-  for (const part of header.split(";")) {
-    const [name = "", value = ""] = part.trim().split("=");
-    parts.set(name, value);
-  }
-  const [, seconds, unique] = ROOT.exec(parts.get("Root") ?? "") ?? [];
-  const spanId = parts.get("Parent") ?? "";
-  if (unique === undefined || !PARENT.test(spanId)) return undefined;
-  if (parts.get("Sampled") !== "1") return undefined;
+  const root = PARTS.root.exec(header);
+  const spanId = PARTS.parent.exec(header)?.[1];
+  if (root === null || spanId === undefined || !PARTS.sampled.test(header))
+    return undefined;
   const parent: SpanContext = {
-    traceId: `${seconds}${unique}`.toLowerCase(),
+    traceId: `${root[1]}${root[2]}`.toLowerCase(),
     spanId: spanId.toLowerCase(),
     traceFlags: TraceFlags.SAMPLED,
     isRemote: true,

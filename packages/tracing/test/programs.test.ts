@@ -5,6 +5,7 @@ import { Model } from "@lambdallm/core";
 import { memoryJournal } from "@lambdallm/core/stores";
 import { MockProvider } from "@lambdallm/testing";
 import { Tracer } from "@lambdallm/tracing";
+import { AlwaysOffSampler } from "@opentelemetry/sdk-trace";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   attributesOf,
@@ -89,6 +90,21 @@ describe.each(middyMajors)("A program on %s", (_name, middy) => {
       "lambdallm.run.id": runId,
       "lambdallm.step.name": "model 1",
     });
+  });
+
+  test("is as before where it is not sampled", async () => {
+    const sdk = setUp({ sampler: new AlwaysOffSampler() });
+    const agent = new Agent({ name: "reader", tools: [look] });
+    const model = new MockProvider({
+      responses: [calling(["look", { page: 1 }]), "Done."],
+    });
+    const { answer } = await run(
+      middy,
+      (context) => agent.run("What is there?", context),
+      { model, options: { captureContent: true } },
+    );
+    expect(answer).toBe("Done.");
+    expect(sdk.spans).toEqual([]);
   });
 
   test("that is an agent's tool has its span below the tool's", async () => {

@@ -4,6 +4,7 @@ import { Agent, tool } from "@lambdallm/agent";
 import { Chain, Step } from "@lambdallm/chain";
 import checkpoint, { type WithCheckpoint } from "@lambdallm/checkpoint";
 import { Model, Suspended } from "@lambdallm/core";
+import { invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import tracing, { RunIdGenerator, Tracer } from "@lambdallm/tracing";
@@ -15,6 +16,8 @@ import {
   calling,
   type HandlerContext,
   type Middy,
+  rejection,
+  run,
   type Sdk,
   setUp,
   tearDown,
@@ -288,6 +291,38 @@ describe.each([
       expect(outermost(sdk.spans, runId)).toHaveLength(2);
       expect(new Set(idsOf(sdk.spans)).size).toBe(sdk.spans.length);
     });
+  });
+});
+
+describe.each(middyMajors)("A call that was cut off on %s", (_name, middy) => {
+  test("so that its run goes on later has not failed", async () => {
+    const sdk = setUp();
+    const seen: unknown[] = [];
+    const suspended = new Suspended("run", {});
+    const thrown = await run(
+      middy,
+      async (context) => {
+        invocationOf(context).intercept("call", "time", async () => {
+          throw suspended;
+        });
+        return rejection(context.invoke("Hello"));
+      },
+      {
+        options: {
+          captureContent: ({ output }) => {
+            seen.push(output);
+            return undefined;
+          },
+        },
+      },
+    );
+    expect(thrown).toBe(suspended);
+    const { attributes, status } = sdk.span(CHAT);
+    expect(status).toEqual({ code: SpanStatusCode.UNSET });
+    expect(attributes["lambdallm.run.suspended"]).toBe(true);
+    // It was never asked.
+    expect(attributes).not.toHaveProperty(["gen_ai.usage.input_tokens"]);
+    expect(seen).toEqual([[]]);
   });
 });
 
