@@ -15,8 +15,10 @@ import {
   type HandlerContext,
   memoryLogger,
   PRICED,
+  providerOf,
   recordsOf,
   run,
+  type Setup,
   steady,
 } from "./support.ts";
 
@@ -209,35 +211,55 @@ describe.each(middyMajors)("what logging writes on %s", (_name, middy) => {
     );
   });
 
-  test("of a call that hangs is there before the end", async () => {
-    jest.useFakeTimers();
-    const { logger, records } = memoryLogger();
-    const running = run(hello, {
-      ...{ middy, options: { logger } },
-      provider: new MockProvider({
-        responses: [{ text: "late", delayMs: Number.POSITIVE_INFINITY }],
-      }).middleware(),
-      use: [
-        before(async ({ context }) => {
-          // What never answers, and does not hear of an abort.
-          invocationOf(context).intercept(
-            "attempt",
-            "hanging",
-            () => new Promise(() => {}),
-          );
-        }),
-      ],
-      context: new MockLambdaContext({ timeoutMs: 10_000 }),
-    }).catch(() => {});
-    await jest.advanceTimersByTimeAsync(9_750);
-    expect(eventsOf(records).slice(0, 1)).toEqual(["call-error"]);
-    expect(records[0]).toMatchObject({ errorType: "timeout", callId: 1 });
-    await jest.advanceTimersByTimeAsync(250);
-    await running;
-    expect(steady(records).at(-1)).toMatchObject({
-      ...{ event: "invocation-error", errorType: "timeout" },
-    });
-  });
+  // Neither answers, nor hears of an abort.
+  const hang = () => new Promise<never>(() => {});
+  test.each<[string, Setup, string[]]>([
+    [
+      "its provider",
+      { provider: providerOf(hang) },
+      ["attempt-error", "call-error"],
+    ],
+    [
+      "what is around it",
+      {
+        use: [
+          before(async ({ context }) => {
+            invocationOf(context).intercept("attempt", "hanging", hang);
+          }),
+        ],
+      },
+      ["call-error"],
+    ],
+  ])(
+    "of a call in which %s hangs is there before the end",
+    async (_what, setup, events) => {
+      jest.useFakeTimers();
+      const { logger, records } = memoryLogger();
+      const end = Promise.withResolvers<void>();
+      const running = run(
+        async (context) => {
+          const answer = hello(context);
+          await end.promise;
+          return answer;
+        },
+        {
+          ...{ middy, ...setup, options: { logger } },
+          context: new MockLambdaContext({ timeoutMs: 10_000 }),
+        },
+      ).catch(() => {});
+      await jest.advanceTimersByTimeAsync(9_749);
+      expect(records).toEqual([]);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(eventsOf(records)).toEqual(events);
+      for (const record of records)
+        expect(record).toMatchObject({ errorType: "timeout", callId: 1 });
+      end.resolve();
+      await running;
+      expect(steady(records).at(-1)).toMatchObject({
+        ...{ event: "invocation-error", errorType: "timeout" },
+      });
+    },
+  );
 
   test("of invocations side by side is each one's own", async () => {
     const { logger, records } = memoryLogger();
