@@ -75,6 +75,7 @@ export { changedContext } from "./middy/changed-context.ts";
 export { FeatureMembers } from "./middy/feature-members.ts";
 export { Middleware } from "./middy/middleware.ts";
 export type { MiddyMiddleware, MiddyRequest } from "./middy/middy-types.ts";
+export { ObservedInvocations } from "./middy/observed-invocations.ts";
 export { providerMiddleware } from "./middy/provider-middleware.ts";
 export { withProvider } from "./middy/provider-override.ts";
 export { invocationOf, llmOf } from "./middy/registry.ts";

@@ -178,6 +178,19 @@ describe.each(middyMajors)(
       });
     });
 
+    test("of other packages are heard by their names", async () => {
+      await run(middy, [new MockProvider().middleware()], async (context) => {
+        const { events } = invocationOf(context);
+        const seen: unknown[] = [];
+        const off = events.onForeign("theirs", ({ count }) => seen.push(count));
+        // As their package would declare it.
+        const emit = (count: number) =>
+          events.emit("theirs" as never, { count } as never);
+        expect([emit(1), off(), emit(2)]).toEqual([true, undefined, false]);
+        expect(seen).toEqual([1]);
+      });
+    });
+
     test("turn the rejections of an async listener into one process warning", async () => {
       const warnings = jest.spyOn(process, "emitWarning").mockReturnValue();
       await run(middy, [new MockProvider().middleware()], async (context) => {

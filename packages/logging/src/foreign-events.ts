@@ -1,7 +1,6 @@
 import {
   callFacts,
   type Invocation,
-  type InvocationEvents,
   presentOperation,
 } from "@lambdallm/core/feature";
 import { errorFacts, valuesOf } from "./facts.ts";
@@ -51,9 +50,7 @@ export function recordForeignEvents(
   for (const name of Object.keys(FOREIGN_EVENTS) as ForeignEvent[]) {
     // What nobody listens to becomes a process warning: what is not recorded still has to.
     if (!recorder.isWanted(name) && !recorder.isWanted(failed(name))) continue;
-    // Which events there are depends on the packages that are in use: here it is not known.
-    events.on(name as keyof InvocationEvents, (event) => {
-      const fields: Readonly<Record<string, unknown>> = Object(event);
+    events.onForeign(name, (fields) => {
       const { callId, status, error } = fields;
       recorder.write(status === "failed" ? failed(name) : name, {
         ...(typeof callId === "number"

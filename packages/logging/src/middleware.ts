@@ -1,9 +1,9 @@
-import { ConfigurationError } from "@lambdallm/core";
 import {
   type Invocation,
   invocationOf,
   type MiddyMiddleware,
   type MiddyRequest,
+  ObservedInvocations,
 } from "@lambdallm/core/feature";
 import { type Fields, failureFacts, usageFacts, valuesOf } from "./facts.ts";
 import { recordForeignEvents } from "./foreign-events.ts";
@@ -18,8 +18,7 @@ import { recordCalls } from "./record-calls.ts";
 import { recordPrograms } from "./record-programs.ts";
 import { Recorder, type RecorderSettings } from "./recorder.ts";
 
-/** Those whose records are written, so that none is written twice. */
-const recorded = new WeakSet<Invocation>();
+const recorded = new ObservedInvocations("logging");
 
 /**
  * Writes a record for each model call, for what happens around it, and for the invocation at its end. Nothing of prompts and
@@ -43,12 +42,7 @@ export function logging(
   const loggingBefore = async (request: MiddyRequest): Promise<void> => {
     const { context } = request;
     const invocation = invocationOf(context, "logging");
-    if (recorded.has(invocation))
-      throw new ConfigurationError(
-        "logging: this invocation is logged already. Use the middleware once.",
-      );
-    if (isRecorded(invocation.parent)) return;
-    recorded.add(invocation);
+    if (!recorded.add(invocation)) return;
     const start = performance.now();
     const recorder = new Recorder(settings, requestIdOf(context));
     const calls = recordCalls(invocation, recorder);
@@ -89,13 +83,6 @@ function settingsOf({
     sampleRate,
     content: contentSettings(content),
   };
-}
-
-function isRecorded(invocation: Invocation | undefined): boolean {
-  return (
-    invocation !== undefined &&
-    (recorded.has(invocation) || isRecorded(invocation.parent))
-  );
 }
 
 function requestIdOf(context: object): string | undefined {

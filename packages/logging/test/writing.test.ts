@@ -206,7 +206,7 @@ describe.each(middyMajors)("what logging writes on %s", (_name, middy) => {
       run(hello, { middy, options: { logger }, use: [logging()] }),
     ).rejects.toThrow(
       new ConfigurationError(
-        "logging: this invocation is logged already. Use the middleware once.",
+        "logging: there is a logging() in this invocation already: use it once.",
       ),
     );
   });

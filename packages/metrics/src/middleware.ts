@@ -1,9 +1,8 @@
-import { ConfigurationError } from "@lambdallm/core";
 import {
-  type Invocation,
   invocationOf,
   type MiddyMiddleware,
   type MiddyRequest,
+  ObservedInvocations,
   warn,
   within,
 } from "@lambdallm/core/feature";
@@ -28,8 +27,7 @@ import { watch } from "./watch.ts";
 
 const DEFAULT_FLUSH_TIMEOUT_MS = 2_000;
 
-/** Those whose figures are recorded already. */
-const measured = new WeakSet<Invocation>();
+const measured = new ObservedInvocations("metrics");
 
 /**
  * Counts model calls, tokens, cost, time, tools and runs, as metrics of CloudWatch or OpenTelemetry. They are written after
@@ -54,12 +52,7 @@ export function metrics<TEvent = any>(
   const metricsBefore = async (request: MiddyRequest): Promise<void> => {
     const { context, event } = request;
     const invocation = invocationOf(context, "metrics");
-    if (measured.has(invocation))
-      throw new ConfigurationError(
-        "metrics: there is a metrics() in this invocation already. One can have both `namespace` and `meter`.",
-      );
-    if (isMeasuredAround(invocation)) return;
-    measured.add(invocation);
+    if (!measured.add(invocation)) return;
     const recorders = sinks.map((sink) => sink({ invocation, event, context }));
     watch(invocation, recorders);
     for (const { flush } of recorders)
@@ -74,13 +67,6 @@ export function metrics<TEvent = any>(
   };
 
   return { before: metricsBefore };
-}
-
-/** Then the events of this one reach the outer one's listeners. */
-function isMeasuredAround({ parent }: Invocation): boolean {
-  return (
-    parent !== undefined && (measured.has(parent) || isMeasuredAround(parent))
-  );
 }
 
 function sinksOf(options: MetricsOptions): readonly Sink[] {

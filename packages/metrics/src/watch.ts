@@ -5,7 +5,6 @@ import {
   type Invocation,
   type InvocationEvents,
 } from "@lambdallm/core/feature";
-import { onForeign } from "./foreign-events.ts";
 import type { EndedCall, Recorder } from "./sink.ts";
 
 type Counts = Pick<EndedCall, "throttles" | "retries" | "fallbacks">;
@@ -52,22 +51,20 @@ export function watch(
       recorder.operation({ operation, outcome, durationMs, facts });
   });
 
-  onForeign(invocation, "retry", (event) => {
-    counts.add(Reflect.get(event, "callId"), "retries");
+  events.onForeign("retry", (event) => {
+    counts.add(event["callId"], "retries");
   });
-  onForeign(invocation, "fallback", (event) => {
-    counts.add(Reflect.get(event, "callId"), "fallbacks");
+  events.onForeign("fallback", (event) => {
+    counts.add(event["callId"], "fallbacks");
   });
-  onForeign(invocation, "budget-exceeded", (event) => {
-    const isRefusal =
-      Reflect.get(event, "action") === "block" &&
-      Reflect.get(event, "shadow") !== true;
+  events.onForeign("budget-exceeded", (event) => {
+    const isRefusal = event["action"] === "block" && event["shadow"] !== true;
     if (isRefusal) occurrence("BudgetRefusals");
   });
-  onForeign(invocation, "run-start", (event) => {
-    if (Reflect.get(event, "isResumed") === true) occurrence("RunsResumed");
+  events.onForeign("run-start", (event) => {
+    if (event["isResumed"] === true) occurrence("RunsResumed");
   });
-  onForeign(invocation, "run-suspend", () => occurrence("RunsSuspended"));
+  events.onForeign("run-suspend", () => occurrence("RunsSuspended"));
 }
 
 function commonOf(

@@ -95,6 +95,18 @@ export class Events {
     };
   }
 
+  /**
+   * Listens to an event that another package declares, which this one does not import: it reads what it needs of it as of
+   * something foreign. Returns a function that ends the subscription.
+   */
+  onForeign(
+    name: string,
+    listener: (event: Readonly<Record<string, unknown>>) => void,
+  ): () => void {
+    // Only those who import a feature know that there is such an event.
+    return this.on(name as EventName, (event) => listener(Object(event)));
+  }
+
   /** Returns whether anybody listened. */
   emit<Name extends EventName>(
     name: Name,
