@@ -1,3 +1,4 @@
+import type { ModelResponse } from "@lambdallm/core";
 import {
   type AttemptOperation,
   type CallOperation,
@@ -118,8 +119,10 @@ export class SpanObserver {
         if (span.isRecording()) {
           span.setAttributes(usageAttributes(operation));
           if (outcome.status === "completed")
-            // A call's result is the response.
-            span.setAttributes(responseAttributes(outcome.result as never));
+            // Its kind says what its result is.
+            span.setAttributes(
+              responseAttributes(outcome.result as ModelResponse),
+            );
         }
         this.#settings.capture.endCall(span, operation, outcome);
       },

@@ -5,7 +5,11 @@ import type { TracerProvider } from "@opentelemetry/api";
 export interface ExportOptions {
   /** Where spans are made, and who exports them. @default the global one of `@opentelemetry/api` */
   readonly provider?: TracerProvider | undefined;
-  /** How long the end of the invocation waits for the export of its spans, at most. In milliseconds. @default 1_000 */
+  /**
+   * How long the end of the invocation waits for the export of its spans, at most, in milliseconds; 0 leaves the export to others.
+   *
+   * @default 1_000
+   */
   readonly flushTimeoutMs?: number | undefined;
 }
 
