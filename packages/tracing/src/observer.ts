@@ -29,6 +29,7 @@ import {
   usageAttributes,
 } from "./call-attributes.ts";
 import type { ContentCapture } from "./capture-content.ts";
+import { executionIn } from "./durable-execution.ts";
 import { setFailed } from "./failure.ts";
 import {
   programAttributes,
@@ -161,44 +162,52 @@ export class SpanObserver {
   #program(operation: SpannedProgram): Observation {
     const startTime = Date.now();
     const baseOf = this.#baseOf(operation);
+    const execution = executionIn(context.active());
     let made: { readonly span: Span; readonly inner: Context } | undefined;
     const make = (cause: Operation) => {
       if (made !== undefined) return made;
       const base = baseOf(cause);
-      const span = this.#start(operation, base, {
-        name: programSpanName(operation),
-        kind: SpanKind.INTERNAL,
-        attributes: programAttributesAtStart(operation),
-        startTime,
-        cause,
-      });
-      if (span.isRecording())
-        span.setAttributes({
-          ...programAttributes(operation),
-          ...runAttributes(operation, base),
-          [RUN_RESUMED]:
-            this.#settings.isResumed(operation.run.id) || undefined,
-        });
+      const span = this.#startProgram(operation, base, { startTime, cause });
       made = { span, inner: trace.setSpan(base, span) };
+      execution?.suspend.add(suspend);
       return made;
     };
+    const end = (outcome: OperationOutcome) => {
+      execution?.suspend.delete(suspend);
+      const { span } = made ?? {};
+      if (span?.isRecording() !== true) return;
+      setOutcome(span, outcome);
+      span.setAttributes(this.#resultAttributes(operation, outcome));
+      span.end();
+    };
+    const suspend = () => end({ status: "suspended" });
     const isMade = !mayBeReplay(operation);
     const surroundings = isMade ? make(operation).inner : context.active();
     this.#places.set(operation, {
       active: trace.getSpan(surroundings),
       inner: (cause) => make(cause).inner,
     });
-    return {
-      within: (work) => context.with(surroundings, work),
-      end: (outcome) => {
-        const span = made?.span;
-        if (span === undefined) return;
-        setOutcome(span, outcome);
-        if (span.isRecording())
-          span.setAttributes(this.#resultAttributes(operation, outcome));
-        span.end();
-      },
-    };
+    return { within: (work) => context.with(surroundings, work), end };
+  }
+
+  #startProgram(
+    operation: SpannedProgram,
+    base: Context,
+    begun: { readonly startTime: number; readonly cause: Operation },
+  ): Span {
+    const span = this.#start(operation, base, {
+      name: programSpanName(operation),
+      kind: SpanKind.INTERNAL,
+      attributes: programAttributesAtStart(operation),
+      ...begun,
+    });
+    if (span.isRecording())
+      span.setAttributes({
+        ...programAttributes(operation),
+        ...runAttributes(operation, base),
+        [RUN_RESUMED]: this.#settings.isResumed(operation.run.id) || undefined,
+      });
+    return span;
   }
 
   #resultAttributes(
