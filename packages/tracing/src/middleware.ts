@@ -20,8 +20,8 @@ import {
   DEFAULT_FLUSH_TIMEOUT_MS,
   type ExportOptions,
   exportChecks,
+  SCOPE,
 } from "./options.ts";
-import { SCOPE } from "./tracer.ts";
 
 export interface TracingOptions extends ExportOptions {
   /**

@@ -22,3 +22,6 @@ export const exportChecks: Readonly<Record<keyof ExportOptions, OptionCheck>> =
   { provider: tracerProvider, flushTimeoutMs: check.wholeNumber };
 
 export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
+
+/** The instrumentation that the spans of this package are of. */
+export const SCOPE = "@lambdallm/tracing";
