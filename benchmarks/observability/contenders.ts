@@ -1,3 +1,5 @@
+import type { Variant } from "../shared/variants.ts";
+
 export const CONTENDERS = [
   "bedrock",
   "logging",
@@ -8,8 +10,6 @@ export const CONTENDERS = [
   "without-sdk",
 ] as const;
 export type Contender = (typeof CONTENDERS)[number];
-
-export type Variant = "call" | "stream";
 
 /** The baseline is what the benchmark "overhead" compares with a hand-written handler. */
 export function handlerFile(contender: Contender, variant: Variant): URL {

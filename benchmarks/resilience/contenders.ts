@@ -1,7 +1,7 @@
+import type { Variant } from "../shared/variants.ts";
+
 export const CONTENDERS = ["bedrock", "resilient"] as const;
 export type Contender = (typeof CONTENDERS)[number];
-
-export type Variant = "call" | "stream";
 
 /** The baseline is what the benchmark "overhead" compares with a hand-written handler. */
 export function handlerFile(contender: Contender, variant: Variant): URL {

@@ -5,17 +5,7 @@
  *
  * `--quick` takes few samples, to see that everything runs; `--write` puts the result into docs/benchmarks.md.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bundleChild, bundleHandler } from "../shared/bundle.ts";
-import {
-  handlerEnvironment,
-  startLocalBedrock,
-} from "../shared/child-process.ts";
-import { forEachContender } from "../shared/contenders.ts";
-import { measureColdStart, measureWarm } from "../shared/measure.ts";
 import {
   bundleRatios,
   measuredRatios,
@@ -23,12 +13,8 @@ import {
   table,
 } from "../shared/report.ts";
 import { environmentLine, writeSection } from "../shared/section.ts";
-import {
-  CONTENDERS,
-  type Contender,
-  handlerFile,
-  type Variant,
-} from "./contenders.ts";
+import { measureVariants } from "../shared/variants.ts";
+import { CONTENDERS, type Contender, handlerFile } from "./contenders.ts";
 import { METHOD } from "./method.ts";
 
 const { values: options } = parseArgs({
@@ -39,73 +25,37 @@ const plan = options.quick
   ? { samples: 8, rounds: 10, calls: 200 }
   : { samples: 40, rounds: 60, calls: 300 };
 
-const directory = await mkdtemp(join(tmpdir(), "resilience-"));
-const bedrock = await startLocalBedrock(
-  new URL("../overhead/respond.ts", import.meta.url),
+const { bundles, calls, streams, starts } = await measureVariants(
+  CONTENDERS,
+  handlerFile,
+  plan,
 );
-const bundle = (variant: Variant) =>
-  forEachContender(CONTENDERS, (contender) =>
-    bundleHandler(
-      handlerFile(contender, variant),
-      directory,
-      `${contender}-${variant}`,
-      { external: ["ajv", "ajv/*", "yaml"] },
-    ),
-  );
-try {
-  const env = handlerEnvironment(bedrock.url);
-  const program = await bundleChild("worker", directory);
-  const call = await bundle("call");
-  const stream = await bundle("stream");
-  const shared = { contenders: CONTENDERS, env };
-  const warmPlan = { ...plan, inFlight: 1, warmUpCalls: plan.calls * 4 };
-  const calls = await measureWarm(
-    { ...shared, program, bundles: call },
-    warmPlan,
-  );
-  const streams = await measureWarm(
-    { ...shared, program, bundles: stream },
-    warmPlan,
-  );
-  const starts = await measureColdStart(
-    {
-      ...shared,
-      program: await bundleChild("cold-start", directory),
-      bundles: call,
-    },
-    plan.samples,
-  );
-  const rows: readonly (readonly [
-    name: string,
-    ratios: Ratios<Contender>,
-    limit?: number,
-  ])[] = [
-    ["call: CPU", measuredRatios(calls, "cpuMs"), 1.1],
-    ["call: latency, median", measuredRatios(calls, "p50Ms")],
-    ["stream of 20 deltas: CPU", measuredRatios(streams, "cpuMs"), 1.1],
-    ["stream of 20 deltas: latency, median", measuredRatios(streams, "p50Ms")],
-    ["cold start: CPU", measuredRatios(starts, "cpuMs")],
-    ["cold start: time", measuredRatios(starts, "wallMs")],
-    ["bundle", bundleRatios(CONTENDERS, call)],
-  ];
-  const section = [
-    environmentLine(options.quick),
-    table(
-      ["", ...CONTENDERS, "aim"],
-      rows.map(([name, { cells, ratios }, limit]) => [
-        name,
-        ...CONTENDERS.map((contender) => cells[contender]),
-        limit === undefined
-          ? ""
-          : `at most ${limit.toFixed(2)}: ${ratios.resilient <= limit ? "met" : "**missed**"}`,
-      ]),
-    ),
-    `Disturbed rounds, thrown away: call ${calls.disturbed} of ${plan.rounds}; stream ${streams.disturbed} of ${plan.rounds}; cold start ${starts.disturbed} of ${plan.samples}.`,
-  ].join("\n\n");
-  console.log(section);
-  if (options.write)
-    await writeSection("resilience", `${METHOD}\n\n${section}`);
-} finally {
-  bedrock.stop();
-  await rm(directory, { recursive: true });
-}
+const rows: readonly (readonly [
+  name: string,
+  ratios: Ratios<Contender>,
+  limit?: number,
+])[] = [
+  ["call: CPU", measuredRatios(calls, "cpuMs"), 1.1],
+  ["call: latency, median", measuredRatios(calls, "p50Ms")],
+  ["stream of 20 deltas: CPU", measuredRatios(streams, "cpuMs"), 1.1],
+  ["stream of 20 deltas: latency, median", measuredRatios(streams, "p50Ms")],
+  ["cold start: CPU", measuredRatios(starts, "cpuMs")],
+  ["cold start: time", measuredRatios(starts, "wallMs")],
+  ["bundle", bundleRatios(CONTENDERS, bundles)],
+];
+const section = [
+  environmentLine(options.quick),
+  table(
+    ["", ...CONTENDERS, "aim"],
+    rows.map(([name, { cells, ratios }, limit]) => [
+      name,
+      ...CONTENDERS.map((contender) => cells[contender]),
+      limit === undefined
+        ? ""
+        : `at most ${limit.toFixed(2)}: ${ratios.resilient <= limit ? "met" : "**missed**"}`,
+    ]),
+  ),
+  `Disturbed rounds, thrown away: call ${calls.disturbed} of ${plan.rounds}; stream ${streams.disturbed} of ${plan.rounds}; cold start ${starts.disturbed} of ${plan.samples}.`,
+].join("\n\n");
+console.log(section);
+if (options.write) await writeSection("resilience", `${METHOD}\n\n${section}`);

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { LocalBedrockOptions } from "./child/local-bedrock.ts";
 import type { Block, BlockResult, MemoryResult } from "./child/worker.ts";
@@ -111,9 +112,11 @@ export async function coldStart(
   });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   let text = "";
-  for await (const chunk of child.stdout) {
-    text += String(chunk);
-    if (text.endsWith("\n")) break;
+  for await (const line of createInterface(child.stdout)) {
+    // What comes before it the handler has logged.
+    if (!line.startsWith('{"cpuMs"')) continue;
+    text = line;
+    break;
   }
   const wallMs = performance.now() - start;
   child.kill();

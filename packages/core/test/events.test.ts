@@ -130,6 +130,7 @@ describe.each(middyMajors)(
             // A token of 1 USD and two of 5 USD a million.
             costUsd: 0.000011,
           }),
+          provider: model,
           totals: expect.objectContaining({ attempts: 1, failedAttempts: 0 }),
           durationMs: 250,
         },
@@ -140,6 +141,7 @@ describe.each(middyMajors)(
             messages: [{ role: "user", content: [{ text: "Ho" }] }],
           }),
           error: failure,
+          provider: model,
           totals: expect.objectContaining({ attempts: 1, failedAttempts: 1 }),
           durationMs: 40,
         },

@@ -493,6 +493,29 @@ describe.each(middyMajors)("operations on %s", (_name, middy) => {
     );
     expect(seen[0]).toBe("call 1");
   });
+
+  test("of a nested provider tell by their events who was asked", async () => {
+    const asked: unknown[] = [];
+    const outer = new MockProvider({ responses: ["outer"] });
+    const inner = new MockProvider({ responses: [new Error("inner")] });
+    const listening = before(async ({ context }) => {
+      for (const name of ["call-end", "call-error"] as const)
+        invocationOf(context).events.on(name, ({ provider }) => {
+          asked.push(provider);
+        });
+    });
+    await run(middy, [outer.middleware(), listening], async (context) => {
+      await context.invoke("Hello");
+      const nested = run(
+        middy,
+        [inner.middleware()],
+        ({ invoke }) => invoke("Hello"),
+        context,
+      );
+      await rejection(nested);
+    });
+    expect(asked).toEqual([outer, inner]);
+  });
 });
 
 describe.each(middyMajors)("a flush on %s", (_name, middy) => {

@@ -26,26 +26,25 @@ function endOfCard(
 ): number | undefined {
   let digits = "";
   let end: number | undefined;
-  for (const [offset, part] of parts
-    .slice(first, first + 2 * MOST_DIGITS)
-    .entries()) {
-    if (offset % 2 === 1) {
-      if (part.length > LONGEST_GAP) break;
-      continue;
-    }
-    digits += part;
+  for (let index = first; index < parts.length; index += 2) {
+    digits += parts[index];
     if (digits.length > MOST_DIGITS) break;
     if (digits.length >= FEWEST_DIGITS && hasCheckDigit(digits))
-      end = first + offset + 1;
+      end = index + 1;
+    const gap = parts[index + 1] ?? "";
+    if (gap.length > LONGEST_GAP) break;
   }
   return end;
 }
 
+const ZERO = "0".charCodeAt(0);
+
 /** By the formula of Luhn: every second digit counts twice, from the right. */
 function hasCheckDigit(digits: string): boolean {
   let sum = 0;
-  for (let index = 1; index <= digits.length; index += 1) {
-    const weighted = Number(digits.at(-index)) * (index % 2 === 1 ? 1 : 2);
+  for (let index = 0; index < digits.length; index += 1) {
+    const digit = digits.charCodeAt(index) - ZERO;
+    const weighted = (digits.length - index) % 2 === 1 ? digit : digit * 2;
     sum += weighted > 9 ? weighted - 9 : weighted;
   }
   return sum % 10 === 0;

@@ -28,8 +28,7 @@ export class Content {
     const { prompts, answers, tools } = this.#settings;
     return this.#redacted({
       systemPrompt: prompts && (() => textOfBlocks(system, tools)),
-      prompt:
-        prompts && (() => textOfBlocks(messages.at(-1)?.content ?? [], tools)),
+      prompt: prompts && (() => textOfBlocks(lastOf(messages), tools)),
       answer:
         answers && answered !== undefined && (() => answerOf(answered, tools)),
     });
@@ -65,8 +64,6 @@ export class Content {
   #shortened(text: string): string {
     const { redact, maxTextLength } = this.#settings;
     const redacted = redact(text);
-    if (typeof redacted !== "string")
-      throw new TypeError("The redaction of a text returned something else.");
     if (redacted.length <= maxTextLength) return redacted;
     const [whole] = splitHalf(redacted.slice(0, maxTextLength));
     return `${whole}…`;
@@ -81,3 +78,6 @@ function answerOf(
     ? textOfBlocks(message.content, withTools)
     : (output.text ?? jsonText(output.value));
 }
+
+const lastOf = (messages: ModelRequest["messages"]) =>
+  messages.slice(-1).flatMap(({ content }) => content);

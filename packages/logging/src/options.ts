@@ -1,4 +1,9 @@
-import { check, isObject, validateOptions } from "@lambdallm/core/feature";
+import {
+  check,
+  isObject,
+  isThenable,
+  validateOptions,
+} from "@lambdallm/core/feature";
 import { DEFAULT_LEVELS, type LogEvent, type LogLevel } from "./levels.ts";
 import type { Logger } from "./logger.ts";
 import { type DataMasker, type Redact, redact } from "./redact.ts";
@@ -41,7 +46,7 @@ export interface ContentSettings {
   readonly answers: boolean;
   readonly tools: boolean;
   readonly maxTextLength: number;
-  readonly redact: (text: string) => unknown;
+  readonly redact: Redact;
 }
 
 const DEFAULT_MAX_TEXT_LENGTH = 1_000;
@@ -98,12 +103,16 @@ export function contentSettings({
   const steps = [given].flat();
   return {
     ...{ prompts, answers, tools, maxTextLength },
-    redact: (text) => steps.reduce<unknown>(redacted, text),
+    redact: (text) => steps.reduce(redacted, text),
   };
 }
 
-function redacted(text: unknown, step: Redacting): unknown {
-  // What is no text any more goes no further: it is the caller's to refuse.
-  if (typeof text !== "string") return undefined;
-  return typeof step === "function" ? step(text) : step.erase(text);
+/** @throws when it does not get a text. */
+function redacted(text: string, step: Redacting): string {
+  const result: unknown =
+    typeof step === "function" ? step(text) : step.erase(text);
+  if (typeof result === "string") return result;
+  // One that is rejected would end the process.
+  if (isThenable(result)) Promise.resolve(result).catch(() => {});
+  throw new TypeError("The redaction of a text has returned something else.");
 }

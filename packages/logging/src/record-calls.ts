@@ -29,12 +29,17 @@ export function recordCalls(
   const calls = new Map<number, CallFacts>();
   const attemptStarts = new Map<string, number>();
 
-  const callEnd = ({ callId, request, totals, durationMs }: CallEnd) => {
-    const facts = calls.get(callId);
+  const callEnd = ({
+    callId,
+    request,
+    parent,
+    totals,
+    durationMs,
+  }: CallEnd) => {
     calls.delete(callId);
     const { attempts, failedAttempts, usage, totalCostUsd } = totals;
     return {
-      ...{ callId, ...facts, model: request.model },
+      ...{ callId, ...callFacts(request, parent), model: request.model },
       ...{ attempts, failedAttempts, ...usageFacts(usage) },
       ...{ costUsd: totalCostUsd, durationMs },
     };
@@ -46,9 +51,12 @@ export function recordCalls(
 
   const attemptEnd = (event: AttemptStart) => {
     const key = keyOf(event);
-    const start = attemptStarts.get(key) ?? performance.now();
+    const start = attemptStarts.get(key);
     attemptStarts.delete(key);
-    return { ...attemptFacts(event), durationMs: performance.now() - start };
+    // It may have been on its way before anybody listened.
+    const durationMs =
+      start === undefined ? undefined : performance.now() - start;
+    return { ...attemptFacts(event), durationMs };
   };
 
   events.on("call-start", ({ callId, request, parent }) => {
@@ -89,7 +97,8 @@ export function recordCalls(
     const failure = failureFacts(event.error);
     const partial = partialOf(event.error);
     const used: Fields | undefined = partial && {
-      ...{ ...responseFacts(partial), ...usageFacts(partial.usage) },
+      ...responseFacts(partial),
+      ...usageFacts(partial.usage),
     };
     recorder.write(
       failure.status === "failed" ? "attempt-error" : "attempt-end",

@@ -59,9 +59,9 @@ export class Recorder {
       ...fields,
       ...content?.(),
     };
-    const known = Object.entries(record).filter(
-      ([, value]) => value !== undefined,
-    );
+    const known = Object.entries(record)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, inWholeMs(name, value)]);
     // No field has one of the names that loggers keep for themselves.
     this.#hand(level, Object.fromEntries(known) as unknown as LogRecord);
   }
@@ -96,4 +96,11 @@ export class Recorder {
     this.#reported.add(what);
     warn(`logging: ${what}`, error);
   }
+}
+
+/** Fractions of milliseconds are long, and tell nobody anything. */
+function inWholeMs(name: string, value: unknown): unknown {
+  return name.endsWith("Ms") && typeof value === "number"
+    ? Math.round(value)
+    : value;
 }

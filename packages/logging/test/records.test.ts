@@ -12,12 +12,15 @@ import {
   usageOf,
 } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
+import logging from "@lambdallm/logging";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
   answerOf,
   before,
   eventsOf,
+  type HandlerContext,
+  memoryLogger,
   PRICED,
   providerOf,
   recordsOf,
@@ -190,25 +193,46 @@ describe.each(middyMajors)("logging on %s", (_name, middy) => {
   });
 
   test("does not take a run that waits for a failure", async () => {
-    const records = await recordsOf(
-      async ({ invoke }) => {
-        await invoke("Hello");
-      },
-      {
-        middy,
-        use: [
-          before(async ({ context }) => {
-            invocationOf(context).intercept("attempt", "run", async () => {
-              throw new Suspended("run-1", {});
-            });
-          }),
-        ],
-      },
-    );
+    const records = await recordsOf(({ invoke }) => invoke("Hello"), {
+      middy,
+      provider: providerOf(async () => {
+        throw new Suspended("run-1", {});
+      }),
+    });
     expect(steady(records)).toMatchObject([
-      { event: "call-end", status: "suspended" },
-      { event: "invocation-end", status: "suspended" },
+      { level: "debug", event: "attempt-end", status: "suspended" },
+      { level: "info", event: "call-end", status: "suspended" },
+      { level: "info", event: "invocation-end", status: "suspended" },
     ]);
+  });
+
+  test("writes the end of a call that was on its way before", async () => {
+    const { logger, records } = memoryLogger();
+    const end = Promise.withResolvers<void>();
+    const chain = middy<object, unknown, Error, HandlerContext>()
+      .use({
+        ...providerOf(async () => {
+          await end.promise;
+          return answerOf("Hello");
+        }),
+      })
+      .handler(async (_event, context) => {
+        const running = context.invoke("Hello");
+        const inner = middy<object, unknown, Error, HandlerContext>()
+          .use(logging({ logger }))
+          .handler(async () => {
+            end.resolve();
+            return running;
+          });
+        return inner({}, context);
+      });
+    await chain({}, new MockLambdaContext());
+    const [attempt, call, invocation] = records;
+    expect(attempt).toMatchObject({ event: "attempt-end", callId: 1 });
+    expect(attempt).not.toHaveProperty("durationMs");
+    expect(call).toMatchObject({ event: "call-end", attempts: 1 });
+    expect(call).toHaveProperty("durationMs");
+    expect(invocation).toMatchObject({ event: "invocation-end", calls: 1 });
   });
 
   test("writes chains, agents, tools and steps at their end, and what each is a part of", async () => {

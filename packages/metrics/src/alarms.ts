@@ -60,13 +60,12 @@ interface AlarmOnMetric extends Metric {
   readonly ExtendedStatistic?: string;
 }
 
+type Watched = AlarmOnMetric | { readonly Metrics: readonly MetricQuery[] };
+
 /** A resource of a template of CloudFormation. */
 export interface AlarmResource {
   readonly Type: "AWS::CloudWatch::Alarm";
-  readonly Properties: (
-    | AlarmOnMetric
-    | { readonly Metrics: readonly MetricQuery[] }
-  ) & {
+  readonly Properties: Watched & {
     readonly AlarmDescription: string;
     readonly ComparisonOperator:
       | "GreaterThanThreshold"
@@ -118,99 +117,123 @@ export function alarms(
   options: AlarmOptions = {},
 ): Readonly<Record<string, AlarmResource>> {
   validateOptions(OWNER, checks, options);
-  const { fixedDimensions, latencyP99Ms, dailyCostUsd } = options;
-  const { namespace = DEFAULT_NAMESPACE, prefix = "LambdaLLM" } = options;
+  const { prefix = "LambdaLLM" } = options;
   const { errorRate = 0.05, budgetShare = 0.8, throttles = 10 } = options;
-  const { periodSeconds: Period = 300, evaluationPeriods = 2 } = options;
-  const { alarmActions = [], okActions = [] } = options;
-  const { fixed } = figureSets(OWNER, { fixedDimensions }, undefined);
-  const Dimensions = Object.entries(fixed).map(([Name, Value]) => ({
-    ...{ Name, Value },
-  }));
-  const metric = (MetricName: Figure): Metric => ({
-    ...{ Namespace: namespace, MetricName, Dimensions },
-  });
-  const sum = (Id: string, figure: Figure): MetricQuery => ({
-    ...{ Id, ReturnData: false },
-    MetricStat: { Metric: metric(figure), Period, Stat: "Sum" },
-  });
-  const resource = (
-    AlarmDescription: string,
-    what: AlarmOnMetric | { readonly Metrics: readonly MetricQuery[] },
-    Threshold: number,
-    changes: Partial<AlarmResource["Properties"]> = {},
-  ): AlarmResource => ({
-    Type: "AWS::CloudWatch::Alarm",
-    Properties: {
-      AlarmDescription,
-      ...what,
-      ComparisonOperator: "GreaterThanThreshold",
-      Threshold,
-      EvaluationPeriods: evaluationPeriods,
-      TreatMissingData: "notBreaching",
-      AlarmActions: alarmActions,
-      OKActions: okActions,
-      ...changes,
-    },
-  });
-
+  const { latencyP99Ms = false, dailyCostUsd = false } = options;
+  const on = new Alarms(options);
   const all = {
-    ErrorRate:
-      errorRate !== false &&
-      resource(
-        `More than ${percent(errorRate)} % of the model calls fail.`,
-        {
-          Metrics: [
-            sum("errors", "Errors"),
-            sum("calls", "Calls"),
-            {
-              Id: "rate",
-              Expression: "FILL(errors, 0) / calls",
-              ReturnData: true,
-            },
-          ],
-        },
-        errorRate,
-      ),
-    Throttles:
-      throttles !== false &&
-      resource(
-        `More than ${throttles} attempts in ${Period} seconds were throttled.`,
-        { ...metric("Throttles"), Period, Statistic: "Sum" },
-        throttles,
-      ),
-    Budget:
-      budgetShare !== false &&
-      resource(
-        `${percent(budgetShare)} % of the budget is used.`,
-        { ...metric("BudgetUsed"), Period, Statistic: "Maximum" },
-        percent(budgetShare),
-        {
-          ComparisonOperator: "GreaterThanOrEqualToThreshold",
-          EvaluationPeriods: 1,
-        },
-      ),
-    Latency:
-      latencyP99Ms !== undefined &&
-      resource(
-        `One call in a hundred takes more than ${latencyP99Ms} ms.`,
-        { ...metric("Latency"), Period, ExtendedStatistic: "p99" },
-        latencyP99Ms,
-      ),
-    DailyCost:
-      dailyCostUsd !== undefined &&
-      resource(
-        `The model calls of a day have cost more than ${dailyCostUsd} USD.`,
-        { ...metric("CostUsd"), Period: DAY_SECONDS, Statistic: "Sum" },
-        dailyCostUsd,
-        { EvaluationPeriods: 1 },
-      ),
+    ErrorRate: errorRate !== false && on.errorRate(errorRate),
+    Throttles: throttles !== false && on.throttles(throttles),
+    Budget: budgetShare !== false && on.budget(budgetShare),
+    Latency: latencyP99Ms !== false && on.latency(latencyP99Ms),
+    DailyCost: dailyCostUsd !== false && on.dailyCost(dailyCostUsd),
   };
   return Object.fromEntries(
     Object.entries(all).flatMap(([name, one]) =>
       one === false ? [] : [[`${prefix}${name}`, one]],
     ),
   );
+}
+
+/** Alarms on the figures over everything. */
+class Alarms {
+  readonly #options: AlarmOptions;
+  readonly #metric: Omit<Metric, "MetricName">;
+  readonly #periodSeconds: number;
+
+  constructor(options: AlarmOptions) {
+    const { namespace = DEFAULT_NAMESPACE, fixedDimensions } = options;
+    const { fixed } = figureSets(OWNER, { fixedDimensions }, undefined);
+    this.#options = options;
+    this.#periodSeconds = options.periodSeconds ?? 300;
+    this.#metric = {
+      Namespace: namespace,
+      Dimensions: Object.entries(fixed).map(([Name, Value]) => ({
+        ...{ Name, Value },
+      })),
+    };
+  }
+
+  errorRate(share: number): AlarmResource {
+    const Metrics = [
+      this.#sum("errors", "Errors"),
+      this.#sum("calls", "Calls"),
+      { Id: "rate", Expression: "FILL(errors, 0) / calls", ReturnData: true },
+    ];
+    const description = `More than ${percent(share)} % of the model calls fail.`;
+    return this.#alarm(description, { Metrics }, share);
+  }
+
+  throttles(count: number): AlarmResource {
+    return this.#alarm(
+      `More than ${count} attempts in ${this.#periodSeconds} seconds were throttled.`,
+      { ...this.#of("Throttles"), Statistic: "Sum" },
+      count,
+    );
+  }
+
+  budget(share: number): AlarmResource {
+    return this.#alarm(
+      `${percent(share)} % of the budget is used.`,
+      { ...this.#of("BudgetUsed"), Statistic: "Maximum" },
+      percent(share),
+      {
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        EvaluationPeriods: 1,
+      },
+    );
+  }
+
+  latency(p99Ms: number): AlarmResource {
+    return this.#alarm(
+      `One call in a hundred takes more than ${p99Ms} ms.`,
+      { ...this.#of("Latency"), ExtendedStatistic: "p99" },
+      p99Ms,
+    );
+  }
+
+  dailyCost(usd: number): AlarmResource {
+    return this.#alarm(
+      `The model calls of a day have cost more than ${usd} USD.`,
+      { ...this.#of("CostUsd"), Period: DAY_SECONDS, Statistic: "Sum" },
+      usd,
+      { EvaluationPeriods: 1 },
+    );
+  }
+
+  #of(MetricName: Figure): AlarmOnMetric {
+    return { ...this.#metric, MetricName, Period: this.#periodSeconds };
+  }
+
+  #sum(Id: string, MetricName: Figure): MetricQuery {
+    const { Period, ...Metric } = this.#of(MetricName);
+    const MetricStat = { Metric, Period, Stat: "Sum" };
+    return { Id, ReturnData: false, MetricStat };
+  }
+
+  #alarm(
+    description: string,
+    watched: Watched,
+    threshold: number,
+    changes: Partial<AlarmResource["Properties"]> = {},
+  ): AlarmResource {
+    const { evaluationPeriods = 2 } = this.#options;
+    const { alarmActions = [], okActions = [] } = this.#options;
+    return {
+      Type: "AWS::CloudWatch::Alarm",
+      Properties: {
+        AlarmDescription: description,
+        ...watched,
+        ComparisonOperator: "GreaterThanThreshold",
+        Threshold: threshold,
+        EvaluationPeriods: evaluationPeriods,
+        TreatMissingData: "notBreaching",
+        AlarmActions: alarmActions,
+        OKActions: okActions,
+        ...changes,
+      },
+    };
+  }
 }
 
 function percent(share: number): number {

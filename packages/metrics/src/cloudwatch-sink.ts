@@ -53,6 +53,8 @@ class FigureRecorder implements Recorder {
   readonly #failed: Set<string>;
   readonly #groups = new MetricGroups();
   readonly #outbox: Outbox;
+  /** The sets of the dimensions by which every figure is counted. */
+  readonly #sets: readonly (readonly string[])[];
   #callsToFlush = 0;
 
   constructor(
@@ -63,6 +65,8 @@ class FigureRecorder implements Recorder {
     this.#settings = settings;
     this.#surroundings = surroundings;
     this.#failed = failed;
+    const { overall, chosen } = settings;
+    this.#sets = [overall, ...chosen.map((set) => [...overall, ...set])];
     const writer = settings.writerOf(surroundings.context);
     this.#outbox = new Outbox(this.#groups, writer);
   }
@@ -71,7 +75,7 @@ class FigureRecorder implements Recorder {
     const { totals, response, errorType } = ended;
     this.#callsToFlush += 1;
     const values = this.#valuesOf(ended.facts, ended.request, ended.model);
-    const group = this.#group(values, this.#settings.sets);
+    const group = this.#group(values, this.#sets);
     add(group, "Calls", 1);
     add(group, "Attempts", totals.attempts);
     addSome(group, "Throttles", ended.throttles);
@@ -105,7 +109,7 @@ class FigureRecorder implements Recorder {
     const result: unknown = Reflect.get(outcome, "result");
     if (kind === "chain") return;
     const values = this.#valuesOf(facts, undefined, undefined);
-    const group = this.#group(values, this.#settings.sets);
+    const group = this.#group(values, this.#sets);
     if (kind === "step") add(group, "Steps", 1);
     else if (kind === "agent") {
       const iterations: unknown = Reflect.get(Object(result), "iterations");
@@ -129,8 +133,7 @@ class FigureRecorder implements Recorder {
   };
 
   #overall(): MetricGroup {
-    const [overall = []] = this.#settings.sets;
-    return this.#group(new Map(), [overall]);
+    return this.#group(new Map(), [this.#settings.overall]);
   }
 
   /** Counts it with the other figures, and by a dimension of its own. */
@@ -140,11 +143,10 @@ class FigureRecorder implements Recorder {
     dimension: string,
     value: string,
   ): void {
-    const { sets, distinct } = this.#settings;
-    const [overall = []] = sets;
+    const { overall, distinct } = this.#settings;
     const text = asDimensionValue(value) ?? "unknown";
     const all = new Map(values).set(dimension, distinct.of(dimension, text));
-    add(this.#group(all, [...sets, [...overall, dimension]]), figure, 1);
+    add(this.#group(all, [...this.#sets, [...overall, dimension]]), figure, 1);
   }
 
   /** Of the sets, those whose dimensions have values here. */
@@ -167,7 +169,7 @@ class FigureRecorder implements Recorder {
     request: ModelRequest | undefined,
     model: string | undefined,
   ): ReadonlyMap<string, string> {
-    const { sets, own, distinct, fixed } = this.#settings;
+    const { chosen, own, distinct } = this.#settings;
     const { promptName, agent, chain, tool, step } = facts;
     const known: Readonly<Record<string, string | undefined>> = {
       model: model && baseModelId(model),
@@ -175,8 +177,7 @@ class FigureRecorder implements Recorder {
       ...{ agent, chain, tool, step },
     };
     const values = new Map<string, string>();
-    for (const name of new Set(sets.flat())) {
-      if (Object.hasOwn(fixed, name)) continue;
+    for (const name of new Set(chosen.flat())) {
       const value = Object.hasOwn(own, name)
         ? this.#ownValue(name, { facts, request })
         : known[name];

@@ -138,7 +138,7 @@ function graphsOf(lines: Lines): readonly Graph[] {
       "Sum",
       lines.all("Iterations", "Steps", "RunsResumed", "RunsSuspended"),
     ],
-    ...lines.own.flatMap((set): readonly Graph[] => {
+    ...lines.chosen.flatMap((set): readonly Graph[] => {
       const by = `by ${set.join(" and ")}`;
       return [
         [`Calls ${by}`, "Sum", [lines.by(set, "Calls", "Sum")]],
@@ -162,11 +162,8 @@ class Lines {
   }
 
   /** By what the figures are told apart. */
-  get own(): readonly (readonly string[])[] {
-    const { fixed, sets } = this.#sets;
-    return sets
-      .slice(1)
-      .map((set) => set.filter((name) => !Object.hasOwn(fixed, name)));
+  get chosen(): FigureSets["chosen"] {
+    return this.#sets.chosen;
   }
 
   /** The figure over everything. */

@@ -57,10 +57,13 @@ export const dimensionChecks = {
   fixedDimensions: dimensionsCheck,
 };
 
-/** The sets of dimensions by which there are figures; the first one is that of the fixed ones alone. */
+/** The sets of dimensions by which there are figures. */
 export interface FigureSets {
   readonly fixed: Dimensions;
-  readonly sets: readonly (readonly string[])[];
+  /** The names of the fixed ones: the set of what is over everything. */
+  readonly overall: readonly string[];
+  /** The others, without the fixed ones. */
+  readonly chosen: readonly (readonly string[])[];
 }
 
 /**
@@ -73,37 +76,30 @@ export function figureSets(
   own: readonly string[] | undefined,
 ): FigureSets {
   validateOptions(owner, dimensionChecks, { dimensions, fixedDimensions });
-  const fixed = Object.keys(fixedDimensions);
+  const overall = Object.keys(fixedDimensions);
   const known: readonly string[] = [...DIMENSIONS, ...(own ?? [])];
-  const chosen = dimensions.flat();
-  const unknown = chosen.find((name) => !known.includes(name));
+  const names = dimensions.flat();
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined && own !== undefined)
     throw new ConfigurationError(
       `${owner}: there is no dimension "${unknown}". Dimensions: ${known.join(", ")}.`,
     );
-  const taken = [...fixed, ...(own ?? [])].find((name) =>
-    [...RESERVED, ...DIMENSIONS].includes(name),
-  );
-  const twice = chosen.find((name) => fixed.includes(name));
-  if (taken !== undefined || twice !== undefined)
+  const taken =
+    [...overall, ...(own ?? [])].find((name) =>
+      [...RESERVED, ...DIMENSIONS].includes(name),
+    ) ?? names.find((name) => overall.includes(name));
+  if (taken !== undefined)
     throw new ConfigurationError(
-      `${owner}: the dimension "${taken ?? twice}" needs another name: there is one of this name, or something else in the documents has it.`,
+      `${owner}: the dimension "${taken}" needs another name: there is one of this name, or something else in the documents has it.`,
     );
   const sets = dimensions.map((one) =>
-    typeof one === "string" ? [one] : [...new Set(one)].sort(),
+    JSON.stringify(typeof one === "string" ? [one] : [...new Set(one)].sort()),
   );
-  const distinct = [...new Set(sets.map((set) => JSON.stringify(set)))];
-  const all = [[], ...distinct.map((set): string[] => JSON.parse(set))];
-  if (
-    [...all, [ERROR_TYPE]].some(
-      (set) => fixed.length + set.length > MAX_DIMENSIONS,
-    )
-  )
+  const chosen = [...new Set(sets)].map((set): string[] => JSON.parse(set));
+  const most = Math.max(...[...chosen, [ERROR_TYPE]].map((set) => set.length));
+  if (overall.length + most > MAX_DIMENSIONS)
     throw new ConfigurationError(
       `${owner}: a metric has at most ${MAX_DIMENSIONS} dimensions, the fixed ones and one for the code of an error included.`,
     );
-  return {
-    fixed: fixedDimensions,
-    sets: all.map((set) => [...fixed, ...set]),
-  };
+  return { fixed: fixedDimensions, overall, chosen };
 }

@@ -5,7 +5,10 @@ import {
   plainJson,
   validateOptions,
 } from "@lambdallm/core/feature";
-import { DistinctValues } from "./emf/distinct-values.ts";
+import {
+  DEFAULT_MAX_DIMENSION_VALUES,
+  DistinctValues,
+} from "./emf/distinct-values.ts";
 import { documentOf, documentWriter, type Metadata } from "./emf/document.ts";
 import { type Frame, MetricGroups } from "./emf/metric-groups.ts";
 import { Outbox } from "./emf/outbox.ts";
@@ -21,9 +24,6 @@ import {
   UNITS,
   valueCheck,
 } from "./emf/rules.ts";
-
-/** How many values of a dimension are kept apart. */
-export const DEFAULT_MAX_DIMENSION_VALUES = 20;
 
 export interface MetricsEmitterOptions {
   /** CloudWatch's namespace of the metrics. */

@@ -9,10 +9,12 @@ import {
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 import { cloudWatchSink } from "./cloudwatch-sink.ts";
-import { DistinctValues } from "./emf/distinct-values.ts";
+import {
+  DEFAULT_MAX_DIMENSION_VALUES,
+  DistinctValues,
+} from "./emf/distinct-values.ts";
 import { documentWriter } from "./emf/document.ts";
 import { DEFAULT_NAMESPACE, REQUEST_ID } from "./figures.ts";
-import { DEFAULT_MAX_DIMENSION_VALUES } from "./metrics-emitter.ts";
 import {
   hasCloudWatch,
   type MetricsOptions,
@@ -112,10 +114,12 @@ function cloudWatchOf(options: MetricsOptions): Sink {
   });
 }
 
-function metadataOf({
-  awsRequestId,
-}: LambdaContext): Readonly<Record<string, string>> {
-  return typeof awsRequestId === "string" ? { [REQUEST_ID]: awsRequestId } : {};
+/** A durable context carries Lambda's own at `lambdaContext`. */
+function metadataOf(
+  context: LambdaContext & { readonly lambdaContext?: LambdaContext },
+): Readonly<Record<string, string>> {
+  const { awsRequestId = context.lambdaContext?.awsRequestId } = context;
+  return awsRequestId === undefined ? {} : { [REQUEST_ID]: awsRequestId };
 }
 
 /** An exporter that hangs must not hold the end of every invocation back. */

@@ -46,7 +46,9 @@ export function powertoolsWriter(
       const own = sibling(metrics);
       for (const set of sets)
         own.addDimensions(
-          Object.fromEntries(set.map((name) => [name, dimensions[name] ?? ""])),
+          Object.fromEntries(
+            Object.entries(dimensions).filter(([name]) => set.includes(name)),
+          ),
         );
       for (const [key, value] of Object.entries(metadata))
         own.addMetadata(key, value);

@@ -5,12 +5,16 @@ import type {
   ModelRequest,
   OperationOutcome,
   ProgramOperation,
+  Provider,
   ProviderResponse,
 } from "@lambdallm/core/feature";
 import type { Context as LambdaContext } from "aws-lambda";
 
 /** A model call that has ended, with all its attempts. */
 export interface EndedCall {
+  readonly callId: number;
+  /** Who was asked. */
+  readonly provider: Provider;
   readonly request: ModelRequest;
   /** The whole answer, or what had arrived before the failure. */
   readonly response: ProviderResponse | undefined;

@@ -75,13 +75,15 @@ function commonOf(
     callId,
     request,
     parent,
+    provider,
     totals,
     durationMs,
   }: InvocationEvents["call-end"] | InvocationEvents["call-error"],
   counts: RunningCounts,
 ) {
   const facts = callFacts(request, parent);
-  return { request, totals, durationMs, facts, ...counts.take(callId) };
+  const ended = { callId, request, provider, totals, durationMs };
+  return { ...ended, facts, ...counts.take(callId) };
 }
 
 /** What has happened in the calls that still run. */

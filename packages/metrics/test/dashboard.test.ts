@@ -297,6 +297,19 @@ describe("Alarms", () => {
     });
   });
 
+  test("have a period of their own where it is given", () => {
+    const { LambdaLLMThrottles, LambdaLLMErrorRate } = alarms({
+      ...{ periodSeconds: 60, evaluationPeriods: 5 },
+    });
+    expect(LambdaLLMThrottles?.Properties).toMatchObject({
+      AlarmDescription: "More than 10 attempts in 60 seconds were throttled.",
+      ...{ Period: 60, EvaluationPeriods: 5 },
+    });
+    expect(LambdaLLMErrorRate?.Properties).toMatchObject({
+      Metrics: [{ MetricStat: { Period: 60, Stat: "Sum" } }, {}, {}],
+    });
+  });
+
   test.each<[AlarmOptions, string[]]>([
     [{}, ["ErrorRate", "Throttles", "Budget"]],
     [{ errorRate: false, throttles: false, budgetShare: false }, []],
@@ -305,6 +318,7 @@ describe("Alarms", () => {
       ["ErrorRate", "Throttles", "Budget", "Latency", "DailyCost"],
     ],
   ])("are those that are asked for: %j", (options, names) => {
+    expect(alarms()).toEqual(alarms({}));
     expect(Object.keys(alarms(options))).toEqual(
       names.map((name) => `LambdaLLM${name}`),
     );

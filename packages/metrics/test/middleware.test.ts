@@ -465,18 +465,17 @@ describe("The dimensions of metrics()", () => {
   });
 });
 
-test("A stop reason of an unknown service is a value like any other", async () => {
+test("A code of an error that is no text of CloudWatch's is counted all the same", async () => {
   const { invoke, written } = functionOf(
-    async ({ converse }) =>
-      converse({
-        messages: [{ role: "user", content: [{ text: "Hello" }] }],
-      }),
-    { responses: [{ text: "no", stopReason: "content_filtered" }] },
+    async ({ invoke: ask }) => rejection(ask("Hello")),
+    { responses: [failure(" "), failure("größe")] },
   );
   await invoke();
-  expect(
-    written.metrics["IncompleteAnswers{stopReason=content_filtered}"],
-  ).toEqual([1]);
+  await invoke();
+  expect(written.metrics).toMatchObject({
+    "Errors{errorType=unknown}": [1],
+    "Errors{errorType=gr%C3%B6%C3%9Fe}": [1],
+  });
 });
 
 test("Events that are none are counted as nothing", async () => {
@@ -509,4 +508,8 @@ test("A context without a request id makes documents without one", async () => {
   Object.assign(context, { awsRequestId: undefined });
   await invoke({}, context);
   expect(written.documents[0]).not.toHaveProperty("requestId");
+  // A durable one has Lambda's own in it.
+  Object.assign(context, { lambdaContext: { awsRequestId: "request-1" } });
+  await invoke({}, context);
+  expect(written.documents[1]).toHaveProperty("requestId", "request-1");
 });

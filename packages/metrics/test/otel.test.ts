@@ -76,9 +76,10 @@ const TOKENS = { ...M, "gen_ai.token.modality": "unknown" };
 /** A provider with Bedrock's name. */
 const bedrockLike = (
   call: (request: ModelRequest) => Promise<ProviderResponse>,
+  endpoint?: string,
 ) =>
   providerMiddleware({
-    provider: { name: "bedrock", call },
+    provider: { name: "bedrock", call, endpoint: () => endpoint },
     defaults: { model: Model.CLAUDE_HAIKU_4_5 },
   });
 
@@ -164,6 +165,46 @@ describe.each(middyMajors)("metrics({ meter }) on %s", (_name, middy) => {
     expect(await points("gen_ai.client.inference.time_to_first_chunk")).toEqual(
       [{ attributes: M, sum: 0.25, count: 1 }],
     );
+  });
+
+  test.each([
+    ["https://bedrock.example.com", "bedrock.example.com", 443],
+    ["http://127.0.0.1/", "127.0.0.1", 80],
+    ["http://127.0.0.1:8080", "127.0.0.1", 8080],
+    ["somewhere", undefined, undefined],
+  ])("tells the server that was asked: %s", async (endpoint, address, port) => {
+    const { meter, points } = telemetry();
+    const { invoke } = functionOf(
+      async (context) => context.invoke("Hello"),
+      scene({
+        provider: bedrockLike(async () => answer(), endpoint),
+        options: { meter },
+      }),
+    );
+    await invoke();
+    const [point] = await points("gen_ai.client.inference.duration");
+    expect(point?.attributes["server.address"]).toBe(address);
+    expect(point?.attributes["server.port"]).toBe(port);
+  });
+
+  test("tells the provider of a nested chain from the outer one", async () => {
+    const { meter, points } = telemetry();
+    const inner = functionOf(async (context) => context.invoke("Hello"), {
+      ...{ middy, options: false },
+      provider: bedrockLike(async () => answer()),
+    });
+    const { invoke } = functionOf(
+      async (context) => {
+        await context.invoke("Hello");
+        await inner.invoke({}, context);
+      },
+      scene({ options: { meter } }),
+    );
+    await invoke();
+    const all = await points("gen_ai.client.inference.duration");
+    expect(
+      all.map(({ attributes }) => attributes["gen_ai.provider.name"]),
+    ).toEqual(["mock", "aws.bedrock"]);
   });
 
   test("writes no documents, unless it is asked to", async () => {

@@ -3,6 +3,7 @@ import type {
   Adaptation,
   ModelRequest,
   ModelResponse,
+  Provider,
 } from "../contract/model-call.ts";
 import type {
   CallTotals,
@@ -25,6 +26,8 @@ interface AttemptEvent extends CallEvent {
 }
 
 interface CallEndEvent extends CallEvent {
+  /** Who was asked: that of a nested chain, where the call is one of it. */
+  readonly provider: Provider;
   /** Of all its attempts, those that failed included. */
   readonly totals: CallTotals;
   readonly durationMs: number;

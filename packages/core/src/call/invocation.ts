@@ -247,13 +247,13 @@ export class Invocation {
             this.#run(sent, call),
           );
           const durationMs = performance.now() - start;
-          const ended = { ...facts, totals, durationMs };
+          const ended = { ...facts, provider, totals, durationMs };
           this.events.emit("call-end", { ...ended, response });
           return response;
         } catch (error) {
           call.giveUp(error);
           const durationMs = performance.now() - start;
-          const ended = { ...facts, totals, durationMs };
+          const ended = { ...facts, provider, totals, durationMs };
           this.events.emit("call-error", { ...ended, error });
           throw error;
         }

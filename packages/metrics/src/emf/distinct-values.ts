@@ -1,3 +1,6 @@
+/** How many values of a dimension are kept apart. */
+export const DEFAULT_MAX_DIMENSION_VALUES = 20;
+
 /** In the place of the values that are one too many. */
 const OTHER = "other";
 

@@ -1,17 +1,29 @@
-import type { ModelResponse } from "@lambdallm/core";
 import {
   errorTypeOf,
   type Invocation,
   type ModelRequest,
+  type Provider,
 } from "@lambdallm/core/feature";
-import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
+import type { Attributes, Histogram, Meter } from "@opentelemetry/api";
 import type { EndedCall, EndedOperation, Recorder, Sink } from "../sink.ts";
 import {
-  ATTRIBUTE,
+  AGENT_NAME,
   COUNTER,
+  ERROR_TYPE,
   HISTOGRAM,
+  type Instrument,
   LEGACY_HISTOGRAM,
+  MODALITY,
+  OPERATION,
   PROVIDER,
+  PROVIDER_NAME,
+  REQUEST_MODEL,
+  RESPONSE_MODEL,
+  SERVER_ADDRESS,
+  SERVER_PORT,
+  TOKEN_TYPE,
+  TOOL_NAME,
+  TOOL_TYPE,
 } from "./conventions.ts";
 
 export interface OtelSettings {
@@ -30,16 +42,18 @@ export function otelSink({
   flush,
 }: OtelSettings): Sink {
   const histograms = histogramsOf(meter, HISTOGRAM);
-  const counters = countersOf(meter);
+  const counters = instrumentsOf(COUNTER, ([name, unit]) =>
+    meter.createCounter(name, { unit }),
+  );
   const old = legacy ? histogramsOf(meter, LEGACY_HISTOGRAM) : undefined;
 
-  const call = (ended: EndedCall, provider: string): void => {
+  const call = (ended: EndedCall, chunks: readonly number[]): void => {
     const { totals, response, errorType, durationMs } = ended;
     const { usage } = totals;
-    const common = callAttributes(provider, ended.request, response);
+    const common = callAttributes(ended);
     const withError = { ...common, ...errorAttribute(errorType) };
     // Bedrock does not tell which tokens are of text and which of images.
-    const ofTokens = { ...common, [ATTRIBUTE.modality]: "unknown" };
+    const ofTokens = { ...common, [MODALITY]: "unknown" };
     const cacheRead = usage.cacheReadInputTokens;
     const cacheWrite = usage.cacheWriteInputTokens;
     const inputTokens = usage.inputTokens + cacheRead + cacheWrite;
@@ -52,6 +66,8 @@ export function otelSink({
         response.timeToFirstTokenMs / 1000,
         common,
       );
+    for (const chunk of chunks)
+      histograms.timePerOutputChunk.record(chunk, common);
     counters.inputTokens.add(inputTokens, ofTokens);
     counters.outputTokens.add(outputTokens, ofTokens);
     if (cacheRead > 0) counters.cacheReadTokens.add(cacheRead, ofTokens);
@@ -59,10 +75,9 @@ export function otelSink({
     histograms.inputTokens.record(inputTokens, withError);
     histograms.outputTokens.record(outputTokens, withError);
     if (old === undefined) return;
-    const { tokenType } = ATTRIBUTE;
     old.operationDuration.record(seconds, common);
-    old.tokenUsage.record(inputTokens, { ...common, [tokenType]: "input" });
-    old.tokenUsage.record(outputTokens, { ...common, [tokenType]: "output" });
+    old.tokenUsage.record(inputTokens, { ...common, [TOKEN_TYPE]: "input" });
+    old.tokenUsage.record(outputTokens, { ...common, [TOKEN_TYPE]: "output" });
   };
 
   const operation = (ended: EndedOperation): void => {
@@ -72,51 +87,51 @@ export function otelSink({
     const error = errorAttribute(
       outcome.status === "failed" ? errorTypeOf(outcome.error) : undefined,
     );
-    const { agentName } = ATTRIBUTE;
     if (kind === "tool")
       histograms.toolDuration.record(seconds, {
-        [ATTRIBUTE.toolName]: name,
-        [ATTRIBUTE.toolType]: "function",
-        [agentName]: ended.operation.agent,
+        [TOOL_NAME]: name,
+        [TOOL_TYPE]: "function",
+        [AGENT_NAME]: ended.operation.agent,
         ...error,
       });
     else if (kind !== "step")
       histograms.agentDuration.record(seconds, {
-        [ATTRIBUTE.operation]:
-          kind === "agent" ? "invoke_agent" : "invoke_workflow",
-        [agentName]: name,
+        [OPERATION]: kind === "agent" ? "invoke_agent" : "invoke_workflow",
+        [AGENT_NAME]: name,
         ...error,
       });
     if (kind !== "agent" || outcome.status !== "completed") return;
     // What the run of an agent has come to.
     const { iterations, toolCalls } = Object(outcome.result);
-    const ofAgent = { [agentName]: name };
+    const ofAgent = { [AGENT_NAME]: name };
     histograms.agentInferenceCalls.record(iterations, ofAgent);
     histograms.agentToolCalls.record(toolCalls, ofAgent);
   };
 
   return ({ invocation }): Recorder => {
-    const provider = providerName(invocation);
-    if (timePerOutputChunk)
-      watchChunks(invocation, provider, histograms.timePerOutputChunk);
+    const chunks = new Map<number, number[]>();
+    if (timePerOutputChunk) watchChunks(invocation, chunks);
     return {
-      call: (ended) => call(ended, provider),
+      call: (ended) => {
+        call(ended, chunks.get(ended.callId) ?? []);
+        chunks.delete(ended.callId);
+      },
       operation,
       ...(flush && { flush }),
     };
   };
 }
 
-/** Between the pieces that the caller sees of a stream: the others pass by. */
+/** The seconds between the pieces that the caller sees of a stream, by its call: the others pass by. */
 function watchChunks(
   invocation: Invocation,
-  provider: string,
-  histogram: Histogram,
+  chunks: Map<number, number[]>,
 ): void {
-  invocation.intercept("attempt", "metrics", async (request, next) => {
+  invocation.intercept("attempt", "metrics", async (request, next, info) => {
     const { onDelta } = request;
     if (onDelta === undefined) return next(request);
-    const seconds: number[] = [];
+    const seconds = chunks.get(info.callId) ?? [];
+    chunks.set(info.callId, seconds);
     let last: number | undefined;
     const watched: ModelRequest = {
       ...request,
@@ -127,74 +142,57 @@ function watchChunks(
         onDelta(delta);
       },
     };
-    let response: ModelResponse | undefined;
-    try {
-      response = await next(watched);
-      return response;
-    } finally {
-      const attributes = callAttributes(provider, request, response);
-      for (const one of seconds) histogram.record(one, attributes);
-    }
+    return next(watched);
   });
 }
 
-function callAttributes(
-  provider: string,
-  request: Pick<ModelRequest, "model">,
-  response: { readonly model: string } | undefined,
-): Attributes {
+function callAttributes({
+  provider,
+  request,
+  response,
+}: EndedCall): Attributes {
   return {
-    [ATTRIBUTE.operation]: "chat",
-    [ATTRIBUTE.provider]: provider,
-    [ATTRIBUTE.requestModel]: request.model,
-    ...(response && { [ATTRIBUTE.responseModel]: response.model }),
+    [OPERATION]: "chat",
+    [PROVIDER_NAME]: provider.name === "bedrock" ? PROVIDER : provider.name,
+    [REQUEST_MODEL]: request.model,
+    ...(response && { [RESPONSE_MODEL]: response.model }),
+    ...serverOf(provider, request.model),
+  };
+}
+
+function serverOf(provider: Provider, model: string): Attributes {
+  const endpoint = provider.endpoint?.(model);
+  if (endpoint === undefined || !URL.canParse(endpoint)) return {};
+  const { hostname, port, protocol } = new URL(endpoint);
+  return {
+    [SERVER_ADDRESS]: hostname,
+    [SERVER_PORT]: Number(port) || (protocol === "http:" ? 80 : 443),
   };
 }
 
 function errorAttribute(errorType: string | undefined): Attributes {
-  return errorType === undefined ? {} : { [ATTRIBUTE.errorType]: errorType };
-}
-
-function providerName({ provider }: Invocation): string {
-  return provider.name === "bedrock" ? PROVIDER : provider.name;
+  return errorType === undefined ? {} : { [ERROR_TYPE]: errorType };
 }
 
 function histogramsOf<Name extends string>(
   meter: Meter,
-  instruments: Readonly<
-    Record<
-      Name,
-      {
-        readonly name: string;
-        readonly unit: string;
-        readonly description: string;
-        readonly buckets?: readonly number[];
-      }
-    >
-  >,
+  instruments: Readonly<Record<Name, Instrument>>,
 ): Readonly<Record<Name, Histogram>> {
-  const entries = Object.entries<(typeof instruments)[Name]>(instruments).map(
-    ([key, { name, unit, description, buckets }]) => [
-      key,
-      meter.createHistogram(name, {
-        ...{ unit, description },
-        ...(buckets && { advice: { explicitBucketBoundaries: [...buckets] } }),
-      }),
-    ],
+  return instrumentsOf(instruments, ([name, unit, buckets]) =>
+    meter.createHistogram(name, {
+      unit,
+      ...(buckets && { advice: { explicitBucketBoundaries: [...buckets] } }),
+    }),
   );
-  // The same keys.
-  return Object.fromEntries(entries) as Record<Name, Histogram>;
 }
 
-function countersOf(
-  meter: Meter,
-): Readonly<Record<keyof typeof COUNTER, Counter>> {
-  const entries = Object.entries(COUNTER).map(
-    ([key, { name, unit, description }]) => [
-      key,
-      meter.createCounter(name, { unit, description }),
-    ],
-  );
+function instrumentsOf<Name extends string, Made>(
+  instruments: Readonly<Record<Name, Instrument>>,
+  make: (instrument: Instrument) => Made,
+): Readonly<Record<Name, Made>> {
+  const entries = Object.entries<Instrument>(instruments);
   // The same keys.
-  return Object.fromEntries(entries) as Record<keyof typeof COUNTER, Counter>;
+  return Object.fromEntries(
+    entries.map(([key, instrument]) => [key, make(instrument)]),
+  ) as Record<Name, Made>;
 }
