@@ -4,6 +4,8 @@ import { type Context, createContextKey } from "@opentelemetry/api";
 export interface DurableExecution {
   readonly arn: string;
   readonly isResumed: boolean;
+  /** End the spans that are open: a program that has to wait never comes back here. */
+  readonly suspend: Set<() => void>;
 }
 
 const EXECUTION = createContextKey("@lambdallm/tracing durable execution");

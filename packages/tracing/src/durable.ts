@@ -29,7 +29,8 @@ class DurableTracing implements DurableInstrumentationPlugin {
 
   wrapInvocation<T>(info: InvocationInfo, fn: () => Promise<T>): Promise<T> {
     const { executionArn: arn, isFirstInvocation } = info;
-    const execution = { arn, isResumed: !isFirstInvocation };
+    const suspend = new Set<() => void>();
+    const execution = { arn, isResumed: !isFirstInvocation, suspend };
     return context.with(inExecution(context.active(), execution), fn);
   }
 
@@ -44,6 +45,8 @@ class DurableTracing implements DurableInstrumentationPlugin {
   async onInvocationEnd(): Promise<void> {
     const { provider, flushTimeoutMs = DEFAULT_FLUSH_TIMEOUT_MS } =
       this.#options;
+    for (const suspend of executionIn(context.active())?.suspend ?? [])
+      suspend();
     await new Flush(provider).run(flushTimeoutMs);
   }
 

@@ -47,7 +47,9 @@ export class Flush {
     this.#provider = provider;
   }
 
+  /** @param limitMs 0 leaves it to others. */
   async run(limitMs: number): Promise<void> {
+    if (limitMs === 0) return;
     const problem = await problemOfFlush(this.#provider, limitMs);
     if (problem === undefined || this.#hasFailed) return;
     this.#hasFailed = true;

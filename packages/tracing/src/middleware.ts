@@ -20,8 +20,8 @@ import {
   DEFAULT_FLUSH_TIMEOUT_MS,
   type ExportOptions,
   exportChecks,
+  SCOPE,
 } from "./options.ts";
-import { SCOPE } from "./tracer.ts";
 
 export interface TracingOptions extends ExportOptions {
   /**
@@ -122,7 +122,7 @@ function observe(
   invocation.operations.observe(observer.observe);
   const flush = new Flush(provider);
   invocation.addFlush(async () => {
-    if (observer.openCalls > 0) await sleep(GIVEN_UP_MS);
+    if (observer.hasOpenCalls) await sleep(GIVEN_UP_MS);
     const until = Date.now() + Math.min(flushTimeoutMs, leftMs(invocation));
     await capture.settle(until - Date.now());
     await flush.run(Math.max(0, until - Date.now()));

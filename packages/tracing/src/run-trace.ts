@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   type Context,
   createContextKey,
+  isSpanContextValid,
   type SpanContext,
   TraceFlags,
   trace,
@@ -43,7 +44,9 @@ export const spanIdOf = (...parts: readonly unknown[]): string =>
 /** The surroundings of what belongs to the run: spans that begin in them are in its trace, whoever makes them. */
 export function enterRun(base: Context, runId: string): Context {
   if (runTraceIn(base)?.runId === runId) return base;
-  const invocation = trace.getSpanContext(base);
+  const outer = trace.getSpanContext(base);
+  // One that no SDK has made says nothing, of the sampling neither.
+  const invocation = outer && isSpanContextValid(outer) ? outer : undefined;
   const traceId = traceIdOf(runId);
   const rootSpanId = idOf(runId, 16, 8);
   const run: RunTrace = { runId, traceId, rootSpanId, invocation };

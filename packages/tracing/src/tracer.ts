@@ -2,6 +2,7 @@ import { Suspended } from "@lambdallm/core";
 import { check, isThenable, validateOptions } from "@lambdallm/core/feature";
 import { context, type Span, trace } from "@opentelemetry/api";
 import { recordFailure } from "./failure.ts";
+import { SCOPE } from "./options.ts";
 import { RUN_SUSPENDED } from "./semconv.ts";
 import { withParent } from "./x-ray.ts";
 
@@ -17,9 +18,6 @@ export interface TracerOptions {
 }
 
 const checks = { name: check.text, context: check.object };
-
-/** Where the spans of this package come from. */
-export const SCOPE = "@lambdallm/tracing";
 
 /**
  * Spans around code of your own. Nothing is done where no OpenTelemetry SDK is set up.

@@ -14,6 +14,7 @@ import {
   expect,
   test,
 } from "@jest/globals";
+import { Agent, tool } from "@lambdallm/agent";
 import { Chain, Step } from "@lambdallm/chain";
 import checkpoint, { type WithCheckpoint } from "@lambdallm/checkpoint";
 import { durable } from "@lambdallm/checkpoint/durable";
@@ -35,7 +36,7 @@ import {
 import middy7 from "middy7";
 import { executionModeDurableContext } from "middy7/DurableContext";
 import { printed } from "../../../test-support/quiet.ts";
-import { type Sdk, setUp, tearDown } from "./support.ts";
+import { calling, type Sdk, setUp, tearDown, treeOf } from "./support.ts";
 
 const CHAT = `chat ${Model.CLAUDE_HAIKU_4_5}`;
 
@@ -84,7 +85,10 @@ const traceIdOf = (runId: string) =>
 type Context = DurableContext & WithLLM<true> & WithCheckpoint;
 
 /** A deployed function with Middy's durable mode. */
-function deploy(handler: (context: Context) => Promise<unknown>): void {
+function deploy(
+  handler: (context: Context) => Promise<unknown>,
+  provider = new MockProvider(),
+): void {
   const chain = middy7<unknown, unknown, Error, Context>({
     executionMode: executionModeDurableContext,
     timeoutEarlyInMillis: 0,
@@ -92,7 +96,7 @@ function deploy(handler: (context: Context) => Promise<unknown>): void {
   chain
     .use(
       providerMiddleware({
-        provider: new MockProvider(),
+        provider,
         defaults: { model: Model.CLAUDE_HAIKU_4_5 },
         durable: true,
       }),
@@ -181,6 +185,50 @@ describe.each([
       ]);
   });
 
+  test("that waits has the span of its agent nevertheless, and another one when it goes on", async () => {
+    const look = tool({
+      name: "look",
+      description: "Looks.",
+      input: { page: "integer" },
+      needsApproval: true,
+      run: () => "A page.",
+    });
+    const agent = new Agent({ name: "reader", tools: [look] });
+    const model = new MockProvider({
+      responses: [calling(["look", { page: 1 }]), "Done."],
+    });
+    deploy((context) => agent.run("Read.", context), model);
+    const execution = service.start({});
+    await execution.rest();
+    const first = [...sdk.spans];
+    expect(treeOf(first)).toEqual([
+      "invoke_agent reader",
+      `  >${CHAT}`,
+      "    attempt",
+    ]);
+    const [{ callbackId } = { callbackId: "" }] = execution.callbacks;
+    service.answer(callbackId, { decision: "approve" });
+    expect((await execution.result).status).toBe("SUCCEEDED");
+    expect(treeOf(sdk.spans.slice(first.length))).toEqual([
+      "invoke_agent reader",
+      "  execute_tool look",
+      `  >${CHAT}`,
+      "    attempt",
+    ]);
+    traced(sdk.spans, execution.arn);
+    expect(
+      sdk.spans
+        .filter(({ name }) => name.startsWith("invoke_agent"))
+        .map(({ attributes }) => [
+          attributes["lambdallm.run.suspended"],
+          attributes["lambdallm.run.resumed"],
+        ]),
+    ).toEqual([
+      [true, undefined],
+      [undefined, true],
+    ]);
+  });
+
   test("has its trace and its run in its log", async () => {
     deploy(async (context) => {
       context.logger.info("between");
@@ -239,7 +287,7 @@ describe("The plugin", () => {
     process.env["DURABLE_EXECUTION_PLUGINS"] = named;
   });
 
-  test("does nothing outside of an execution", () => {
+  test("does nothing outside of an execution", async () => {
     const sdk = setUp();
     const plugin = durableTracing();
     expect(plugin.enrichLogContext?.()).toBeUndefined();
@@ -248,6 +296,7 @@ describe("The plugin", () => {
         tracer.span("alone", () => "value"),
       ),
     ).toBe("value");
+    await plugin.onInvocationEnd?.({} as never);
     expect(sdk.tree()).toEqual(["alone"]);
   });
 

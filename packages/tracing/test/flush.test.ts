@@ -90,6 +90,17 @@ describe.each(middyMajors)("The spans on %s", (_name, middy) => {
     },
   );
 
+  test("are left to others where nobody is to wait", async () => {
+    const exporter = new InMemorySpanExporter();
+    const { provider } = setUp(batched(exporter));
+    await run(middy, ({ invoke }) => invoke("Hello"), {
+      options: { flushTimeoutMs: 0 },
+    });
+    expect(exporter.getFinishedSpans()).toEqual([]);
+    await provider.forceFlush();
+    expect(exporter.getFinishedSpans()).toHaveLength(2);
+  });
+
   const forever = () => new Promise<never>(() => {});
 
   /** A call that never ends by itself, in an invocation of ten seconds. */

@@ -108,7 +108,7 @@ describe.each(middyMajors)("A call on %s", (_name, middy) => {
     },
   );
 
-  test("of a nested provider has one span, whichever of the two chains is traced", async () => {
+  test("of a nested provider has one span, though both chains are traced", async () => {
     const inner = middy<object, string, Error, HandlerContext>();
     inner.use({ ...new MockProvider({ responses: ["inner"] }).middleware() });
     inner.use({ ...tracing() });

@@ -8,7 +8,13 @@ import { invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import tracing, { RunIdGenerator, Tracer } from "@lambdallm/tracing";
-import { SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  INVALID_SPAN_CONTEXT,
+  context as present,
+  ROOT_CONTEXT,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { middyMajors } from "../../../test-support/middy.ts";
 import {
@@ -225,6 +231,18 @@ describe.each([
       const before = sdk.spans.length;
       await invoke({ runId });
       expect(sdk.spans.slice(before)).toEqual([]);
+    });
+
+    test("is sampled also below a span that nobody has made", async () => {
+      const nothing = trace.setSpanContext(ROOT_CONTEXT, INVALID_SPAN_CONTEXT);
+      const invoke = functionOf(middy, ({ journal, llm }) =>
+        present.with(nothing, () =>
+          journal.step("ask", () => llm.invoke("Hello")),
+        ),
+      );
+      const runId = await invoke();
+      expect(sdk.span(CHAT).links).toEqual([]);
+      outermost(sdk.spans, runId);
     });
 
     test("that is an agent makes no span of what is only read again, its sub-agents' neither", async () => {
