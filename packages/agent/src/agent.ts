@@ -198,12 +198,15 @@ export class Agent<const Schema extends OutputSchema | undefined = undefined> {
     canResume,
     conversationId,
   }: Surroundings): AgentOperation {
-    const { call, outputSchema } = this.#settings;
+    const { call, outputSchema, prepareStep } = this.#settings;
     return {
       kind: "agent",
       name: this.name,
       run: { id: journal.runId, isResumable: canResume },
-      model: call.model ?? invocation.defaults.model,
+      model:
+        prepareStep === undefined
+          ? (call.model ?? invocation.defaults.model)
+          : undefined,
       conversationId,
       hasSchema: outputSchema !== undefined,
     };

@@ -1,5 +1,10 @@
 import type { JsonValue, ToolResultContent } from "@lambdallm/core";
-import { isObject, type OperationOutcome } from "@lambdallm/core/feature";
+import {
+  addUsage,
+  isObject,
+  type OperationOutcome,
+  usageOf,
+} from "@lambdallm/core/feature";
 import type { Ending, Progress } from "./limits.ts";
 import type { AgentResult, AgentStep, ToolReply } from "./types.ts";
 
@@ -52,12 +57,14 @@ export function replyOf({ ending, answer, object }: Outcome): ToolReply {
 /** For observers. */
 export function outcomeOf({
   status,
+  steps,
   iterations,
   toolCalls,
   answer,
 }: AgentResult<unknown>): OperationOutcome<"agent"> {
   if (status === "suspended") return { status };
-  const result = { status, iterations, toolCalls, answer };
+  const usage = steps.map((step) => step.usage).reduce(addUsage, usageOf(0, 0));
+  const result = { status, iterations, toolCalls, usage, answer };
   return { status: "completed", result };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError } from "@lambdallm/core";
+import { usageOf } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
 import { watchingOperations } from "../../../test-support/operations.ts";
 import { Agent, tool } from "../src/index.ts";
@@ -59,16 +60,28 @@ describe("Observers of an agent", () => {
 
   test("see what the run has come to", async () => {
     const { outcomes } = await observed(
-      [calling(["look", { page: 1 }]), "It says hello."],
+      [
+        { ...calling(["look", { page: 1 }]), usage: usageOf(10, 2) },
+        { text: "It says hello.", usage: usageOf(20, 3) },
+      ],
       (context) => reader.run("Read.", context),
     );
     expect(outcomes.at(-1)).toEqual({
       status: "completed",
       result: {
         ...{ status: "completed", iterations: 2, toolCalls: 1 },
+        usage: usageOf(30, 5),
         answer: "It says hello.",
       },
     });
+  });
+
+  test("are not told of one model when each answer may be another one's", async () => {
+    const choosing = new Agent({ name: "choosing", prepareStep: () => ({}) });
+    const { operations } = await observed(["Hello."], (context) =>
+      choosing.run("Hello?", context),
+    );
+    expect(operations[0]).toMatchObject({ kind: "agent", model: undefined });
   });
 
   test("see a sub-agent below the tool that it is", async () => {

@@ -26,6 +26,7 @@ export {
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
 export { timeIsUp } from "./call/time-is-up.ts";
+export { addUsage } from "./call/totals.ts";
 export { splitHalf } from "./call/whole-characters.ts";
 export { wrongInBlock } from "./checks/check-block.ts";
 export { checkMessages } from "./checks/check-messages.ts";

@@ -279,6 +279,7 @@ describe.each(middyMajors)("logging on %s", (_name, middy) => {
                 status: "completed",
                 result: {
                   ...{ status: "stopped", iterations: 2, toolCalls: 3 },
+                  usage: usageOf(10, 2),
                   answer: "no record has it",
                 },
               }),

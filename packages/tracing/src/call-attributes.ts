@@ -2,6 +2,7 @@ import {
   findModel,
   ModelInvocationError,
   type ModelResponse,
+  type Usage,
 } from "@lambdallm/core";
 import {
   type AttemptOperation,
@@ -102,6 +103,10 @@ function additionalAttributes({ bedrock }: ModelRequest): Attributes {
 export function usageAttributes({ totals }: CallOperation): Attributes {
   if (totals.attempts === 0) return {};
   const { usage, totalCostUsd } = totals;
+  return { ...tokenAttributes(usage), [names.COST_USD]: totalCostUsd };
+}
+
+export function tokenAttributes(usage: Usage): Attributes {
   const { cacheReadInputTokens: read, cacheWriteInputTokens: write } = usage;
   return {
     // The conventions count what was cached as a part of the input; Converse does not.
@@ -109,7 +114,6 @@ export function usageAttributes({ totals }: CallOperation): Attributes {
     [names.USAGE_OUTPUT_TOKENS]: usage.outputTokens,
     [names.USAGE_CACHE_READ]: read || undefined,
     [names.USAGE_CACHE_WRITE]: write || undefined,
-    [names.COST_USD]: totalCostUsd,
   };
 }
 

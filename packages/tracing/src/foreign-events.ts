@@ -11,10 +11,8 @@ export function resumedRuns({
   const resumed = new Set<string>();
   if (Reflect.get(Object(journal), "begun") === true)
     resumed.add(String(journal?.runId));
-  // The events of features are known to those who import them.
-  events.on("run-start" as never, (event: unknown) => {
-    if (Reflect.get(Object(event), "isResumed") === true)
-      resumed.add(String(Reflect.get(Object(event), "runId")));
+  events.onForeign("run-start", ({ isResumed, runId }) => {
+    if (isResumed === true) resumed.add(String(runId));
   });
   return resumed;
 }

@@ -1,10 +1,10 @@
-import { ConfigurationError } from "@lambdallm/core";
 import {
   check,
   type Invocation,
   invocationOf,
   type MiddyMiddleware,
   type MiddyRequest,
+  ObservedInvocations,
   type OptionCheck,
   sleep,
   validateOptions,
@@ -61,11 +61,7 @@ const KEPT_MS = 500;
 /** Shortly before the timeout a call that hangs is given up, and its span is to have ended. */
 const GIVEN_UP_MS = 5;
 
-const traced = new WeakSet<Invocation>();
-
-const isTraced = (invocation: Invocation | undefined): boolean =>
-  invocation !== undefined &&
-  (traced.has(invocation) || isTraced(invocation.parent));
+const traced = new ObservedInvocations("tracing");
 
 /**
  * Makes OpenTelemetry spans, by the GenAI conventions, of model calls and their attempts, tools, agents and chains. A run that several
@@ -87,13 +83,8 @@ export function tracing(
   const tracingBefore = async (request: MiddyRequest): Promise<void> => {
     const { context } = request;
     const invocation = invocationOf(context, "tracing");
-    if (traced.has(invocation))
-      throw new ConfigurationError(
-        "tracing: there is a tracing in this invocation already: use tracing() once.",
-      );
-    // The observer of the outer invocation sees the operations of this one too.
-    if (isTraced(invocation)) return;
-    traced.add(invocation);
+    // The observer of an outer invocation sees the operations of this one too.
+    if (!traced.add(invocation)) return;
     observe(invocation, context, options);
   };
 

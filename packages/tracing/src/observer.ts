@@ -7,6 +7,7 @@ import {
   type Operation,
   type OperationObserver,
   type OperationOutcome,
+  type OperationResults,
   type StepOperation,
 } from "@lambdallm/core/feature";
 import {
@@ -26,6 +27,7 @@ import {
   failureAttributes,
   requestAttributes,
   responseAttributes,
+  tokenAttributes,
   usageAttributes,
 } from "./call-attributes.ts";
 import type { ContentCapture } from "./capture-content.ts";
@@ -212,10 +214,15 @@ export class SpanObserver {
     if (operation.kind === "tool")
       return this.#settings.capture.toolAttributes(operation, outcome);
     const result = "result" in outcome ? outcome.result : undefined;
-    const status: unknown = Reflect.get(Object(result), "status");
-    return { [STATUS]: typeof status === "string" ? status : undefined };
+    // That of a program has a status, and an agent's what it has used.
+    const { status, usage } = Object(result) as ProgramResult;
+    return { [STATUS]: status, ...(usage && tokenAttributes(usage)) };
   }
 }
+
+type ProgramResult = Partial<
+  OperationResults["chain"] & Pick<OperationResults["agent"], "usage">
+>;
 
 /** Whether all of it may have happened before: then it begins again without doing anything. A tool within a step works. */
 const mayBeReplay = ({ run, parent }: SpannedProgram): boolean =>

@@ -32,6 +32,15 @@ const look = tool({
   },
 });
 
+/** Of the agent's own model calls. */
+const sumOf = ({ spans }: ReturnType<typeof setUp>, key: string) =>
+  spans
+    .filter(({ attributes }) =>
+      String(attributes["lambdallm.step.name"]).startsWith("model "),
+    )
+    .filter(({ name }) => name === CHAT)
+    .reduce((sum, { attributes }) => sum + Number(attributes[key]), 0);
+
 describe.each(middyMajors)("A program on %s", (_name, middy) => {
   test("that is an agent has a span with its calls and its tools below it", async () => {
     const sdk = setUp();
@@ -68,6 +77,9 @@ describe.each(middyMajors)("A program on %s", (_name, middy) => {
       "gen_ai.operation.name": "invoke_agent",
       "gen_ai.agent.name": "reader",
       "gen_ai.request.model": Model.CLAUDE_HAIKU_4_5,
+      // A tool's own call is not its.
+      "gen_ai.usage.input_tokens": sumOf(sdk, "gen_ai.usage.input_tokens"),
+      "gen_ai.usage.output_tokens": sumOf(sdk, "gen_ai.usage.output_tokens"),
       "lambdallm.run.id": runId,
       "lambdallm.status": "completed",
     });

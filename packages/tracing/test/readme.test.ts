@@ -12,9 +12,13 @@ import {
   SimpleSpanProcessor,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { startCollector } from "./collector.ts";
 import { tearDown } from "./support.ts";
 
-afterEach(tearDown);
+afterEach(() => {
+  tearDown();
+  delete process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+});
 
 // The README's example and its test.
 const handler = middy<{ text: string }>()
@@ -43,6 +47,8 @@ test(
 );
 
 test("The set-up of OpenTelemetry is one, and spans of one's own have attributes", async () => {
+  await using collector = await startCollector();
+  process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url;
   context.setGlobalContextManager(new AsyncLocalStorageContextManager());
   const provider = new TracerProvider({
     idGenerator: new RunIdGenerator(),
@@ -61,6 +67,9 @@ test("The set-up of OpenTelemetry is one, and spans of one's own have attributes
   expect(exporter.getFinishedSpans().at(-1)?.attributes).toMatchObject({
     "order.id": 7,
   });
+  await provider.shutdown();
+  expect(collector.bodies.join()).toContain("order.id");
+  trace.disable();
 });
 
 test(

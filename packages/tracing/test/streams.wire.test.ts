@@ -1,5 +1,3 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import {
   afterAll,
   afterEach,
@@ -27,6 +25,7 @@ import middy6 from "middy6";
 import middy7 from "middy7";
 import { executionModeStreamifyResponse } from "middy7/StreamifyResponse";
 import { middyMajors } from "../../../test-support/middy.ts";
+import { startCollector } from "./collector.ts";
 import {
   attributesOf,
   type HandlerContext,
@@ -197,33 +196,17 @@ const streaming = {
 };
 
 describe("A collector over HTTP", () => {
-  let collector: Server;
-  let bodies: string[];
+  let collector: Awaited<ReturnType<typeof startCollector>>;
   beforeEach(async () => {
-    bodies = [];
-    collector = createServer((request, response) => {
-      let body = "";
-      request.on("data", (part) => {
-        body += part;
-      });
-      request.on("end", () => {
-        bodies.push(body);
-        response.setHeader("content-type", "application/json").end("{}");
-      });
-    });
-    await new Promise<void>((resolve) => {
-      collector.listen(0, "127.0.0.1", resolve);
-    });
-    const { port } = collector.address() as AddressInfo;
+    collector = await startCollector();
     const exporter = new OTLPTraceExporter({
-      url: `http://127.0.0.1:${port}/v1/traces`,
+      url: `${collector.url}/v1/traces`,
     });
     sdk = setUp({ spanProcessors: [new BatchSpanProcessor({ exporter })] });
   });
   afterEach(async () => {
     await sdk.provider.shutdown();
-    collector.closeAllConnections();
-    await new Promise((resolve) => collector.close(resolve));
+    await collector[Symbol.asyncDispose]();
   });
 
   test.each(["Middy 6", "Middy 7"] as const)(
@@ -247,8 +230,10 @@ describe("A collector over HTTP", () => {
       } finally {
         await url.close();
       }
-      expect(bodies).toHaveLength(1);
-      const [{ resourceSpans }] = bodies.map((body) => JSON.parse(body)) as [
+      expect(collector.bodies).toHaveLength(1);
+      const [{ resourceSpans }] = collector.bodies.map((body) =>
+        JSON.parse(body),
+      ) as [
         { resourceSpans: { scopeSpans: { spans: { name: string }[] }[] }[] },
       ];
       expect(

@@ -2,6 +2,7 @@ import type {
   ModelRequest,
   ModelResponse,
   Provider,
+  Usage,
 } from "../contract/model-call.ts";
 import type { Totals } from "./totals.ts";
 
@@ -30,8 +31,8 @@ export interface ChainOperation extends OfProgram {
 /** The run of an agent, as far as it takes place in this invocation. */
 export interface AgentOperation extends OfProgram {
   readonly kind: "agent";
-  /** The models that it asks, as far as they are known at the beginning. */
-  readonly model: string;
+  /** The model that it asks; undefined when its rules may ask others. */
+  readonly model: string | undefined;
   /** Of the conversation that the run is a turn of. */
   readonly conversationId?: string | undefined;
   /** Whether its answer is a value of a schema. */
@@ -100,6 +101,8 @@ export interface OperationResults {
     readonly status: string;
     readonly iterations: number;
     readonly toolCalls: number;
+    /** Of its own model calls, in all invocations. */
+    readonly usage: Usage;
     readonly answer: string;
   };
   readonly tool: {
