@@ -182,12 +182,19 @@ describe.each(middyMajors)(
       await run(middy, [new MockProvider().middleware()], async (context) => {
         const { events } = invocationOf(context);
         const seen: unknown[] = [];
-        const off = events.onForeign("theirs", ({ count }) => seen.push(count));
+        events.onForeign(new Set(["one", "two"]), ({ count }, name) => {
+          seen.push([name, count]);
+        });
         // As their package would declare it.
-        const emit = (count: number) =>
-          events.emit("theirs" as never, { count } as never);
-        expect([emit(1), off(), emit(2)]).toEqual([true, undefined, false]);
-        expect(seen).toEqual([1]);
+        const emit = (name: string, event: unknown) =>
+          events.emit(name as never, event as never);
+        expect(emit("one", { count: 1 })).toBe(true);
+        expect(emit("two", undefined)).toBe(true);
+        expect(emit("three", { count: 3 })).toBe(false);
+        expect(seen).toEqual([
+          ["one", 1],
+          ["two", undefined],
+        ]);
       });
     });
 

@@ -40,27 +40,35 @@ const FOREIGN_EVENTS = {
 
 type ForeignEvent = keyof typeof FOREIGN_EVENTS;
 
+/** The names of those that are wanted: what nobody listens to becomes a process warning, and what is not recorded still has to. */
+export function wantedForeignEvents(
+  isWanted: (event: LogEvent) => boolean,
+): ReadonlySet<string> {
+  // The keys of an object of literals are its type's.
+  const names = Object.keys(FOREIGN_EVENTS) as ForeignEvent[];
+  return new Set(
+    names.filter((name) => isWanted(name) || isWanted(failed(name))),
+  );
+}
+
 /** Records what features tell, each where it is a part of a call with the facts of that. */
 export function recordForeignEvents(
   { events }: Invocation,
   recorder: Recorder,
   calls: OpenCalls,
 ): void {
-  // The keys of an object of literals are its type's.
-  for (const name of Object.keys(FOREIGN_EVENTS) as ForeignEvent[]) {
-    // What nobody listens to becomes a process warning: what is not recorded still has to.
-    if (!recorder.isWanted(name) && !recorder.isWanted(failed(name))) continue;
-    events.onForeign(name, (fields) => {
-      const { callId, status, error } = fields;
-      recorder.write(status === "failed" ? failed(name) : name, {
-        ...(typeof callId === "number"
-          ? { callId, ...calls.get(callId) }
-          : callFacts({}, presentOperation())),
-        ...valuesOf(fields, FOREIGN_EVENTS[name]),
-        ...(error !== undefined && errorFacts(error)),
-      });
-    });
-  }
+  events.onForeign(recorder.foreignEvents, (fields, given) => {
+    // One of the names that are listened to.
+    const name = given as ForeignEvent;
+    const { callId, status, error } = fields;
+    recorder.write(status === "failed" ? failed(name) : name, () => ({
+      ...(typeof callId === "number"
+        ? { callId, ...calls.get(callId) }
+        : callFacts({}, presentOperation())),
+      ...valuesOf(fields, FOREIGN_EVENTS[name]),
+      ...(error !== undefined && errorFacts(error)),
+    }));
+  });
 }
 
 const failed = (name: ForeignEvent): LogEvent =>

@@ -24,6 +24,8 @@ export interface Logger {
   info(record: LogRecord): unknown;
   warn(record: LogRecord): unknown;
   error(record: LogRecord): unknown;
+  /** Whether records of a level are written, where the logger can say so, as pino can: others are not made. */
+  isLevelEnabled?(level: LogLevel): boolean;
 }
 
 /**
@@ -31,9 +33,8 @@ export interface Logger {
  * level to set, so that `debug` is left out, as Lambda leaves it out of that format unless it is told otherwise.
  */
 export const consoleLogger: Logger = {
-  debug: (record) => {
-    if (isJsonFormat()) console.debug(record);
-  },
+  isLevelEnabled: (level) => level !== "debug" || isJsonFormat(),
+  debug: (record) => console.debug(record),
   info: (record) => write("info", record),
   warn: (record) => write("warn", record),
   error: (record) => write("error", record),

@@ -6,8 +6,8 @@ import {
   ObservedInvocations,
 } from "@lambdallm/core/feature";
 import { type Fields, failureFacts, usageFacts, valuesOf } from "./facts.ts";
-import { recordForeignEvents } from "./foreign-events.ts";
-import { DEFAULT_LEVELS } from "./levels.ts";
+import { recordForeignEvents, wantedForeignEvents } from "./foreign-events.ts";
+import { DEFAULT_LEVELS, type LogEvent } from "./levels.ts";
 import { consoleLogger } from "./logger.ts";
 import {
   contentSettings,
@@ -54,11 +54,11 @@ export function logging(
         : { status: "completed" };
       recorder.write(
         failure.status === "failed" ? "invocation-error" : "invocation-end",
-        {
+        () => ({
           ...totalsOf(invocation),
           durationMs: performance.now() - start,
           ...failure,
-        },
+        }),
       );
       await recorder.flush();
     });
@@ -77,10 +77,10 @@ function settingsOf({
   sampleRate = 1,
   content,
 }: LoggingOptions): RecorderSettings {
+  const levelOf = (event: LogEvent) => levels[event] ?? DEFAULT_LEVELS[event];
   return {
-    logger,
-    levelOf: (event) => levels[event] ?? DEFAULT_LEVELS[event],
-    sampleRate,
+    ...{ logger, levelOf, sampleRate },
+    foreignEvents: wantedForeignEvents((event) => levelOf(event) !== false),
     content: contentSettings(content),
   };
 }

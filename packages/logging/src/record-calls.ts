@@ -29,20 +29,16 @@ export function recordCalls(
   const calls = new Map<number, CallFacts>();
   const attemptStarts = new Map<string, number>();
 
-  const callEnd = ({
-    callId,
-    request,
-    parent,
-    totals,
-    durationMs,
-  }: CallEnd) => {
+  /** What is known of a call is forgotten at its end, whether it is recorded or not. */
+  const callEnd = ({ callId, request, totals, durationMs }: CallEnd) => {
+    const facts = calls.get(callId);
     calls.delete(callId);
     const { attempts, failedAttempts, usage, totalCostUsd } = totals;
-    return {
-      ...{ callId, ...callFacts(request, parent), model: request.model },
+    return () => ({
+      ...{ callId, ...facts, model: request.model },
       ...{ attempts, failedAttempts, ...usageFacts(usage) },
       ...{ costUsd: totalCostUsd, durationMs },
-    };
+    });
   };
 
   const attemptFacts = ({ callId, attempt, request }: AttemptStart) => ({
@@ -56,7 +52,7 @@ export function recordCalls(
     // It may have been on its way before anybody listened.
     const durationMs =
       start === undefined ? undefined : performance.now() - start;
-    return { ...attemptFacts(event), durationMs };
+    return () => ({ ...attemptFacts(event), durationMs });
   };
 
   events.on("call-start", ({ callId, request, parent }) => {
@@ -66,18 +62,23 @@ export function recordCalls(
     const { request, response } = event;
     const { hint } = response;
     const status = "completed";
+    const ended = callEnd(event);
     recorder.write(
       "call-end",
-      { ...callEnd(event), status, ...responseFacts(response), hint },
+      () => ({
+        ...ended(),
+        ...{ status, ...responseFacts(response), hint },
+      }),
       () => content.ofCall(request, response),
     );
   });
   events.on("call-error", (event) => {
     const { request, error } = event;
     const failure = failureFacts(error);
+    const ended = callEnd(event);
     recorder.write(
       failure.status === "failed" ? "call-error" : "call-end",
-      { ...callEnd(event), ...failure },
+      () => ({ ...ended(), ...failure }),
       () => content.ofCall(request, partialOf(error)),
     );
   });
@@ -88,13 +89,15 @@ export function recordCalls(
   events.on("attempt-end", (event) => {
     const { response } = event;
     const { costUsd, usage } = response;
-    recorder.write("attempt-end", {
-      ...{ ...attemptEnd(event), status: "completed" },
+    const ended = attemptEnd(event);
+    recorder.write("attempt-end", () => ({
+      ...{ ...ended(), status: "completed" },
       ...{ ...responseFacts(response), ...usageFacts(usage), costUsd },
-    });
+    }));
   });
   events.on("attempt-error", (event) => {
     const failure = failureFacts(event.error);
+    const ended = attemptEnd(event);
     const partial = partialOf(event.error);
     const used: Fields | undefined = partial && {
       ...responseFacts(partial),
@@ -102,27 +105,33 @@ export function recordCalls(
     };
     recorder.write(
       failure.status === "failed" ? "attempt-error" : "attempt-end",
-      { ...attemptEnd(event), ...used, ...failure },
+      () => ({ ...ended(), ...used, ...failure }),
     );
   });
   events.on("attempt-queue", (event) => {
     const { isWaiting } = event;
-    recorder.write("attempt-queue", { ...attemptFacts(event), isWaiting });
+    recorder.write("attempt-queue", () => ({
+      ...{ ...attemptFacts(event), isWaiting },
+    }));
   });
   events.on("request-adapted", (event) => {
     const adaptations = event.adaptations.map(
       ({ setting, change, reason }) => `${setting} ${change}: ${reason}`,
     );
-    recorder.write("request-adapted", { ...attemptFacts(event), adaptations });
+    recorder.write("request-adapted", () => ({
+      ...{ ...attemptFacts(event), adaptations },
+    }));
   });
   events.on("answer-cut", (event) => {
     const { maxTokens } = event;
-    recorder.write("answer-cut", { ...attemptFacts(event), maxTokens });
+    recorder.write("answer-cut", () => ({
+      ...{ ...attemptFacts(event), maxTokens },
+    }));
   });
   // What nobody listens to is printed: what is not recorded still has to be.
   if (recorder.isWanted("body-error"))
     events.on("body-error", ({ error }) => {
-      recorder.write("body-error", errorFacts(error));
+      recorder.write("body-error", () => errorFacts(error));
     });
   return calls;
 }

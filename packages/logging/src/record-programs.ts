@@ -17,12 +17,12 @@ export function recordPrograms(
     const result = outcome.status === "suspended" ? undefined : outcome.result;
     recorder.write(
       `${kind}-${outcome.status === "failed" ? "error" : "end"}`,
-      {
+      () => ({
         ...callFacts({}, operation),
         ...ownFacts(operation),
         ...outcomeFacts(kind, outcome, Object(result)),
         durationMs,
-      },
+      }),
       () =>
         kind === "tool"
           ? recorder.content.ofTool(operation.input, Object(result).content)

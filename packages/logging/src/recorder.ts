@@ -18,6 +18,8 @@ export interface RecorderSettings {
   readonly levelOf: (event: LogEvent) => LogLevel | false;
   readonly sampleRate: number;
   readonly content: ContentSettings;
+  /** Names of the events of features that are recorded. */
+  readonly foreignEvents: ReadonlySet<string>;
 }
 
 /** Writes the records of one invocation. Nothing that its logger does reaches a call. */
@@ -44,23 +46,27 @@ export class Recorder {
     return this.#settings.levelOf(event) !== false;
   }
 
-  /** @param content Made only for a record that is written. */
-  write(event: LogEvent, fields: Fields, content?: () => Fields): void {
-    const level = this.#settings.levelOf(event);
+  get foreignEvents(): ReadonlySet<string> {
+    return this.#settings.foreignEvents;
+  }
+
+  /** @param fields Made only for a record that is written, and so is what is said in it. */
+  write(event: LogEvent, fields: () => Fields, content?: () => Fields): void {
+    const { logger, levelOf } = this.#settings;
+    const level = levelOf(event);
     if (level === false) return;
     // What comes after it belongs to it, such as the end of the call.
     this.#isSampled ||= isTrouble(event);
-    if (!this.#isSampled) return;
-    const record = {
-      ...{ message: messageOf(event), event, requestId: this.#requestId },
-      ...fields,
-      ...content?.(),
+    if (!this.#isSampled || logger.isLevelEnabled?.(level) === false) return;
+    const record: Record<string, unknown> = {
+      message: messageOf(event),
+      event,
     };
-    const known = Object.entries(record)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, inWholeMs(name, value)]);
+    if (this.#requestId !== undefined) record["requestId"] = this.#requestId;
+    addKnown(record, fields());
+    if (content !== undefined) addKnown(record, content());
     // No field has one of the names that loggers keep for themselves.
-    this.#hand(level, Object.fromEntries(known) as unknown as LogRecord);
+    this.#hand(level, record as LogRecord);
   }
 
   /** Waits for what the logger has promised, for a limited time. */
@@ -95,9 +101,14 @@ export class Recorder {
   }
 }
 
-/** Fractions of milliseconds are long, and tell nobody anything. */
-function inWholeMs(name: string, value: unknown): unknown {
-  return name.endsWith("Ms") && typeof value === "number"
-    ? Math.round(value)
-    : value;
+/** What is known, with times in whole milliseconds: their fractions are long, and tell nobody anything. */
+function addKnown(record: Record<string, unknown>, fields: Fields): void {
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    record[name] =
+      typeof value === "number" && name.endsWith("Ms")
+        ? Math.round(value)
+        : value;
+  }
 }

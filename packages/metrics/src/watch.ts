@@ -9,6 +9,11 @@ import type { EndedCall, Recorder } from "./sink.ts";
 
 type Counts = Pick<EndedCall, "throttles" | "retries" | "fallbacks">;
 
+/** Those of features, which are not imported here. */
+const FOREIGN_EVENTS: ReadonlySet<string> = new Set([
+  ...["retry", "fallback", "budget-exceeded", "run-start", "run-suspend"],
+]);
+
 /** Tells recorders of what happens in an invocation. */
 export function watch(
   invocation: Invocation,
@@ -51,20 +56,25 @@ export function watch(
       recorder.operation({ operation, outcome, durationMs, facts });
   });
 
-  events.onForeign("retry", (event) => {
-    counts.add(event["callId"], "retries");
+  events.onForeign(FOREIGN_EVENTS, (event, name) => {
+    switch (name) {
+      case "retry":
+        counts.add(event["callId"], "retries");
+        break;
+      case "fallback":
+        counts.add(event["callId"], "fallbacks");
+        break;
+      case "budget-exceeded":
+        if (event["action"] === "block" && event["shadow"] !== true)
+          occurrence("BudgetRefusals");
+        break;
+      case "run-start":
+        if (event["isResumed"] === true) occurrence("RunsResumed");
+        break;
+      case "run-suspend":
+        occurrence("RunsSuspended");
+    }
   });
-  events.onForeign("fallback", (event) => {
-    counts.add(event["callId"], "fallbacks");
-  });
-  events.onForeign("budget-exceeded", (event) => {
-    const isRefusal = event["action"] === "block" && event["shadow"] !== true;
-    if (isRefusal) occurrence("BudgetRefusals");
-  });
-  events.onForeign("run-start", (event) => {
-    if (event["isResumed"] === true) occurrence("RunsResumed");
-  });
-  events.onForeign("run-suspend", () => occurrence("RunsSuspended"));
 }
 
 function commonOf(

@@ -13,26 +13,29 @@ export interface CallFacts {
   readonly conversationId?: string;
 }
 
+const NOTHING: CallFacts = Object.freeze({});
+
 /** Nothing of what it says or is told. */
 export function callFacts(
-  { tags = {}, conversation }: Pick<ModelRequest, "tags" | "conversation">,
+  { tags, conversation }: Pick<ModelRequest, "tags" | "conversation">,
   parent: Operation | undefined,
 ): CallFacts {
+  if ((tags ?? conversation ?? parent) === undefined) return NOTHING;
   const step = enclosing(parent, "step");
   const tool = enclosing(parent, "tool");
   const agent = enclosing(parent, "agent");
   const chain = enclosing(parent, "chain");
-  const facts = {
-    promptName: tags["prompt.name"],
-    promptVersion: tags["prompt.version"],
-    chain: chain?.name,
-    agent: agent?.name,
-    tool: tool?.name,
-    step: step?.name,
-    runId: (step ?? tool ?? agent ?? chain)?.run.id,
-    conversationId: conversation?.id,
+  const promptName = tags?.["prompt.name"];
+  const promptVersion = tags?.["prompt.version"];
+  const runId = (step ?? tool ?? agent ?? chain)?.run.id;
+  return {
+    ...(promptName !== undefined && { promptName }),
+    ...(promptVersion !== undefined && { promptVersion }),
+    ...(chain && { chain: chain.name }),
+    ...(agent && { agent: agent.name }),
+    ...(tool && { tool: tool.name }),
+    ...(step && { step: step.name }),
+    ...(runId !== undefined && { runId }),
+    ...(conversation && { conversationId: conversation.id }),
   };
-  return Object.fromEntries(
-    Object.entries(facts).filter(([, value]) => value !== undefined),
-  );
 }

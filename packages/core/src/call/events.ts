@@ -71,12 +71,23 @@ export interface InvocationEvents {
 }
 
 type EventName = keyof InvocationEvents;
-type Listener = (event: never) => void;
+type Listener = (event: never, name: never) => void;
+type ForeignListener = (
+  event: Readonly<Record<string, unknown>>,
+  name: string,
+) => void;
+
+/** A listener of many events, which costs an invocation no more than one of one. */
+interface Group {
+  readonly names: ReadonlySet<string>;
+  readonly listener: ForeignListener;
+}
 
 /** Tells observers what happens. What a listener throws becomes a process warning, once: it cannot change or break a call. */
 export class Events {
-  readonly #listeners = new Map<EventName, Set<Listener>>();
-  readonly #failed = new WeakSet<Listener>();
+  readonly #listeners = new Map<EventName, Listener[]>();
+  readonly #groups: Group[] = [];
+  #failed: WeakSet<Listener> | undefined;
   readonly #parent: Events | undefined;
 
   constructor(parent?: Events) {
@@ -88,23 +99,23 @@ export class Events {
     name: Name,
     listener: (event: InvocationEvents[Name]) => void,
   ): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) this.#listeners.set(name, [listener]);
+    else listeners.push(listener);
     return () => {
-      listeners.delete(listener);
+      const others = this.#listeners
+        .get(name)
+        ?.filter((one) => one !== listener);
+      if (others !== undefined) this.#listeners.set(name, others);
     };
   }
 
   /**
-   * Listens to an event that another package declares, which this one does not import: it reads what it needs of it as of
-   * something foreign. Returns a function that ends the subscription.
+   * Listens to events that other packages declare, which this one does not import: it reads what it needs of them as of something
+   * foreign.
    */
-  onForeign(
-    name: string,
-    listener: (event: Readonly<Record<string, unknown>>) => void,
-  ): () => void {
-    // Only those who import a feature know that there is such an event.
-    return this.on(name as EventName, (event) => listener(Object(event)));
+  onForeign(names: ReadonlySet<string>, listener: ForeignListener): void {
+    this.#groups.push({ names, listener });
   }
 
   /** Returns whether anybody listened. */
@@ -112,27 +123,37 @@ export class Events {
     name: Name,
     event: InvocationEvents[Name],
   ): boolean {
-    const listeners = this.#listeners.get(name) ?? [];
-    let heard = false;
-    for (const listener of listeners) {
-      heard = true;
-      const failed = (error: unknown) => {
-        if (this.#failed.has(listener)) return;
-        this.#failed.add(listener);
-        warn(`A listener of "${name}" failed`, error);
-      };
-      try {
-        // The map holds listeners of this name only; `on` is the one way in.
-        const returned: unknown = (
-          listener as (event: InvocationEvents[Name]) => unknown
-        )(event);
-        if (returned instanceof Object && "then" in returned)
-          Promise.resolve(returned).catch(failed);
-      } catch (error) {
-        failed(error);
+    const listeners = this.#listeners.get(name);
+    for (const listener of listeners ?? []) this.#call(listener, name, event);
+    let isHeard = listeners !== undefined && listeners.length > 0;
+    for (const { names, listener } of this.#groups)
+      if (names.has(name)) {
+        this.#call(listener, name, Object(event));
+        isHeard = true;
       }
-    }
     // Observers of an outer provider see the calls of a nested one too.
-    return this.#parent?.emit(name, event) || heard;
+    return this.#parent?.emit(name, event) || isHeard;
+  }
+
+  #call(listener: Listener, name: EventName, event: unknown): void {
+    try {
+      // Who listens to a name gets its events; `on` and `onForeign` are the ways in.
+      const returned: unknown = (
+        listener as (event: unknown, name: string) => unknown
+      )(event, name);
+      if (returned instanceof Object && "then" in returned)
+        Promise.resolve(returned).catch((error) =>
+          this.#warn(listener, name, error),
+        );
+    } catch (error) {
+      this.#warn(listener, name, error);
+    }
+  }
+
+  #warn(listener: Listener, name: EventName, error: unknown): void {
+    this.#failed ??= new WeakSet();
+    if (this.#failed.has(listener)) return;
+    this.#failed.add(listener);
+    warn(`A listener of "${name}" failed`, error);
   }
 }
