@@ -9,6 +9,7 @@ export {
   type CallTotals,
   type ChainOperation,
   enclosing,
+  mayBeReplay,
   type Operation,
   type OperationOutcome,
   type OperationResults,

@@ -125,6 +125,50 @@ describe.each(middyMajors)("operations on %s", (_name, middy) => {
     expect(events).toEqual(["step begins", "step completed"]);
   });
 
+  test("of a run that goes on elsewhere begin, and end, in the events when something begins in them", async () => {
+    const { seen, observe } = recorder();
+    const events: string[] = [];
+    const program = (kind: "agent" | "chain", name: string) =>
+      ({
+        ...{ kind, name, run: { id: "run-1", isResumable: true } },
+        ...{ model: undefined, hasSchema: false },
+      }) as const;
+    const ended = () => ({ status: "suspended" }) as const;
+    await inHandler(
+      [observe],
+      async ({ invoke }, { operations, events: all }) => {
+        all.on("operation-start", ({ operation }) => {
+          events.push(`${operation.name} begins`);
+        });
+        all.on("operation-end", ({ operation }) => {
+          events.push(`${operation.name} ends`);
+        });
+        await operations.run(
+          program("chain", "outer"),
+          async () => {
+            await operations.run(
+              program("agent", "read again"),
+              async () => 1,
+              ended,
+            );
+            expect(events).toEqual([]);
+            await operations.run(
+              program("agent", "inner"),
+              async () => [await invoke("Hello"), await invoke("Hello")],
+              ended,
+            );
+          },
+          ended,
+        );
+      },
+      { responses: ["yes", "yes"] },
+    );
+    expect(events).toEqual([
+      ...["outer begins", "inner begins", "inner ends", "outer ends"],
+    ]);
+    expect(seen).toContain("chain outer > agent read again");
+  });
+
   test("a journal without an invocation of its own tells the program that it is used in", async () => {
     const { seen, observe } = recorder();
     await inHandler([observe], async (_context, { operations }) => {

@@ -2,7 +2,7 @@ import type { ModelResponse } from "@lambdallm/core";
 import {
   type AttemptOperation,
   type CallOperation,
-  enclosing,
+  mayBeReplay,
   type Observation,
   type Operation,
   type OperationObserver,
@@ -223,7 +223,3 @@ export class SpanObserver {
 type ProgramResult = Partial<
   OperationResults["chain"] & Pick<OperationResults["agent"], "usage">
 >;
-
-/** Whether all of it may have happened before: then it begins again without doing anything. A tool within a step works. */
-const mayBeReplay = ({ run, parent }: SpannedProgram): boolean =>
-  run.isResumable && enclosing(parent, "step") === undefined;
