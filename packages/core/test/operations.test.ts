@@ -582,10 +582,43 @@ describe.each(middyMajors)("a flush on %s", (_name, middy) => {
         new MockLambdaContext({ timeoutMs: 10_000 }),
       );
       await jest.advanceTimersByTimeAsync(9_900);
-      expect(flushed).toEqual([9_750]);
+      expect(flushed).toEqual([9_755]);
       end.resolve();
       await running;
       expect(flushed).toHaveLength(2);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test("runs after the calls that are given up have ended", async () => {
+    jest.useFakeTimers();
+    try {
+      const seen: string[] = [];
+      const end = Promise.withResolvers<void>();
+      const flushing = before(async ({ context }) => {
+        const invocation = invocationOf(context);
+        invocation.intercept("call", "hangs", () => new Promise(() => {}));
+        invocation.events.on("call-error", () => {
+          seen.push("call-error");
+        });
+        invocation.addFlush(() => {
+          seen.push("flush");
+        });
+      });
+      const running = run(
+        middy,
+        [new MockProvider().middleware(), flushing],
+        async ({ invoke }) => {
+          invoke("Hello");
+          await end.promise;
+        },
+        new MockLambdaContext({ timeoutMs: 10_000 }),
+      );
+      await jest.advanceTimersByTimeAsync(9_900);
+      expect(seen).toEqual(["call-error", "flush"]);
+      end.resolve();
+      await running;
     } finally {
       jest.useRealTimers();
     }

@@ -63,15 +63,10 @@ export class SpanObserver {
   readonly #places: Places;
   /** Ends the attempts of a call that are on their way. */
   readonly #openAttempts = new WeakMap<Operation, Ends>();
-  #openCalls = 0;
 
   constructor(settings: ObserverSettings) {
     this.#settings = settings;
     this.#places = new Places(settings.tracer, settings.lambdaContext);
-  }
-
-  get hasOpenCalls(): boolean {
-    return this.#openCalls > 0;
   }
 
   readonly observe: OperationObserver = (operation) => {
@@ -101,12 +96,10 @@ export class SpanObserver {
       });
     const inner = this.#places.enter(operation, trace.setSpan(base, span));
     const attempts: Ends = new Set();
-    this.#openCalls += 1;
     this.#openAttempts.set(operation, attempts);
     return {
       within: (work) => context.with(inner, work),
       end: (outcome) => {
-        this.#openCalls -= 1;
         // Of one that was given up nobody else tells.
         for (const end of attempts) end(outcome);
         setOutcome(span, outcome, failureAttributes);

@@ -58,6 +58,9 @@ const ANSWER_RESERVE_MS = 500;
 /** How long after the deadline a call may still hang at most. */
 const LONGEST_GRACE_MS = 2_500;
 
+/** What hangs and is given up ends, and is told of, before what was observed is flushed. */
+const GIVEN_UP_MS = 5;
+
 /** From here on `shouldCheckpoint` says yes, unless a timeout guard sets its own buffer. */
 const DEFAULT_BUFFER_MS = 5_000;
 
@@ -182,7 +185,8 @@ export class Invocation {
   addFlush(flush: () => unknown): void {
     this.addFinalizer(flush);
     this.#flushes.push(flush);
-    this.#flushTimer ??= startTimer(this.backstop - Date.now(), () => {
+    const delayMs = this.backstop + GIVEN_UP_MS - Date.now();
+    this.#flushTimer ??= startTimer(delayMs, () => {
       void finish("A flush failed", this.#flushes);
     });
   }
