@@ -624,6 +624,35 @@ describe.each(middyMajors)("a flush on %s", (_name, middy) => {
     }
   });
 
+  test("that hangs shortly before the timeout does not hold the others back", async () => {
+    jest.useFakeTimers();
+    try {
+      let flushed = 0;
+      const hung = Promise.withResolvers<void>();
+      const end = Promise.withResolvers<void>();
+      const flushing = before(async ({ context }) => {
+        const invocation = invocationOf(context);
+        invocation.addFlush(() => hung.promise);
+        invocation.addFlush(() => {
+          flushed += 1;
+        });
+      });
+      const running = run(
+        middy,
+        [new MockProvider().middleware(), flushing],
+        () => end.promise,
+        new MockLambdaContext({ timeoutMs: 10_000 }),
+      );
+      await jest.advanceTimersByTimeAsync(9_900);
+      expect(flushed).toBe(1);
+      hung.resolve();
+      end.resolve();
+      await running;
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test("that fails is a warning", async () => {
     const warned = jest.spyOn(process, "emitWarning").mockReturnValue();
     const flushing = before(async ({ context }) => {
