@@ -61,8 +61,8 @@ type Ends = Set<(outcome: OperationOutcome) => void>;
 export class SpanObserver {
   readonly #settings: ObserverSettings;
   readonly #places: Places;
-  /** Ends the attempts of a call that are on their way. */
-  readonly #openAttempts = new WeakMap<Operation, Ends>();
+  /** Ends the attempts that are on their way, by the number of their call. */
+  readonly #openAttempts = new Map<number, Ends>();
 
   constructor(settings: ObserverSettings) {
     this.#settings = settings;
@@ -96,12 +96,13 @@ export class SpanObserver {
       });
     const inner = this.#places.enter(operation, trace.setSpan(base, span));
     const attempts: Ends = new Set();
-    this.#openAttempts.set(operation, attempts);
+    this.#openAttempts.set(operation.callId, attempts);
     return {
       within: (work) => context.with(inner, work),
       end: (outcome) => {
         // Of one that was given up nobody else tells.
         for (const end of attempts) end(outcome);
+        this.#openAttempts.delete(operation.callId);
         setOutcome(span, outcome, failureAttributes);
         if (span.isRecording()) {
           span.setAttributes(usageAttributes(operation));
@@ -127,8 +128,8 @@ export class SpanObserver {
     const inner = this.#settings.suppressSdkSpans
       ? active.setValue(SUPPRESS_TRACING, true)
       : active;
-    // An attempt is always one of a call, which has begun before it.
-    const open = this.#openAttempts.get(operation.parent as Operation) as Ends;
+    // Its call may have begun before anybody observed it.
+    const open: Ends = this.#openAttempts.get(operation.callId) ?? new Set();
     const end = (outcome: OperationOutcome) => {
       if (!open.delete(end)) return;
       setOutcome(span, outcome, attemptFailureAttributes);
