@@ -1,4 +1,9 @@
 export { type CallFacts, callFacts } from "./call/call-facts.ts";
+export {
+  errorNameOf,
+  plainName,
+  safeMessageOf,
+} from "./call/error-record.ts";
 export { errorTypeOf } from "./call/error-type.ts";
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
