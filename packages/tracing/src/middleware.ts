@@ -110,9 +110,10 @@ function observe(
   invocation.operations.observe(observer.observe);
   const flush = new Flush(provider);
   invocation.addFlush(async () => {
-    const until = Date.now() + Math.min(flushTimeoutMs, leftMs(invocation));
+    const limitMs = flushTimeoutMs || DEFAULT_FLUSH_TIMEOUT_MS;
+    const until = Date.now() + Math.min(limitMs, leftMs(invocation));
     await capture.settle(until - Date.now());
-    await flush.run(Math.max(0, until - Date.now()));
+    if (flushTimeoutMs > 0) await flush.run(Math.max(0, until - Date.now()));
   });
 }
 
