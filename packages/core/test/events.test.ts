@@ -178,6 +178,21 @@ describe.each(middyMajors)(
       });
     });
 
+    test("reach every listener, also when one of them ends its own subscription", async () => {
+      await run(middy, [new MockProvider().middleware()], async (context) => {
+        const { events } = invocationOf(context);
+        const seen: string[] = [];
+        const off = events.on("call-start", () => {
+          seen.push("once");
+          off();
+        });
+        events.on("call-start", () => seen.push("each time"));
+        await context.invoke("Hi");
+        await context.invoke("Hi");
+        expect(seen).toEqual(["once", "each time", "each time"]);
+      });
+    });
+
     test("of other packages are heard by their names", async () => {
       await run(middy, [new MockProvider().middleware()], async (context) => {
         const { events } = invocationOf(context);

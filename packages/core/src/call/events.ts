@@ -106,10 +106,12 @@ export class Events {
     if (listeners === undefined) this.#listeners.set(name, [listener]);
     else listeners.push(listener);
     return () => {
-      const others = this.#listeners
-        .get(name)
-        ?.filter((one) => one !== listener);
-      if (others !== undefined) this.#listeners.set(name, others);
+      // It was put there; the list that is being gone through stays as it is.
+      const present = this.#listeners.get(name) as Listener[];
+      this.#listeners.set(
+        name,
+        present.filter((one) => one !== listener),
+      );
     };
   }
 
