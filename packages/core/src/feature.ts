@@ -29,6 +29,7 @@ export {
   Operations,
   presentOperation,
 } from "./call/operations.ts";
+export { serverOf } from "./call/server-of.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
 export { timeIsUp } from "./call/time-is-up.ts";
