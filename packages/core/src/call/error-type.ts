@@ -23,6 +23,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["STORE", "store"],
   ["STRUCTURED_OUTPUT", "structured-output"],
   ["SUSPENDED", "suspended"],
+  ["TOOL_TIMEOUT", "timeout"],
   ["UNKNOWN_TOKEN", "unknown-token"],
 ]);
 
