@@ -2,6 +2,7 @@ import {
   check,
   isObject,
   isThenable,
+  type OptionCheck,
   validateOptions,
 } from "@lambdallm/core/feature";
 import { DEFAULT_LEVELS, type LogEvent, type LogLevel } from "./levels.ts";
@@ -59,14 +60,19 @@ const isRedacting = (value: unknown): value is Redacting =>
   typeof value === "function" ||
   (isObject(value) && hasMethods(value, ["erase"]));
 
+const objectLike =
+  (example: string): OptionCheck =>
+  (value) =>
+    isObject(value) ? undefined : `an object${example}`;
+
 const checks = {
   logger: (value: unknown) =>
     hasMethods(value, METHODS)
       ? undefined
       : `a logger with the methods ${METHODS.join(", ")}`,
-  levels: check.object,
+  levels: objectLike(" of levels by events, such as { route: false }"),
   sampleRate: check.zeroToOne,
-  content: check.object,
+  content: objectLike(", such as { prompts: true, answers: true }"),
 };
 
 const level = check.oneOf(...METHODS, false);

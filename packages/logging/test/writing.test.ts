@@ -348,7 +348,14 @@ describe("the options of logging", () => {
       { levels: { call: "info" } },
       'logging: levels: there is no option "call"',
     ],
-    [{ levels: [] }, 'logging: the option "levels" must be an object.'],
+    [
+      { levels: "debug" },
+      'logging: the option "levels" must be an object of levels by events, such as { route: false }.',
+    ],
+    [
+      { content: true },
+      'logging: the option "content" must be an object, such as { prompts: true, answers: true }.',
+    ],
     [
       { sampleRate: 1.5 },
       'logging: the option "sampleRate" must be a number from 0 to 1.',

@@ -1,5 +1,7 @@
+import { ConfigurationError } from "@lambdallm/core";
 import {
   check,
+  isObject,
   type OptionCheck,
   validateOptions,
 } from "@lambdallm/core/feature";
@@ -24,12 +26,16 @@ export interface AlarmOptions {
   readonly dailyCostUsd?: number | undefined;
   /** @default 300 */
   readonly periodSeconds?: number | undefined;
-  /** In how many periods in a row errors, throttles and latency are too many or too long. @default 2 */
+  /**
+   * In how many periods in a row errors, throttles and latency are too many or too long: within a day, or a week where a period
+   * is an hour or more.
+   * @default 2
+   */
   readonly evaluationPeriods?: number | undefined;
-  /** ARNs, or what a template has in their place, such as `{ Ref: "Topic" }`. @default none */
-  readonly alarmActions?: readonly unknown[] | undefined;
+  /** At most 5 ARNs, or what a template has in their place, such as `{ Ref: "Topic" }`. @default none */
+  readonly alarmActions?: readonly (string | object)[] | undefined;
   /** The same, for the end of an alarm. @default none */
-  readonly okActions?: readonly unknown[] | undefined;
+  readonly okActions?: readonly (string | object)[] | undefined;
   /** What the names of the resources begin with. @default "LambdaLLM" */
   readonly prefix?: string | undefined;
 }
@@ -85,6 +91,15 @@ const orFalse =
     return wrong && `${wrong}, or false`;
   };
 
+const MAX_ACTIONS = 5;
+
+const actionsCheck: OptionCheck = (value) =>
+  Array.isArray(value) &&
+  value.length <= MAX_ACTIONS &&
+  value.every((one) => isObject(one) || check.text(one) === undefined)
+    ? undefined
+    : `an array of at most ${MAX_ACTIONS} ARNs, or of what a template has in their place`;
+
 const checks = {
   namespace: namespaceCheck,
   fixedDimensions: dimensionChecks.fixedDimensions,
@@ -95,19 +110,23 @@ const checks = {
   dailyCostUsd: check.atLeastZero,
   periodSeconds: periodCheck,
   evaluationPeriods: check.positiveInteger,
-  alarmActions: check.array,
-  okActions: check.array,
+  alarmActions: actionsCheck,
+  okActions: actionsCheck,
   prefix: check.matching(/^[A-Za-z0-9]{1,200}$/, "letters and digits"),
 };
 
 const OWNER = "alarms";
+const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
+const WEEK_SECONDS = 604_800;
+const DEFAULT_PERIOD_SECONDS = 300;
+const DEFAULT_EVALUATION_PERIODS = 2;
 
 /**
  * Alarms on what `metrics()` writes with the same `namespace` and `fixedDimensions`, as resources of a template, by their
  * names.
  *
- * @throws {ConfigurationError} naming the option that is unknown or wrong.
+ * @throws {ConfigurationError} naming the option that is unknown or wrong, or that CloudWatch would not take.
  * @example
  * const alarmed = alarms({ dailyCostUsd: 50, alarmActions: [topic.topicArn] });
  * for (const [name, { Type, Properties }] of Object.entries(alarmed))
@@ -117,6 +136,7 @@ export function alarms(
   options: AlarmOptions = {},
 ): Readonly<Record<string, AlarmResource>> {
   validateOptions(OWNER, checks, options);
+  checkTime(options);
   const { prefix = "LambdaLLM" } = options;
   const { errorRate = 0.05, budgetShare = 0.8, throttles = 10 } = options;
   const { latencyP99Ms = false, dailyCostUsd = false } = options;
@@ -135,6 +155,19 @@ export function alarms(
   );
 }
 
+/** @throws {ConfigurationError} No alarm looks back that far. */
+function checkTime({
+  periodSeconds = DEFAULT_PERIOD_SECONDS,
+  evaluationPeriods = DEFAULT_EVALUATION_PERIODS,
+}: AlarmOptions): void {
+  const most = periodSeconds < HOUR_SECONDS ? DAY_SECONDS : WEEK_SECONDS;
+  const seconds = periodSeconds * evaluationPeriods;
+  if (seconds > most)
+    throw new ConfigurationError(
+      `${OWNER}: "periodSeconds" times "evaluationPeriods" is ${seconds}: CloudWatch takes at most ${DAY_SECONDS} where the period is below an hour, and ${WEEK_SECONDS} otherwise.`,
+    );
+}
+
 /** Alarms on the figures over everything. */
 class Alarms {
   readonly #options: AlarmOptions;
@@ -145,7 +178,7 @@ class Alarms {
     const { namespace = DEFAULT_NAMESPACE, fixedDimensions } = options;
     const { fixed } = figureSets(OWNER, { fixedDimensions }, undefined);
     this.#options = options;
-    this.#periodSeconds = options.periodSeconds ?? 300;
+    this.#periodSeconds = options.periodSeconds ?? DEFAULT_PERIOD_SECONDS;
     this.#metric = {
       Namespace: namespace,
       Dimensions: Object.entries(fixed).map(([Name, Value]) => ({
@@ -217,7 +250,7 @@ class Alarms {
     threshold: number,
     changes: Partial<AlarmResource["Properties"]> = {},
   ): AlarmResource {
-    const { evaluationPeriods = 2 } = this.#options;
+    const { evaluationPeriods = DEFAULT_EVALUATION_PERIODS } = this.#options;
     const { alarmActions = [], okActions = [] } = this.#options;
     return {
       Type: "AWS::CloudWatch::Alarm",

@@ -82,7 +82,7 @@ export function figureSets(
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined && own !== undefined)
     throw new ConfigurationError(
-      `${owner}: there is no dimension "${unknown}". Dimensions: ${known.join(", ")}.`,
+      `${owner}: there is no dimension "${unknown}". Dimensions: ${known.join(", ")}. For one of your own give \`dimensionsOf\`.`,
     );
   const taken =
     [...overall, ...(own ?? [])].find((name) =>

@@ -140,7 +140,8 @@ export class MetricsEmitter {
     const wrongName = nameCheck(name);
     if (wrongName !== undefined) throw wrong(`the name of a metric`, wrongName);
     const wrongValue = valueCheck(value);
-    if (wrongValue !== undefined) throw wrong(`"${name}"`, wrongValue);
+    if (wrongValue !== undefined)
+      throw wrong(`the value of "${name}"`, wrongValue);
     validateOptions(`${OWNER}.record`, recordChecks, options);
     const { unit = "None", resolution = 60 } = options;
     const given = Object.entries({

@@ -62,16 +62,19 @@ const meterCheck: OptionCheck = (value) =>
     (name) => typeof Reflect.get(value, name) === "function",
   )
     ? undefined
-    : "a Meter of @opentelemetry/api";
+    : "a Meter of @opentelemetry/api, as `getMeter()` gives one";
 
-const functionsCheck: OptionCheck = (value) =>
-  isObject(value) &&
-  Object.entries(value).every(
-    ([name, one]) =>
-      typeof one === "function" && dimensionNameCheck(name) === undefined,
-  )
-    ? undefined
-    : "an object of functions by the names of dimensions";
+const functionsCheck: OptionCheck = (value) => {
+  const expected = "an object of functions by the names of dimensions";
+  if (!isObject(value)) return expected;
+  for (const [name, one] of Object.entries(value)) {
+    const wrongName = dimensionNameCheck(name);
+    if (wrongName !== undefined)
+      return `an object whose names are ${wrongName}`;
+    if (typeof one !== "function") return `${expected}: see "${name}"`;
+  }
+  return undefined;
+};
 
 const checks = {
   namespace: namespaceCheck,
@@ -109,7 +112,7 @@ const ONLY_WITH: readonly (readonly [
   [
     ["write", "now"],
     (options) => hasCloudWatch(options) && options.powertools === undefined,
-    "is for documents that this package writes",
+    "is for documents that this package writes: leave it out with `powertools`, and with `meter` alone",
   ],
   [
     ["namespace"],

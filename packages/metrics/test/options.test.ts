@@ -23,9 +23,11 @@ describe("Options of metrics() are checked", () => {
     [{ powertools: "metrics" }, '"powertools" must be a Metrics instance'],
     [{ meter: {} }, '"meter" must be a Meter'],
     [{ meter: 7 }, '"meter" must be a Meter'],
+    [{ meter: { getMeter: () => meter } }, "as `getMeter()` gives one"],
     [{ dimensions: "model" }, '"dimensions" must be an array'],
     [{ dimensions: [7] }, '"dimensions" must be an array'],
     [{ dimensions: ["models"] }, 'no dimension "models". Dimensions: model,'],
+    [{ dimensions: ["tier"] }, "step. For one of your own give `dimensionsOf`"],
     [{ dimensions: ["requestId"] }, 'no dimension "requestId"'],
     [{ fixedDimensions: { stage: "" } }, '"fixedDimensions" must be'],
     [{ fixedDimensions: { model: "x" } }, '"model" needs another name'],
@@ -33,9 +35,15 @@ describe("Options of metrics() are checked", () => {
     [{ fixedDimensions: { requestId: "x" } }, '"requestId" needs another'],
     [{ fixedDimensions: { errorType: "x" } }, '"errorType" needs another'],
     [{ fixedDimensions: many }, "at most 30 dimensions"],
-    [{ dimensionsOf: { tier: "gold" } }, '"dimensionsOf" must be an object'],
+    [
+      { dimensionsOf: { plan: () => "x", tier: "gold" } },
+      '"dimensionsOf" must be an object of functions by the names of dimensions: see "tier".',
+    ],
     [{ dimensionsOf: [] }, '"dimensionsOf" must be an object of functions'],
-    [{ dimensionsOf: { "": () => "x" } }, '"dimensionsOf" must be an object'],
+    [
+      { dimensionsOf: { größe: () => "x" } },
+      '"dimensionsOf" must be an object whose names are 1 to 255 printable',
+    ],
     [{ dimensionsOf: { agent: () => "x" } }, '"agent" needs another name'],
     [
       {
@@ -53,7 +61,10 @@ describe("Options of metrics() are checked", () => {
     [{ flushTimeoutMs: 1 }, '"flushTimeoutMs" needs `meter`'],
     [{ meter, dimensions: [] }, '"dimensions" is for CloudWatch'],
     [{ meter, write: () => {} }, '"write" is for documents'],
-    [{ powertools: powertools(), now: Date.now }, '"now" is for documents'],
+    [
+      { powertools: powertools(), now: Date.now },
+      '"now" is for documents that this package writes: leave it out with `powertools`, and with `meter` alone.',
+    ],
     [{ powertools: powertools(), namespace: "a" }, '"namespace" cannot be'],
   ])("%#: %j", (options, message) => {
     const make = () => metrics(options as MetricsOptions);
@@ -103,10 +114,27 @@ test.each<[object, string]>([
   [{ dailyCostUsd: "5" }, '"dailyCostUsd"'],
   [{ prefix: "my-alarms" }, '"prefix" must be letters and digits'],
   [{ periodSeconds: 0 }, '"periodSeconds"'],
-  [{ alarmActions: "arn" }, '"alarmActions"'],
+  [{ alarmActions: "arn" }, '"alarmActions" must be an array of at most 5'],
+  [{ alarmActions: [undefined] }, '"alarmActions" must be an array of at'],
+  [{ okActions: [""] }, '"okActions" must be an array of at most 5 ARNs'],
+  [{ alarmActions: Array(6).fill("arn") }, '"alarmActions" must be an array'],
+  [
+    { evaluationPeriods: 289 },
+    'alarms: "periodSeconds" times "evaluationPeriods" is 86700: CloudWatch takes at most 86400 where the period is below an hour, and 604800 otherwise.',
+  ],
+  [{ periodSeconds: 3_600, evaluationPeriods: 169 }, "is 608400: CloudWatch"],
   [{ fixedDimensions: { model: "x" } }, '"model" needs another name'],
 ])("Options of alarms() are checked: %j", (options, message) => {
   const make = () => alarms(options as AlarmOptions);
   expect(make).toThrow(ConfigurationError);
   expect(make).toThrow(message);
+});
+
+test.each<[AlarmOptions]>([
+  [{ evaluationPeriods: 288 }],
+  [{ periodSeconds: 3_600, evaluationPeriods: 168 }],
+  [{ periodSeconds: 604_800, evaluationPeriods: 1 }],
+  [{ alarmActions: ["a", "b", "c", "d", { Ref: "Topic" }], okActions: [] }],
+])("Alarms are made of what CloudWatch takes: %j", (options) => {
+  expect(Object.keys(alarms(options))).toHaveLength(3);
 });

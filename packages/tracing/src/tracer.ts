@@ -1,4 +1,4 @@
-import { Suspended } from "@lambdallm/core";
+import { ConfigurationError, Suspended } from "@lambdallm/core";
 import { check, isThenable, validateOptions } from "@lambdallm/core/feature";
 import { context, type Span, trace } from "@opentelemetry/api";
 import { recordFailure } from "./failure.ts";
@@ -46,8 +46,10 @@ export class Tracer {
    * as it is; its message is recorded only when it is one of this suite's, which quote nothing.
    *
    * @param fn Gets the span, active in all that it calls.
+   * @throws {ConfigurationError} for what is no name or no function.
    */
   span<T>(name: string, fn: (span: Span) => T): T {
+    checkSpan(name, fn);
     const base = withParent(context.active(), this.#context);
     const span = trace.getTracer(this.#name).startSpan(name, {}, base);
     const failed = (error: unknown): never => {
@@ -70,4 +72,16 @@ export class Tracer {
       return failed(error);
     }
   }
+}
+
+function checkSpan(name: unknown, fn: unknown): void {
+  const wrongName = check.text(name);
+  if (wrongName !== undefined)
+    throw new ConfigurationError(
+      `Tracer.span: the first argument must be ${wrongName}, the span's name.`,
+    );
+  if (typeof fn !== "function")
+    throw new ConfigurationError(
+      `Tracer.span "${name}": the second argument must be a function.`,
+    );
 }

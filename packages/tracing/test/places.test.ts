@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Model } from "@lambdallm/core";
+import { ConfigurationError, Model } from "@lambdallm/core";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
 import tracing, { Tracer } from "@lambdallm/tracing";
 import { context as present, SpanKind, trace } from "@opentelemetry/api";
@@ -232,6 +232,25 @@ describe("A span around code", () => {
     expect(status).toEqual({ code: 2 });
     expect({ ...attributes }).toEqual({ "error.type": "_OTHER" });
     expect(sdk.text()).not.toContain("SECRET");
+  });
+
+  test.each<[string, unknown[], string]>([
+    [
+      "no function",
+      ["load"],
+      'Tracer.span "load": the second argument must be',
+    ],
+    [
+      "no name",
+      [() => 1],
+      "Tracer.span: the first argument must be a non-empty",
+    ],
+    ["a blank name", [" ", () => 1], "Tracer.span: the first argument must be"],
+  ])("refuses %s, and makes no span of it", (_, given, message) => {
+    const make = () => Reflect.apply(tracer.span, tracer, given);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(message);
+    expect(sdk.spans).toEqual([]);
   });
 
   test("tells what an error of the suite says, which quotes nothing", () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Agent, tool } from "@lambdallm/agent";
 import { Chain, Step } from "@lambdallm/chain";
 import checkpoint, { type WithCheckpoint } from "@lambdallm/checkpoint";
-import { Model, Suspended } from "@lambdallm/core";
+import { ConfigurationError, Model, Suspended } from "@lambdallm/core";
 import { invocationOf } from "@lambdallm/core/feature";
 import { memoryStores } from "@lambdallm/core/stores";
 import { MockLambdaContext, MockProvider } from "@lambdallm/testing";
@@ -369,6 +369,17 @@ test("Ids of a run follow from it, and those of a step that starts again are oth
       .sort(),
   );
 });
+
+test.each(["random", null, { generateTraceId: () => "1".repeat(32) }])(
+  "A generator is not given %j to have ids made",
+  (others) => {
+    const make = () => Reflect.construct(RunIdGenerator, [others]);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(
+      "RunIdGenerator: the argument must be an object with the methods generateTraceId and generateSpanId.",
+    );
+  },
+);
 
 test("A generator makes ids for all other spans, or has them made", () => {
   const sdk = setUp({ idGenerator: new RunIdGenerator() });
