@@ -2,8 +2,9 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { Agent, tool } from "@lambdallm/agent";
 import { chain } from "@lambdallm/chain";
 import checkpoint from "@lambdallm/checkpoint";
-import { Model, ModelInvocationError } from "@lambdallm/core";
+import { Model, ModelInvocationError, Suspended } from "@lambdallm/core";
 import {
+  invocationOf,
   type ModelRequest,
   type ProviderResponse,
   providerMiddleware,
@@ -394,6 +395,31 @@ describe.each(middyMajors)("metrics({ meter }) on %s", (_name, middy) => {
         Number(one.toFixed(1)),
       ),
     );
+  });
+
+  test("records no duration of a tool that has to wait with its run", async () => {
+    const { meter, exported } = telemetry();
+    const { invoke } = functionOf(
+      async (context) => {
+        const waits = invocationOf(context).operations.run(
+          {
+            ...{ kind: "tool", name: "look", toolUseId: "t", description: "" },
+            ...{ agent: "a", input: {} },
+            run: { id: "run-1", isResumable: false },
+          },
+          async () => {
+            throw new Suspended("run-1", {});
+          },
+          (): never => {
+            throw new Error("It has ended.");
+          },
+        );
+        await rejection(waits);
+      },
+      scene({ options: { meter } }),
+    );
+    await invoke();
+    expect(await exported()).toEqual([]);
   });
 
   test("takes no notice of runs as such", async () => {

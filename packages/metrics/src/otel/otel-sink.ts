@@ -83,6 +83,8 @@ export function otelSink({
   const operation = (ended: EndedOperation): void => {
     const { kind, name } = ended.operation;
     const { outcome } = ended;
+    // It goes on, and is recorded when it has come to its end.
+    if (kind === "tool" && outcome.status === "suspended") return;
     const seconds = ended.durationMs / 1000;
     const error = errorAttribute(
       outcome.status === "failed" ? errorTypeOf(outcome.error) : undefined,
