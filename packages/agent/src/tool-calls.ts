@@ -241,7 +241,6 @@ export class ToolCalls {
     called: { tool: AgentTool; work: FunctionWork; input: unknown },
     info: StepInfo,
   ): Promise<ToolReply> {
-    const own = this.#surroundings.signal;
     try {
       return await this.#observed(place, called.tool, () =>
         this.#called(place, called, info),
@@ -249,8 +248,6 @@ export class ToolCalls {
     } catch (error) {
       // Then the call has not failed, and is made again when the run is resumed.
       if (Suspended.isInstance(error) || info.signal.aborted) throw error;
-      if (own?.aborted === true)
-        throw new Suspended(place.journal.runId, { resumeAt: Date.now() });
       return failureOf(error);
     }
   }
@@ -267,20 +264,30 @@ export class ToolCalls {
       : Math.min(work.timeoutMs, invocation.remainingTimeMs - share.keptMs);
     const { toolUseId } = call;
     const agent = { name: this.#settings.name, runId: journal.runId };
-    const value = await within(
-      {
-        limitMs,
-        onTimeUp: () => {
-          throw new TookTooLong(
-            `The tool took longer than ${work.timeoutMs} ms.`,
-          );
+    try {
+      const value = await within(
+        {
+          limitMs,
+          onTimeUp: () => {
+            throw new TookTooLong(
+              `The tool took longer than ${work.timeoutMs} ms.`,
+            );
+          },
+          signal: own === undefined ? signal : AbortSignal.any([signal, own]),
         },
-        signal: own === undefined ? signal : AbortSignal.any([signal, own]),
-      },
-      async (signal) =>
-        work.run(input, { signal, key, context, toolUseId, agent }),
-    );
-    return resultBlocks(value);
+        async (signal) =>
+          work.run(input, { signal, key, context, toolUseId, agent }),
+      );
+      return resultBlocks(value);
+    } catch (error) {
+      if (
+        own?.aborted !== true ||
+        signal.aborted ||
+        Suspended.isInstance(error)
+      )
+        throw error;
+      throw new Suspended(journal.runId, { resumeAt: Date.now() });
+    }
   }
 
   #emit(event: ToolEvent): void {
@@ -294,7 +301,13 @@ type ToolEvent =
   | Omit<Extract<AgentEvent, { readonly type: "tool-call" }>, "agent">
   | Omit<Extract<AgentEvent, { readonly type: "tool-result" }>, "agent">;
 
-class TookTooLong extends Error {}
+class TookTooLong extends LambdaLLMError {
+  static override readonly errorName = "ToolTimeoutError";
+
+  constructor(message: string) {
+    super(message, { code: "TOOL_TIMEOUT", statusCode: 504 });
+  }
+}
 
 function failed(text: string): SubAgentReply {
   const reply: ToolReply = { status: "error", content: [{ text }] };

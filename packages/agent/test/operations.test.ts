@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError } from "@lambdallm/core";
-import { usageOf } from "@lambdallm/core/feature";
+import { errorTypeOf, usageOf } from "@lambdallm/core/feature";
 import { memoryJournal } from "@lambdallm/core/stores";
 import { watchingOperations } from "../../../test-support/operations.ts";
 import { Agent, tool } from "../src/index.ts";
@@ -102,6 +102,44 @@ describe("Observers of an agent", () => {
       "agent boss > tool reader > agent reader > step look > tool look",
     );
     expect(ended).toContain("agent boss > tool reader: completed");
+  });
+
+  test("see a tool that takes too long time out, and one that is given up wait", async () => {
+    const forever = () => new Promise<never>(() => {});
+    const slow = tool({
+      ...{
+        name: "slow",
+        description: "Never ends.",
+        input: { why: "string?" },
+      },
+      ...{ timeoutMs: 1, run: forever },
+    });
+    const giveUp = new AbortController();
+    const left = tool({
+      ...{
+        name: "left",
+        description: "Nobody waits for it.",
+        input: { why: "string?" },
+      },
+      run: () => {
+        giveUp.abort();
+        return forever();
+      },
+    });
+    const agent = new Agent({ name: "waiting", tools: [slow, left] });
+    const { operations, ended, outcomes } = await observed(
+      [calling(["slow", {}]), calling(["left", {}])],
+      async (context) => {
+        const run = agent.run("Go.", context, { signal: giveUp.signal });
+        await expect(run).rejects.toThrow("aborted");
+      },
+    );
+    expect(operations.filter(({ kind }) => kind === "tool")).toHaveLength(2);
+    expect(ended).toContain("agent waiting > step left > tool left: suspended");
+    const [first] = outcomes.flatMap((outcome) =>
+      outcome.status === "failed" ? [errorTypeOf(outcome.error)] : [],
+    );
+    expect(first).toBe("timeout");
   });
 
   test("see which tools have failed, with the error when there is one", async () => {

@@ -1,7 +1,7 @@
 import type { BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
 
 /** Other partitions have other domains. */
-const COMMERCIAL = /^(?!cn-|[a-z]+-iso)[a-z]{2,}(-[a-z]+)+-\d+$/;
+const COMMERCIAL = /^(?!cn-|eusc-|[a-z]+-iso)[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 /** Any of them may change where the client sends its requests. */
 const VARIABLES = [

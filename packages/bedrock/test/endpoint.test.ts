@@ -64,6 +64,7 @@ describe("The endpoint is not told where it may be another one:", () => {
     ["FIPS", { region, clientConfig: { useFipsEndpoint: true } }],
     ["dual stack", { region, clientConfig: { useDualstackEndpoint: true } }],
     ["another partition", { region: "cn-north-1" }],
+    ["the sovereign cloud of Europe", { region: "eusc-de-east-1" }],
   ])("%s", async (_what, options) => {
     expect(await endpointOf(options)).toBeUndefined();
   });

@@ -1,4 +1,9 @@
 export { type CallFacts, callFacts } from "./call/call-facts.ts";
+export {
+  errorNameOf,
+  plainName,
+  safeMessageOf,
+} from "./call/error-record.ts";
 export { errorTypeOf } from "./call/error-type.ts";
 export type { InvocationEvents } from "./call/events.ts";
 export type { Invocation, RequestDefaults } from "./call/invocation.ts";
@@ -9,6 +14,7 @@ export {
   type CallTotals,
   type ChainOperation,
   enclosing,
+  mayBeReplay,
   type Operation,
   type OperationOutcome,
   type OperationResults,
@@ -23,6 +29,7 @@ export {
   Operations,
   presentOperation,
 } from "./call/operations.ts";
+export { serverOf } from "./call/server-of.ts";
 export { type AnswerState, answerState } from "./call/stop-reasons.ts";
 export { brokenAnswer, textAnswer, wholeAnswer } from "./call/text-answer.ts";
 export { timeIsUp } from "./call/time-is-up.ts";

@@ -26,6 +26,13 @@ describe("The type of an error", () => {
       "timeout",
     ],
     ["its code in words", new ConfigurationError("No."), "configuration"],
+    ...["RESULT_TOO_LARGE", "RUN_TOO_LARGE", "ANSWER_NOT_JSON"].map(
+      (code): [string, unknown, string] => [
+        `that of a journal, ${code}`,
+        asStep(Object.assign(new Error("x"), { code })),
+        code.toLowerCase().replaceAll("_", "-"),
+      ],
+    ),
     ["_OTHER for what others throw", new TypeError("Their words"), "_OTHER"],
     ["_OTHER for no error at all", "their words", "_OTHER"],
     [

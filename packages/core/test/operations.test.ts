@@ -125,6 +125,50 @@ describe.each(middyMajors)("operations on %s", (_name, middy) => {
     expect(events).toEqual(["step begins", "step completed"]);
   });
 
+  test("of a run that goes on elsewhere begin, and end, in the events when something begins in them", async () => {
+    const { seen, observe } = recorder();
+    const events: string[] = [];
+    const program = (kind: "agent" | "chain", name: string) =>
+      ({
+        ...{ kind, name, run: { id: "run-1", isResumable: true } },
+        ...{ model: undefined, hasSchema: false },
+      }) as const;
+    const ended = () => ({ status: "suspended" }) as const;
+    await inHandler(
+      [observe],
+      async ({ invoke }, { operations, events: all }) => {
+        all.on("operation-start", ({ operation }) => {
+          events.push(`${operation.name} begins`);
+        });
+        all.on("operation-end", ({ operation }) => {
+          events.push(`${operation.name} ends`);
+        });
+        await operations.run(
+          program("chain", "outer"),
+          async () => {
+            await operations.run(
+              program("agent", "read again"),
+              async () => 1,
+              ended,
+            );
+            expect(events).toEqual([]);
+            await operations.run(
+              program("agent", "inner"),
+              async () => [await invoke("Hello"), await invoke("Hello")],
+              ended,
+            );
+          },
+          ended,
+        );
+      },
+      { responses: ["yes", "yes"] },
+    );
+    expect(events).toEqual([
+      ...["outer begins", "inner begins", "inner ends", "outer ends"],
+    ]);
+    expect(seen).toContain("chain outer > agent read again");
+  });
+
   test("a journal without an invocation of its own tells the program that it is used in", async () => {
     const { seen, observe } = recorder();
     await inHandler([observe], async (_context, { operations }) => {
@@ -538,10 +582,72 @@ describe.each(middyMajors)("a flush on %s", (_name, middy) => {
         new MockLambdaContext({ timeoutMs: 10_000 }),
       );
       await jest.advanceTimersByTimeAsync(9_900);
-      expect(flushed).toEqual([9_750]);
+      expect(flushed).toEqual([9_755]);
       end.resolve();
       await running;
       expect(flushed).toHaveLength(2);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test("runs after the calls that are given up have ended", async () => {
+    jest.useFakeTimers();
+    try {
+      const seen: string[] = [];
+      const end = Promise.withResolvers<void>();
+      const flushing = before(async ({ context }) => {
+        const invocation = invocationOf(context);
+        invocation.intercept("call", "hangs", () => new Promise(() => {}));
+        invocation.events.on("call-error", () => {
+          seen.push("call-error");
+        });
+        invocation.addFlush(() => {
+          seen.push("flush");
+        });
+      });
+      const running = run(
+        middy,
+        [new MockProvider().middleware(), flushing],
+        async ({ invoke }) => {
+          invoke("Hello");
+          await end.promise;
+        },
+        new MockLambdaContext({ timeoutMs: 10_000 }),
+      );
+      await jest.advanceTimersByTimeAsync(9_900);
+      expect(seen).toEqual(["call-error", "flush"]);
+      end.resolve();
+      await running;
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test("that hangs shortly before the timeout does not hold the others back", async () => {
+    jest.useFakeTimers();
+    try {
+      let flushed = 0;
+      const hung = Promise.withResolvers<void>();
+      const end = Promise.withResolvers<void>();
+      const flushing = before(async ({ context }) => {
+        const invocation = invocationOf(context);
+        invocation.addFlush(() => hung.promise);
+        invocation.addFlush(() => {
+          flushed += 1;
+        });
+      });
+      const running = run(
+        middy,
+        [new MockProvider().middleware(), flushing],
+        () => end.promise,
+        new MockLambdaContext({ timeoutMs: 10_000 }),
+      );
+      await jest.advanceTimersByTimeAsync(9_900);
+      expect(flushed).toBe(1);
+      hung.resolve();
+      end.resolve();
+      await running;
     } finally {
       jest.useRealTimers();
     }

@@ -1,17 +1,19 @@
 import {
   LambdaLLMError,
   ModelInvocationError,
-  StepFailure,
   Suspended,
   type Usage,
 } from "@lambdallm/core";
-import { errorTypeOf, type ProviderResponse } from "@lambdallm/core/feature";
+import {
+  errorNameOf,
+  errorTypeOf,
+  type ProviderResponse,
+  plainName,
+  safeMessageOf,
+} from "@lambdallm/core/feature";
 
 /** Of a record; those that are undefined are left out. */
 export type Fields = Readonly<Record<string, unknown>>;
-
-/** A name, and not a sentence that was put in its place. */
-const IDENTIFIER = /^[A-Za-z_$][\w$.-]{0,99}$/;
 
 /** Only plain values: what an object has beside its numbers and names is its own. */
 export function valuesOf<Source extends object>(
@@ -57,16 +59,16 @@ export function partialOf(error: unknown): ProviderResponse | undefined {
 export function errorFacts(error: unknown): Fields {
   const facts = {
     errorType: errorTypeOf(error),
-    errorName: identifier(nameOf(error)),
+    errorName: errorNameOf(error),
   };
   if (!LambdaLLMError.isInstance(error)) return facts;
   return {
     ...facts,
-    errorMessage: StepFailure.isInstance(error) ? undefined : error.message,
+    errorMessage: safeMessageOf(error),
     ...valuesOf(error, ["statusCode", "retryable"]),
     ...(ModelInvocationError.isInstance(error) && {
       ...valuesOf(error, ["billed", "retryAfterMs", "httpStatusCode"]),
-      serviceError: identifier(error.serviceError),
+      serviceError: plainName(error.serviceError),
       serviceRequestId: error.requestId,
     }),
   };
@@ -79,17 +81,4 @@ export function failureFacts(
   return Suspended.isInstance(error)
     ? { status: "suspended" }
     : { status: "failed", ...errorFacts(error) };
-}
-
-function nameOf(error: unknown): unknown {
-  try {
-    return Reflect.get(Object(error), "name");
-  } catch {
-    // Anything can be thrown, also what throws when it is looked at.
-    return undefined;
-  }
-}
-
-function identifier(name: unknown): string | undefined {
-  return typeof name === "string" && IDENTIFIER.test(name) ? name : undefined;
 }

@@ -31,7 +31,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-const RUN = { id: "run-1", isResumable: true };
+const RUN = { id: "run-1", isResumable: false };
 
 const throttled = new ModelInvocationError("Too many requests.", {
   ...{ reason: "throttled", model: PRICED, retryable: true },
@@ -325,7 +325,7 @@ describe.each(middyMajors)("logging on %s", (_name, middy) => {
       },
     });
     const unlike = Object.assign(new Error("secret"), {
-      name: "secret words",
+      name: "sk-secret.0123",
     });
     const step = new StepFailure({
       ...{ step: "ask", code: "Error", message: "secret" },

@@ -18,7 +18,7 @@ export interface EndedCall {
   readonly request: ModelRequest;
   /** The whole answer, or what had arrived before the failure. */
   readonly response: ProviderResponse | undefined;
-  /** The code of its error; undefined when it was answered. */
+  /** The code of its error; undefined when it was answered, or waits with its run. */
   readonly errorType: string | undefined;
   readonly totals: CallTotals;
   readonly durationMs: number;

@@ -1,4 +1,4 @@
-import { ModelInvocationError } from "@lambdallm/core";
+import { ModelInvocationError, Suspended } from "@lambdallm/core";
 import {
   callFacts,
   errorTypeOf,
@@ -46,7 +46,8 @@ export function watch(
     call({
       ...commonOf(event, counts),
       response: known?.partial,
-      errorType: errorTypeOf(error),
+      // A run that has to wait has not failed.
+      errorType: Suspended.isInstance(error) ? undefined : errorTypeOf(error),
       model: known?.model ?? request.model,
     });
   });

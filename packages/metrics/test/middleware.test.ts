@@ -4,6 +4,7 @@ import {
   ModelInvocationError,
   Prompt,
   registerModel,
+  Suspended,
 } from "@lambdallm/core";
 import {
   invocationOf,
@@ -103,6 +104,19 @@ describe.each(middyMajors)("metrics() on %s", (_name, middy) => {
     expect(written.overall).toMatchObject({
       ...{ Calls: [1, 1], Throttles: [1], InputTokens: [0, 0] },
     });
+  });
+
+  test("does not take a call whose run has to wait for an error", async () => {
+    const { invoke, written } = withMetrics({
+      responses: [
+        () => {
+          throw new Suspended("run-1", {});
+        },
+      ],
+    });
+    await rejection(invoke());
+    expect(written.overall).toMatchObject({ Calls: [1] });
+    expect(written.overall).not.toHaveProperty("Errors");
   });
 
   test("counts retries, throttled attempts and fallbacks, by the model that answered", async () => {

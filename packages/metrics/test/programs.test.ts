@@ -136,4 +136,32 @@ describe.each(middyMajors)("metrics() on %s", (_name, middy) => {
     expect(written.overall).not.toHaveProperty("Iterations");
     expect(written.overall).not.toHaveProperty("ToolCalls");
   });
+
+  test("counts nothing of an agent that is only read again", async () => {
+    const inner = new Agent({ name: "inner" }).asTool({
+      description: "Helps.",
+    });
+    const outer = new Agent({ name: "outer", tools: [inner] });
+    const { invoke, written } = functionOf(
+      async (context) => {
+        await outer.run("Read.", context);
+        await context.journal.ask("approval", async () => undefined);
+      },
+      {
+        middy,
+        responses: [calling(["inner", { query: "Help." }]), "Helped.", "Done."],
+        inner: [checkpoint({ store: memoryStores() })],
+      },
+    );
+    const suspended: unknown = await invoke();
+    const { Iterations, ToolCalls } = written.overall;
+    expect({ Iterations, ToolCalls }).toEqual({
+      ...{ Iterations: [1, 2], ToolCalls: [1] },
+    });
+    const { body } = suspended as { body: string };
+    await invoke(JSON.parse(body));
+    expect(written.overall).toMatchObject({
+      ...{ Iterations, ToolCalls, RunsResumed: [1], RunsSuspended: [1, 1] },
+    });
+  });
 });

@@ -12,6 +12,7 @@ import {
   type ModelRequest,
   maxTokensOf,
   type Provider,
+  serverOf,
 } from "@lambdallm/core/feature";
 import type { Attributes } from "@opentelemetry/api";
 import * as names from "./semconv.ts";
@@ -21,11 +22,15 @@ export function attributesAtStart({
   request,
   provider,
 }: CallOperation): Attributes {
+  const server = serverOf(provider, request.model);
   return {
     [names.OPERATION_NAME]: "chat",
     [names.PROVIDER_NAME]: providerName(provider),
     [names.REQUEST_MODEL]: request.model,
-    ...serverOf(provider, request.model),
+    ...(server && {
+      [names.SERVER_ADDRESS]: server.address,
+      [names.SERVER_PORT]: server.port,
+    }),
   };
 }
 
@@ -38,16 +43,6 @@ export function attemptAttributes({
 
 const providerName = ({ name }: Provider): string =>
   name === "bedrock" ? "aws.bedrock" : name;
-
-function serverOf(provider: Provider, model: string): Attributes {
-  const endpoint = provider.endpoint?.(model);
-  if (endpoint === undefined || !URL.canParse(endpoint)) return {};
-  const { hostname, port, protocol } = new URL(endpoint);
-  return {
-    [names.SERVER_ADDRESS]: hostname,
-    [names.SERVER_PORT]: Number(port) || (protocol === "http:" ? 80 : 443),
-  };
-}
 
 /** Of the request as it was asked, before anybody has made another one of it. */
 export function requestAttributes(operation: CallOperation): Attributes {

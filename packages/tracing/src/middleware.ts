@@ -6,7 +6,6 @@ import {
   type MiddyRequest,
   ObservedInvocations,
   type OptionCheck,
-  sleep,
   validateOptions,
   warn,
 } from "@lambdallm/core/feature";
@@ -60,8 +59,6 @@ export function tracingValidateOptions(options: unknown): void {
 
 /** What core waits for at the end of an invocation ends half of this before Lambda's timeout; a flush ends before that. */
 const KEPT_MS = 500;
-/** Shortly before the timeout a call that hangs is given up, and its span is to have ended. */
-const GIVEN_UP_MS = 5;
 
 const traced = new ObservedInvocations("tracing");
 
@@ -128,10 +125,10 @@ function observe(
   invocation.operations.observe(observer.observe);
   const flush = new Flush(provider);
   invocation.addFlush(async () => {
-    if (observer.hasOpenCalls) await sleep(GIVEN_UP_MS);
-    const until = Date.now() + Math.min(flushTimeoutMs, leftMs(invocation));
+    const limitMs = flushTimeoutMs || DEFAULT_FLUSH_TIMEOUT_MS;
+    const until = Date.now() + Math.min(limitMs, leftMs(invocation));
     await capture.settle(until - Date.now());
-    await flush.run(Math.max(0, until - Date.now()));
+    if (flushTimeoutMs > 0) await flush.run(Math.max(0, until - Date.now()));
   });
 }
 

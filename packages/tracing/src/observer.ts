@@ -2,7 +2,7 @@ import type { ModelResponse } from "@lambdallm/core";
 import {
   type AttemptOperation,
   type CallOperation,
-  enclosing,
+  mayBeReplay,
   type Observation,
   type Operation,
   type OperationObserver,
@@ -61,17 +61,12 @@ type Ends = Set<(outcome: OperationOutcome) => void>;
 export class SpanObserver {
   readonly #settings: ObserverSettings;
   readonly #places: Places;
-  /** Ends the attempts of a call that are on their way. */
-  readonly #openAttempts = new WeakMap<Operation, Ends>();
-  #openCalls = 0;
+  /** Ends the attempts that are on their way, by the number of their call. */
+  readonly #openAttempts = new Map<number, Ends>();
 
   constructor(settings: ObserverSettings) {
     this.#settings = settings;
     this.#places = new Places(settings.tracer, settings.lambdaContext);
-  }
-
-  get hasOpenCalls(): boolean {
-    return this.#openCalls > 0;
   }
 
   readonly observe: OperationObserver = (operation) => {
@@ -101,14 +96,13 @@ export class SpanObserver {
       });
     const inner = this.#places.enter(operation, trace.setSpan(base, span));
     const attempts: Ends = new Set();
-    this.#openCalls += 1;
-    this.#openAttempts.set(operation, attempts);
+    this.#openAttempts.set(operation.callId, attempts);
     return {
       within: (work) => context.with(inner, work),
       end: (outcome) => {
-        this.#openCalls -= 1;
         // Of one that was given up nobody else tells.
         for (const end of attempts) end(outcome);
+        this.#openAttempts.delete(operation.callId);
         setOutcome(span, outcome, failureAttributes);
         if (span.isRecording()) {
           span.setAttributes(usageAttributes(operation));
@@ -134,8 +128,8 @@ export class SpanObserver {
     const inner = this.#settings.suppressSdkSpans
       ? active.setValue(SUPPRESS_TRACING, true)
       : active;
-    // An attempt is always one of a call, which has begun before it.
-    const open = this.#openAttempts.get(operation.parent as Operation) as Ends;
+    // Its call may have begun before anybody observed it.
+    const open: Ends = this.#openAttempts.get(operation.callId) ?? new Set();
     const end = (outcome: OperationOutcome) => {
       if (!open.delete(end)) return;
       setOutcome(span, outcome, attemptFailureAttributes);
@@ -223,7 +217,3 @@ export class SpanObserver {
 type ProgramResult = Partial<
   OperationResults["chain"] & Pick<OperationResults["agent"], "usage">
 >;
-
-/** Whether all of it may have happened before: then it begins again without doing anything. A tool within a step works. */
-const mayBeReplay = ({ run, parent }: SpannedProgram): boolean =>
-  run.isResumable && enclosing(parent, "step") === undefined;

@@ -187,4 +187,34 @@ describe.each(middyMajors)("A model call on %s", (_name, middy) => {
       "    attempt",
     ]);
   });
+
+  test("that has begun before has the attempts that begin in its time", async () => {
+    const sdk = setUp();
+    const gate = Promise.withResolvers<void>();
+    let called: Promise<unknown> | undefined;
+    const provider = new MockProvider().middleware();
+    const beginning: typeof provider = {
+      ...provider,
+      before: async (request) => {
+        await provider.before(request);
+        invocationOf(request.context).intercept(
+          ...(["call", "waits"] as const),
+          async (asked, next) => {
+            await gate.promise;
+            return next(asked);
+          },
+        );
+        called = request.context.invoke("Hello");
+      },
+    };
+    await run(
+      middy,
+      async () => {
+        gate.resolve();
+        await called;
+      },
+      { model: { middleware: () => beginning } },
+    );
+    expect(sdk.tree()).toEqual(["attempt"]);
+  });
 });

@@ -383,6 +383,21 @@ describe.each(middyMajors)("What was said on %s", (_name, middy) => {
     },
   );
 
+  test("is waited for also where the export is left to others", async () => {
+    const answer = run(middy, ({ invoke }) => invoke("Hello"), {
+      options: {
+        flushTimeoutMs: 0,
+        captureContent: async ({ output }) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return { output };
+        },
+      },
+    });
+    await answer;
+    const { attributes } = sdk.span(CHAT);
+    expect(attributes["gen_ai.output.messages"]).toContain("Mock response");
+  });
+
   test("that comes too late is not recorded any more", async () => {
     jest.useFakeTimers();
     const stored = Promise.withResolvers<undefined>();

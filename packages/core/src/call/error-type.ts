@@ -5,6 +5,7 @@ import { ModelInvocationError } from "../contract/model-error.ts";
 /** By the stable codes of the suite's errors. What others call theirs may be anything, and as many things. */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ["ANSWER_CONFLICT", "answer-conflict"],
+  ["ANSWER_NOT_JSON", "answer-not-json"],
   ["ASK_TIMEOUT", "timeout"],
   ["BUDGET_EXCEEDED", "budget-exceeded"],
   ["CONFIGURATION", "configuration"],
@@ -14,6 +15,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["RESULT_NOT_JSON", "result-not-json"],
   ["RESULT_TOO_LARGE", "result-too-large"],
   ["RUN_NOT_FOUND", "run-not-found"],
+  ["RUN_TOO_LARGE", "run-too-large"],
   ["SESSION_CONFLICT", "session-conflict"],
   ["SESSION_ID", "session-id"],
   ["STEP_IN_PROGRESS", "step-in-progress"],
@@ -21,6 +23,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["STORE", "store"],
   ["STRUCTURED_OUTPUT", "structured-output"],
   ["SUSPENDED", "suspended"],
+  ["TOOL_TIMEOUT", "timeout"],
   ["UNKNOWN_TOKEN", "unknown-token"],
 ]);
 

@@ -59,7 +59,10 @@ export interface InvocationEvents {
     readonly response: ModelResponse;
     readonly maxTokens: number;
   };
-  /** A part of a program begins: a chain, an agent, a tool or a step. What was recorded before, and is read only, does not. */
+  /**
+   * A part of a program begins: a chain, an agent, a tool or a step. What was recorded before, and is read only, does not: a chain
+   * or an agent that may have done all of its work in an earlier invocation begins, and ends, when something begins in it.
+   */
   "operation-start": { readonly operation: ProgramOperation };
   "operation-end": {
     readonly operation: ProgramOperation;

@@ -138,3 +138,16 @@ export function enclosing<Kind extends Operation["kind"]>(
       return one as Extract<Operation, { readonly kind: Kind }>;
   return undefined;
 }
+
+/**
+ * Whether all of it may have happened in an earlier invocation: then it runs again without doing anything. What is in a step does
+ * something.
+ */
+export function mayBeReplay(operation: Operation): boolean {
+  return (
+    "run" in operation &&
+    operation.kind !== "step" &&
+    operation.run.isResumable &&
+    enclosing(operation.parent, "step") === undefined
+  );
+}

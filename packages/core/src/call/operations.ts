@@ -2,7 +2,11 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { warn } from "../checks/warn.ts";
 import { Suspended } from "../contract/journal.ts";
 import type { Events } from "./events.ts";
-import type { Operation, OperationOutcome } from "./operation.ts";
+import {
+  mayBeReplay,
+  type Operation,
+  type OperationOutcome,
+} from "./operation.ts";
 
 /** What an observer has begun for one operation. */
 export interface Observation {
@@ -20,6 +24,8 @@ export type OperationObserver = (
 interface Scope {
   readonly operation: Operation;
   readonly operations: Operations;
+  /** Tells that something begins in here. */
+  readonly begin: () => void;
 }
 
 // On globalThis, so that two copies of this package in one bundle see the same operations.
@@ -68,10 +74,12 @@ export class Operations {
     work: (operation: Operation) => Promise<T>,
     outcomeOf: (value: T) => OperationOutcome<One["kind"]>,
   ): Promise<T> {
-    const operation: Operation = { ...given, parent: presentOperation() };
-    const observed = this.#begin(operation);
+    const outer = scopes.getStore();
+    const operation: Operation = { ...given, parent: outer?.operation };
+    const observed = this.#observed(operation, outer);
     try {
-      const scope = { operation, operations: this };
+      const { begin } = observed;
+      const scope = { operation, operations: this, begin };
       const value = await observed.within(() =>
         scopes.run(scope, async () => work(operation)),
       );
@@ -87,12 +95,20 @@ export class Operations {
     }
   }
 
-  #begin(operation: Operation) {
+  #observed(operation: Operation, outer: Scope | undefined) {
     const observations = this.#observationsOf(operation);
     const start = performance.now();
     const isProgram = operation.kind !== "call" && operation.kind !== "attempt";
-    if (isProgram) this.#events.emit("operation-start", { operation });
+    let hasBegun = false;
+    const begin = () => {
+      if (hasBegun) return;
+      hasBegun = true;
+      outer?.begin();
+      if (isProgram) this.#events.emit("operation-start", { operation });
+    };
+    if (!mayBeReplay(operation)) begin();
     return {
+      begin,
       within: <T>(work: () => T): T => {
         let next = work;
         for (const { within, guard } of observations) {
@@ -104,7 +120,7 @@ export class Operations {
       end: (outcome: OperationOutcome): void => {
         for (const { end, guard } of observations) guard(() => end?.(outcome));
         const durationMs = performance.now() - start;
-        if (isProgram)
+        if (isProgram && hasBegun)
           this.#events.emit("operation-end", {
             operation,
             outcome,

@@ -2,7 +2,7 @@ import {
   errorTypeOf,
   type Invocation,
   type ModelRequest,
-  type Provider,
+  serverOf,
 } from "@lambdallm/core/feature";
 import type { Attributes, Histogram, Meter } from "@opentelemetry/api";
 import type { EndedCall, EndedOperation, Recorder, Sink } from "../sink.ts";
@@ -151,22 +151,16 @@ function callAttributes({
   request,
   response,
 }: EndedCall): Attributes {
+  const server = serverOf(provider, request.model);
   return {
     [OPERATION]: "chat",
     [PROVIDER_NAME]: provider.name === "bedrock" ? PROVIDER : provider.name,
     [REQUEST_MODEL]: request.model,
     ...(response && { [RESPONSE_MODEL]: response.model }),
-    ...serverOf(provider, request.model),
-  };
-}
-
-function serverOf(provider: Provider, model: string): Attributes {
-  const endpoint = provider.endpoint?.(model);
-  if (endpoint === undefined || !URL.canParse(endpoint)) return {};
-  const { hostname, port, protocol } = new URL(endpoint);
-  return {
-    [SERVER_ADDRESS]: hostname,
-    [SERVER_PORT]: Number(port) || (protocol === "http:" ? 80 : 443),
+    ...(server && {
+      [SERVER_ADDRESS]: server.address,
+      [SERVER_PORT]: server.port,
+    }),
   };
 }
 
