@@ -7,6 +7,7 @@ import {
   ObservedInvocations,
   type OptionCheck,
   validateOptions,
+  warn,
 } from "@lambdallm/core/feature";
 import { context as present, trace } from "@opentelemetry/api";
 import type { Context as LambdaContext } from "aws-lambda";
@@ -15,6 +16,7 @@ import { executionIn } from "./durable-execution.ts";
 import { Flush } from "./flush.ts";
 import { resumedRuns } from "./foreign-events.ts";
 import { SpanObserver } from "./observer.ts";
+import { olderApi } from "./older-api.ts";
 import {
   DEFAULT_FLUSH_TIMEOUT_MS,
   type ExportOptions,
@@ -76,16 +78,29 @@ export function tracing(
   options: TracingOptions = {},
 ): Required<Pick<MiddyMiddleware<LambdaContext>, "before">> {
   tracingValidateOptions(options);
+  let isFirst = true;
 
   const tracingBefore = async (request: MiddyRequest): Promise<void> => {
     const { context } = request;
     const invocation = invocationOf(context, "tracing");
     // The observer of an outer invocation sees the operations of this one too.
     if (!traced.add(invocation)) return;
+    // Not at cold start: the SDK may be set up after the middleware was made.
+    if (isFirst && options.provider === undefined) warnOfOlderApi();
+    isFirst = false;
     observe(invocation, context, options);
   };
 
   return { before: tracingBefore };
+}
+
+function warnOfOlderApi(): void {
+  const version = olderApi();
+  if (version !== undefined)
+    warn(
+      "tracing: nothing is recorded",
+      `OpenTelemetry was set up with version ${version} of @opentelemetry/api, which a newer copy does not find; install one that is not newer`,
+    );
 }
 
 function observe(
