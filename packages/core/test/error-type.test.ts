@@ -48,6 +48,16 @@ describe("The type of an error", () => {
       "_OTHER",
     ],
     [
+      "_OTHER for a reason that is a sentence",
+      asStep(
+        Object.assign(new Error("x"), {
+          code: "MODEL_INVOCATION",
+          reason: "their words",
+        }),
+      ),
+      "_OTHER",
+    ],
+    [
       "_OTHER for an error class of theirs",
       new LambdaLLMError("x", { code: "THEIRS", statusCode: 500 }),
       "_OTHER",

@@ -29,6 +29,9 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 
 const OTHER = "_OTHER";
 
+/** As the suite has them: another error may only look like one of ours, with a sentence in its place. */
+const REASON = /^[a-z]+(?:-[a-z]+){0,3}$/;
+
 /**
  * A short name of an error, for records that are counted by it: the reason of a model call that failed, such as `throttled`;
  * `timeout`, `guardrail`, `budget-exceeded`, `structured-output` and the like for the suite's other errors, also when a step has
@@ -40,7 +43,7 @@ export function errorTypeOf(error: unknown): string {
   const { code } = error;
   if (StepFailure.isInstance(error) && code === "MODEL_INVOCATION") {
     const reason: unknown = Reflect.get(Object(error.data), "reason");
-    return typeof reason === "string" ? reason : OTHER;
+    return typeof reason === "string" && REASON.test(reason) ? reason : OTHER;
   }
   return TYPES.get(code) ?? OTHER;
 }
